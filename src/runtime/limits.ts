@@ -1,0 +1,91 @@
+/**
+ * Every bound of the gate that is not a configuration key, with its unit and its reason. A bound that an
+ * administrator would tune is in the configuration schema instead.
+ */
+export const limits = {
+  smtp: {
+    /** bytes; RFC 5321 §4.5.3.1.4 says 512 for a command, extensions (RFC 1870, 3461, 6152, 6531) add to it. */
+    commandLineBytes: 2048,
+    /** bytes; RFC 4954 §4 asks for 12288 in an authentication exchange. */
+    authLineBytes: 12288,
+    /** bytes; a reply line of 512 (RFC 5321 §4.5.3.1.5) is often exceeded by enhanced texts. */
+    replyLineBytes: 4096,
+    /** lines; EHLO lists and policy texts stay far below; an endless reply is an attack on our memory. */
+    replyLinesMax: 256,
+    /** commands; sent upstream and not yet answered. RFC 2920 sets no bound, a TCP window of MAIL/RCPT does. */
+    pipelineMax: 256,
+    /** bytes held for a client that sends faster than we may parse; then its socket is paused. */
+    clientBufferBytes: 65536,
+    /** keep-alive NOOPs in one transaction; Exim's smtp_accept_max_nonmail is 10, and other commands count too. */
+    keepAliveMax: 8,
+    keepAliveIntervalMs: 60_000,
+    /** bytes; room for the three warning fields and a prefixed subject, taken from the SIZE we announce. */
+    tagReserveBytes: 16384,
+    /** bytes; a PROXY v1 line is at most 107, a v2 header with TLVs rarely above 1 KiB. */
+    proxyHeaderBytes: 4096,
+    proxyHeaderTimeoutMs: 10_000,
+  },
+  spool: {
+    /** bytes of one message kept in memory; most mail is smaller. */
+    messageMemoryBytes: 262_144,
+    /** bytes of all messages kept in memory; beyond it new bytes go to files at once. */
+    totalMemoryBytes: 67_108_864,
+    /** bytes waiting for the disk in one message; then its sender is paused. */
+    pendingWriteBytes: 1_048_576,
+    /** bytes read from the spool file at a time while relaying. */
+    readChunkBytes: 262_144,
+    /** ms after an aborted worker task before its file is closed: the dying thread may still be inside pread. */
+    abortGraceMs: 2000,
+  },
+  mime: {
+    /** bytes of one header block that are kept; what lies beyond is not read as fields and the report says so. */
+    headerBytes: 1_048_576,
+    /** fields in one header block. */
+    headerFieldsMax: 10_000,
+    /** entities in one message: every leaf is hashed, so this bounds work. */
+    partsMax: 10_000,
+    /** nesting of multipart and message/rfc822. */
+    depthMax: 64,
+    /** bytes of a boundary that is accepted; RFC 2046 §5.1.1 allows 70. */
+    boundaryBytes: 998,
+    /** parameters of one Content-* field. */
+    parametersMax: 256,
+    /** addresses collected from one message for the lists. */
+    addressesMax: 10_000,
+    /** problem records kept in one report; more of them only raise a counter. */
+    problemsMax: 200,
+  },
+  inspect: {
+    /** bytes of encoded part; main-thread cost of a worker trip breaks even near 32 KiB. */
+    inlineBytes: 32_768,
+    /** bytes of decoded content handed to type detection. */
+    sniffBytes: 8192,
+    /** inspection threads; the machine's cores are shared with the main thread and the sealing worker. */
+    threads: 2,
+    /** parts waiting for a thread; above it the message is answered 451. */
+    queueMax: 4096,
+    /** ms for one part in a worker before it counts as hung. */
+    partTimeoutMs: 60_000,
+  },
+  lists: {
+    /** entries of all address lists together; a sorted table of this size takes some 200 MB. */
+    entriesMax: 5_000_000,
+    hashesMax: 5_000_000,
+  },
+  scoring: {
+    /** verdicts in memory; about 200 bytes each. */
+    cacheEntries: 50_000,
+  },
+  outbox: {
+    /** rows taken in one poll. */
+    claimMax: 20,
+    pollIntervalMs: 1000,
+    /** ms a claimed row belongs to its claimant; after a crash it is taken again. */
+    leaseMs: 300_000,
+    retryFirstMs: 30_000,
+    retryMaxMs: 3_600_000,
+    /** ms after which a mail that always met temporary failures is given up and marked failed: RFC 5321 §4.5.4.1 says 4-5 days. */
+    giveUpMs: 432_000_000,
+    concurrentDeliveries: 4,
+  },
+} as const;
