@@ -1,0 +1,66 @@
+/**
+ * The contract of a scoring backend, and the values that pass through it. A backend answers with a score, or says why
+ * it has none; it never throws for anything that the world does to it.
+ */
+import type { PartFacts } from '../inspect/report.js';
+
+/** Why a backend gave no score. Each meets `policy.fallback` under this name. */
+export const noAnswerCauses = {
+  backendUnavailable: 'backend-unavailable',
+  verdictTimeout: 'verdict-timeout',
+  outOfResources: 'out-of-resources',
+  oversize: 'oversize',
+  unscannable: 'unscannable',
+  encrypted: 'encrypted',
+  unknownFile: 'unknown-file',
+} as const;
+export type FallbackCause = (typeof noAnswerCauses)[keyof typeof noAnswerCauses];
+
+export type Answer =
+  | {
+      readonly kind: 'score';
+      readonly backend: string;
+      /** 0 (benign) to 1 (most malicious) */
+      readonly score: number;
+      /** what was recognised, e.g. a signature or rule id; empty for a clean file */
+      readonly name: string;
+      /** engine and rule version that answered */
+      readonly engine: string;
+    }
+  | {
+      readonly kind: 'none';
+      readonly backend: string;
+      readonly cause: FallbackCause;
+      /** for the log; never shown to a peer */
+      readonly detail: string;
+    };
+
+/** Decoded bytes of a part, read again from the spool only when a backend asks. */
+export interface PartContent {
+  readonly bytes: number;
+  read(signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+export interface Backend {
+  readonly name: string;
+  /** changes whenever the same bytes might get another score; part of the cache key */
+  readonly version: string;
+  /** true when the answer is a function of the decoded bytes alone, and so may be cached by digest */
+  readonly cacheable: boolean;
+  /** by digest alone; undefined when this backend does not know the digest */
+  lookup(part: PartFacts, signal: AbortSignal): Promise<Answer | undefined>;
+  score(part: PartFacts, content: PartContent, signal: AbortSignal): Promise<Answer>;
+  /** `up`, or why it is not, for /readyz and metrics */
+  health(): { readonly up: boolean; readonly detail: string };
+  close(): Promise<void>;
+}
+
+/** All answers for one part, and the one that counts. */
+export interface PartScore {
+  readonly path: string;
+  readonly sha256: string;
+  readonly answers: readonly Answer[];
+  /** highest score among the answers; undefined when there was none */
+  readonly score: number | undefined;
+  readonly name: string;
+}
