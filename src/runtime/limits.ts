@@ -25,6 +25,20 @@ export const limits = {
     proxyHeaderBytes: 4096,
     proxyHeaderTimeoutMs: 10_000,
   },
+  config: {
+    /** characters of a configuration file; big lists belong into files of their own. */
+    fileBytes: 4_194_304,
+    /** expansions of YAML aliases; more is an alias bomb. */
+    aliasesMax: 100,
+    /** problems reported for one list file; more of them only raise a counter. */
+    listProblemsMax: 20,
+    /** bytes of a list file handled in one go, so that loading a big one never holds the event loop for long. */
+    listChunkBytes: 131_072,
+    /** ms of quiet after a file event before files are looked at: editors write in several steps. */
+    watchSettleMs: 200,
+    /** ms between looks at the files, for file systems that send no events. */
+    watchPollMs: 5000,
+  },
   spool: {
     /** bytes of one message kept in memory; most mail is smaller. */
     messageMemoryBytes: 262_144,
