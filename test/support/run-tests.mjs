@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Parser } from 'tap-parser';
+import { findShortfalls } from './minimums.mjs';
 import { emptyResult, formatResult, summaryLine, sumResults, watch } from './reporter.mjs';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -19,24 +20,6 @@ const expectedFile = join(root, 'test/support/expected.json');
 const jobs = 2;
 /** seconds for one file; the slowest ones start real servers */
 const fileTimeoutSeconds = 600;
-
-/** Assertions a file must make, by name. A file that skips some of them (no server here) is held to it only in CI. */
-function findShortfalls(results, expected, files) {
-  const ci = process.env.CI === 'true' || process.env.SLUICE_REQUIRE_SERVERS === '1';
-  const problems = [];
-  for (const file of files) {
-    const result = results.find((one) => one.file === file);
-    const least = expected[file]?.least;
-    if (result === undefined) problems.push(`${file} was not run: the runner did not find its compiled form`);
-    else if (least === undefined) problems.push(`${file} has no minimum: run npm test -- --record ${file}`);
-    else if (result.passed + result.failed < least && (ci || result.skipped === 0)) {
-      problems.push(
-        `${file} made ${result.passed + result.failed} assertions, fewer than the ${least} it is known for`,
-      );
-    }
-  }
-  return problems;
-}
 
 function runWithTap(files) {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-results-'));
@@ -113,6 +96,7 @@ function findUncompiled(files) {
 }
 
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
+const strict = process.env.CI === 'true' || process.env.SLUICE_REQUIRE_SERVERS === '1';
 const fast = process.argv.includes('--fast');
 const expected = JSON.parse(readFileSync(expectedFile, 'utf8'));
 const present = readdirSync(join(root, 'test')).filter((file) => file.endsWith('.test.ts'));
@@ -127,7 +111,7 @@ if (files.length === 0) problems.push('no test file was found');
 const { code, results } =
   files.length === 0 ? { code: 1, results: [] } : await (fast ? runAllDirectly : runWithTap)(files);
 if (process.argv.includes('--record')) record(results, expected);
-problems.push(...findShortfalls(results, expected, files));
+problems.push(...findShortfalls(results, expected, files, strict));
 
 const total = sumResults(results);
 if (code !== 0 && total.failed === 0 && problems.length === 0) problems.push(`the test runner ended with ${code}`);
