@@ -78,6 +78,10 @@ export const limits = {
     threads: 2,
     /** parts waiting for a thread; above it the message is answered 451. */
     queueMax: 4096,
+    /** small parts sent to a worker together: a trip costs some 25 microseconds, a deadline covers all of them. */
+    batchParts: 64,
+    /** bytes; the same for their encoded size. */
+    batchBytes: 262_144,
     /** ms for one part in a worker before it counts as hung. */
     partTimeoutMs: 60_000,
   },
