@@ -62,9 +62,10 @@ async function encryptTo(fd: number, request: SealRequest): Promise<number> {
   const hash = createHash('sha256');
   function* inspected(): Generator<Uint8Array, void, undefined> {
     for (const chunk of sourceChunks(request.source, 0, request.source.length)) {
-      hash.update(chunk);
-      // A copy: the cipher must see what the hash saw, whoever else holds the shared memory.
-      yield request.source.kind === 'memory' ? Uint8Array.from(chunk) : chunk;
+      // A copy first: the cipher must see what the hash saw, whoever else holds the shared memory.
+      const own = request.source.kind === 'memory' ? Uint8Array.from(chunk) : chunk;
+      hash.update(own);
+      yield own;
     }
   }
   const encrypter = new Encrypter();

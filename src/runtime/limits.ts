@@ -117,6 +117,10 @@ export const limits = {
     sealThreads: 2,
     /** seals and openings waiting for a thread; above it a hold fails with 451. */
     sealQueueMax: 256,
+    /** ms for one seal, opening or set of notices before its thread counts as hung; 10 GB of age at 90 MB/s. */
+    sealTimeoutMs: 120_000,
+    /** ms an idle sealing thread is kept; starting one costs some 50 ms. */
+    sealIdleMs: 60_000,
     /** calls waiting for the database thread; a durable commit takes 0.2-5 ms. */
     storeQueueMax: 4096,
     /** ms that one connection waits for another process's write transaction. */
@@ -129,6 +133,10 @@ export const limits = {
     reentryMs: 432_000_000,
     /** ms a stopping outbox waits for deliveries under way before it abandons them. */
     stopGraceMs: 10_000,
+    /** ms that abandoned deliveries get to close their connections. */
+    abortGraceMs: 1000,
+    /** ms between two looks at a release that another process works on. */
+    watchIntervalMs: 200,
     /** ms of silence on a connection that sends a notice (RFC 5321 §4.5.3.2 says 5 minutes, 10 after the dot). */
     mailerTimeoutMs: 300_000,
     mailerConnectTimeoutMs: 30_000,
