@@ -30,27 +30,25 @@ export const patternForms = 'name@domain, *@domain or *@*.domain';
 /** Parses one list entry; the string result says what is wrong with it. */
 export function parsePattern(text: string): AddressPattern | string {
   const entry = text.trim();
-  if (entry === '') return 'an entry is empty';
-  if (Buffer.byteLength(entry) > addressBytesMax) return `longer than ${addressBytesMax} bytes`;
+  if (entry === '') return 'the entry is empty';
+  if (Buffer.byteLength(entry) > addressBytesMax) return `it is longer than ${addressBytesMax} bytes`;
   const at = splitPoint(entry);
-  if (at < 1) return `has no local part and domain: expected ${patternForms}`;
+  if (at < 1) return 'it has no local part and domain';
   const localText = entry.slice(0, at);
   const domainText = entry.slice(at + 1);
   const subdomains = domainText.startsWith('*.');
   const domain = normalDomain(subdomains ? domainText.slice(2) : domainText);
-  if (domain === undefined) return `"${domainText}" is no domain: expected ${patternForms}`;
+  if (domain === undefined) return `"${domainText}" is no domain`;
   if (localText === '*') {
     return subdomains ? { kind: 'subdomains', key: `.${domain}` } : { kind: 'domain', key: `@${domain}` };
   }
-  if (subdomains) return 'a wildcard for subdomains needs a wildcard local part: expected *@*.domain';
+  if (subdomains) return 'a wildcard for subdomains needs a wildcard local part';
   // `*` is a legal character of a local part (RFC 5322 §3.2.3), but who writes `info*@` means something that we have not.
   if (!localText.startsWith('"') && localText.includes('*')) {
     return 'a * stands only for a whole local part; write it in quotes to mean the character';
   }
   const local = normalLocal(localText);
-  return local === undefined
-    ? `"${localText}" is no local part: expected ${patternForms}`
-    : { kind: 'address', key: `${local}@${domain}` };
+  return local === undefined ? `"${localText}" is no local part` : { kind: 'address', key: `${local}@${domain}` };
 }
 
 /**

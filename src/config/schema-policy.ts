@@ -1,14 +1,18 @@
 /** The `policy`, `lists` and `scoring` sections: every key with its type, default, range and a sentence. */
 import { z } from 'zod';
-import { parsePattern } from './address-pattern.js';
+import { parsePattern, patternForms } from './address-pattern.js';
 import { filePath } from './schema-smtp.js';
+import { formed } from './schema-walk.js';
 
 const fallbackAction = z.enum(['permit', 'block', 'defer']);
 
-const pattern = z.string().superRefine((text, context) => {
-  const parsed = parsePattern(text);
-  if (typeof parsed === 'string') context.addIssue({ code: 'custom', message: `a list entry; ${parsed}` });
-});
+const pattern = formed(
+  z.string().superRefine((text, context) => {
+    const parsed = parsePattern(text);
+    if (typeof parsed === 'string') context.addIssue({ code: 'custom', message: parsed });
+  }),
+  patternForms,
+);
 
 const causesSchema = z
   .strictObject({
@@ -55,10 +59,13 @@ const smtpPolicySchema = z
           .default('Spam')
           .describe('Value of the X-Distribution header; none adds no header.'),
         xSpamFlag: z.boolean().default(true).describe('Whether `X-Spam-Flag: YES` is added.'),
-        subjectPrefix: z
-          .string()
-          .max(100)
-          .regex(/^[^\x00-\x1f\x7f]*$/, 'text on one line')
+        subjectPrefix: formed(
+          z
+            .string()
+            .max(100)
+            .regex(/^[^\x00-\x1f\x7f]*$/),
+          'text on one line, at most 100 characters',
+        )
           .default('[Possible Spam] ')
           .describe('Text put before the subject; empty leaves the subject alone.'),
       })
@@ -149,10 +156,13 @@ export const scoringSchema = z
       .max(600_000)
       .default(30_000)
       .describe('Time for all scores of a message; then the fallback `verdict-timeout` decides.'),
-    levelMap: z
-      .array(z.tuple([z.number().min(0).max(1), z.number().min(0).max(10)]))
-      .min(2)
-      .max(100)
+    levelMap: formed(
+      z
+        .array(z.tuple([z.number().min(0).max(1), z.number().min(0).max(10)]))
+        .min(2)
+        .max(100),
+      'a list of 2 to 100 points [score from 0 to 1, level from 0 to 10]',
+    )
       .default([
         [0, 0],
         [0.25, 2],
@@ -163,10 +173,13 @@ export const scoringSchema = z
       .describe(
         'Points [score, threat level], straight lines between them; both must rise, from score 0 to 1. A level is rounded down, but any score above 0 is at least level 1.',
       ),
-    backends: z
-      .array(z.discriminatedUnion('type', [embeddedSchema]))
-      .min(1)
-      .max(16)
+    backends: formed(
+      z
+        .array(z.discriminatedUnion('type', [embeddedSchema]))
+        .min(1)
+        .max(16),
+      'a list of 1 to 16 backends',
+    )
       .default([{ type: 'embedded', hashFeeds: [] }])
       .describe('Who scores files; the highest score counts.'),
     cache: z

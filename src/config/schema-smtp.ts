@@ -2,25 +2,27 @@
 import { z } from 'zod';
 import { normalDomain } from './address-pattern.js';
 import { isHost, parseAddressRange, parseHostPort } from './host-port.js';
+import { formed } from './schema-walk.js';
 
 export const tlsModes = ['none', 'starttls', 'implicit'] as const;
 export type TlsMode = (typeof tlsModes)[number];
 
 /** A file name; relative ones belong to the configuration file's folder. */
-export const filePath = z.string().min(1, 'a file name');
+export const filePath = formed(z.string().min(1), 'a file name');
 
-export const listenAddress = z
-  .string()
-  .refine(
-    (text) => parseHostPort(text) !== undefined,
-    '"address:port", IPv6 in brackets, e.g. 127.0.0.1:2525 or [::1]:2525',
-  );
+export const listenAddress = formed(
+  z.string().refine((text) => parseHostPort(text) !== undefined),
+  'address:port, IPv6 in brackets, e.g. 127.0.0.1:2525 or [::1]:2525',
+);
 
-export const hostName = z.string().refine(isHost, 'a host name or IP address');
+export const hostName = formed(z.string().refine(isHost), 'a host name or IP address');
 
 export const portNumber = z.int().min(1).max(65535);
 
-export const domainName = z.string().refine((text) => normalDomain(text) !== undefined, 'a domain such as example.org');
+const domainName = formed(
+  z.string().refine((text) => normalDomain(text) !== undefined),
+  'a domain such as example.org',
+);
 
 export const tlsFilesSchema = z.strictObject({
   certificateFile: filePath.describe('PEM file with the certificate and its intermediates.'),
@@ -55,9 +57,10 @@ const upstreamSchema = z
   .describe('The real server behind this listener.');
 
 export const listenerSchema = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'letters, digits, dots, dashes, at most 63')
+  name: formed(
+    z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/),
+    'letters, digits, dots, dashes and underscores, at most 63',
+  )
     .optional()
     .describe('Name in logs, metrics and the quarantine; `smtp-<port>` when absent.'),
   listen: listenAddress.describe('Address and port to listen on, IPv6 in brackets; port 0 takes a free one.'),
@@ -90,9 +93,10 @@ export const listenerSchema = z.strictObject({
     ),
   proxyProtocolFrom: z
     .array(
-      z
-        .string()
-        .refine((text) => parseAddressRange(text) !== undefined, 'an IP address or a range such as 192.0.2.0/24'),
+      formed(
+        z.string().refine((text) => parseAddressRange(text) !== undefined),
+        'an IP address or a range such as 192.0.2.0/24',
+      ),
     )
     .default([])
     .describe('Addresses and ranges of load balancers whose PROXY header (v1 or v2) is required and believed.'),

@@ -15,21 +15,32 @@ import {
   tlsModes,
   tlsSchema,
 } from './schema-smtp.js';
+import { formed } from './schema-walk.js';
 
-const mailbox = z
-  .string()
-  .max(254)
-  .regex(/^[^\s@<>",;:]+@[^\s@<>",;:]+$/, 'an address such as secops@example.org');
-const oneLine = z
-  .string()
-  .max(500)
-  .regex(/^[^\x00-\x1f\x7f]*$/, 'text on one line');
-const webAddress = z.string().max(2000).refine(isWebAddress, 'an http or https address, or nothing');
+const mailbox = formed(
+  z
+    .string()
+    .max(254)
+    .regex(/^[^\s@<>",;:]+@[^\s@<>",;:]+$/),
+  'an address such as secops@example.org',
+);
+const oneLine = formed(
+  z
+    .string()
+    .max(500)
+    .regex(/^[^\x00-\x1f\x7f]*$/),
+  'text on one line, at most 500 characters',
+);
+const webAddress = formed(z.string().max(2000).refine(isWebAddress), 'an http or https address, or nothing');
+const publicKey = formed(
+  z.string().regex(/^age1[02-9ac-hj-np-z]{58}$/),
+  'a public key of the age tools, age1 and 58 characters',
+);
 
 const quarantineSchema = z
   .strictObject({
     recipients: z
-      .array(z.string().regex(/^age1[02-9ac-hj-np-z]{58}$/, 'a public key of the age tools, age1 and 58 characters'))
+      .array(publicKey)
       .default([])
       .describe(
         'Public keys that originals are sealed to. With none, a key pair is made in `dataDirectory` on first start.',
@@ -64,9 +75,7 @@ const noticeSchema = z
   .strictObject({
     from: oneLine.optional().describe('Sender shown in notices. Default: Mail Security <postmaster@ and `hostname`>.'),
     subject: oneLine.default('Malware Detected').describe('Subject of the message that stands in for a blocked one.'),
-    message: z
-      .string()
-      .max(10_000)
+    message: formed(z.string().max(10_000), 'text of at most 10000 characters')
       .default('A message to you was withheld because malware was found in it. The original is kept in quarantine.')
       .describe('Text that tells the recipient what happened and what to do; empty leaves it out.'),
     linkText: oneLine.default('View the message in quarantine').describe('Text of the link to the quarantine.'),
@@ -117,9 +126,8 @@ export const settingsSchema = z
     scoring: scoringSchema.prefault({}),
     quarantine: quarantineSchema.prefault({}),
     notice: noticeSchema.prefault({}),
-    administrators: z
-      .array(administratorSchema)
-      .max(100)
+    administrators: formed(z.array(administratorSchema).max(100), 'a list of at most 100 administrators')
+
       .default([])
       .describe('Who gets mail when a message is blocked or released.'),
     portal: z
@@ -149,6 +157,12 @@ type ListenerSettings = z.output<typeof listenerSchema>;
 export interface TlsFiles {
   readonly certificateFile: string;
   readonly keyFile: string;
+}
+
+/** The two files as they may be written: both, one by mistake, or none. */
+export interface WrittenTlsFiles {
+  readonly certificateFile?: string | undefined;
+  readonly keyFile?: string | undefined;
 }
 
 /** A listener with everything settled that depends on other keys. */

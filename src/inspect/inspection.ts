@@ -2,8 +2,16 @@
  * The contract of inspection: bytes of one message go in as they arrive, a report of facts comes out. It does not know
  * whether a fact is bad, who sent the message, or what becomes of it.
  */
-import type { Spool } from '../runtime/spool.js';
+import { createHash } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import type { ProblemCode } from '../mime/problem.js';
+import { GateError } from '../runtime/errors.js';
+import { limits } from '../runtime/limits.js';
+import { type Spool, SpoolPool } from '../runtime/spool.js';
+import { bodyDecoder } from './examine.js';
+import { MessageInspection } from './message-inspection.js';
 import type { InspectionReport, PartFacts } from './report.js';
+import { WorkerQueue } from './worker-queue.js';
 
 /** One header field of the message, as byte offsets in the raw message. */
 export interface FieldRange {
@@ -64,4 +72,76 @@ export interface InspectorOptions {
   readonly digests?: 'attachments' | 'all';
   /** for tests only: a module with the same exports as part-worker.js, to see what a crash or a hang does */
   readonly workerFile?: URL;
+}
+
+/** The inspector of a process. Its threads start with the first attachment. */
+export function createInspector(options: InspectorOptions = {}): Inspector {
+  const queue = new WorkerQueue({
+    threads: options.threads ?? limits.inspect.threads,
+    queueMax: options.queueMax ?? limits.inspect.queueMax,
+    taskTimeoutMs: options.partTimeoutMs ?? limits.inspect.partTimeoutMs,
+    workerFile: options.workerFile ?? new URL('./part-worker.js', import.meta.url),
+  });
+  const digests = options.digests === 'all';
+  return {
+    start: (spool) => new MessageInspection(spool, queue, digests),
+    digest: (spool) => digestMessage(spool, queue),
+    content: contentOf,
+    stats: () => ({ queued: queue.queued, running: queue.running }),
+    close: () => queue.close(),
+  };
+}
+
+async function digestMessage(spool: Spool, queue: WorkerQueue): Promise<string> {
+  const { memory, length } = spool;
+  if (memory !== undefined && length <= limits.inspect.inlineBytes) {
+    return createHash('sha256').update(memory).digest('hex');
+  }
+  await spool.flush(length);
+  const result = await queue.submit(spool, () => ({ kind: 'digest', source: spool.source() })).result;
+  if (typeof result !== 'string') throw new GateError('inspection-crashed', 'digest: wrong kind of result');
+  return result;
+}
+
+function contentOf(spool: Spool, part: PartFacts): DecodedContent {
+  return {
+    bytes: part.bytes,
+    async *read(signal) {
+      if (part.range === undefined) throw new GateError('not-found', `part ${part.path} is not in the raw message`);
+      const decoder = bodyDecoder(part.encoding, new Set<ProblemCode>());
+      const { start, end } = part.range;
+      await spool.flush(end);
+      for (let at = start; at < end; ) {
+        signal.throwIfAborted();
+        const chunk = await spool.readChunk(at, Math.min(end, at + limits.spool.readChunkBytes));
+        at += chunk.length;
+        const decoded = decoder.write(chunk);
+        // An undecoded chunk may be a view of shared memory, which sockets and fetch refuse.
+        if (decoded.length > 0) yield decoded === chunk ? Buffer.from(chunk) : decoded;
+      }
+      const rest = decoder.finish();
+      if (rest.length > 0) yield rest;
+    },
+  };
+}
+
+/** One message from memory, for the command line: the same code as on the wire. */
+export async function inspectBuffer(
+  message: Buffer,
+  options: InspectorOptions & { readonly inspector?: Inspector; readonly spoolDirectory?: string } = {},
+): Promise<InspectionReport> {
+  const inspector = options.inspector ?? createInspector({ threads: 1, ...options });
+  const spool = new SpoolPool(options.spoolDirectory ?? tmpdir()).create();
+  try {
+    const inspection = inspector.start(spool);
+    for (let at = 0; at < message.length; at += limits.spool.readChunkBytes) {
+      const chunk = message.subarray(at, at + limits.spool.readChunkBytes);
+      spool.append(chunk);
+      inspection.write(chunk);
+    }
+    return await inspection.finish();
+  } finally {
+    spool.release();
+    if (options.inspector === undefined) await inspector.close();
+  }
 }

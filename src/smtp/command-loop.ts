@@ -3,7 +3,7 @@
  * Here is decided what may run beside what; what a command does is in commands.ts.
  */
 import { limits } from '../runtime/limits.js';
-import { commands } from './commands.js';
+import { type Command, commands } from './commands.js';
 import { InputBuffer } from './input-buffer.js';
 import { replies } from './replies.js';
 import type { Reply } from './reply.js';
@@ -13,6 +13,12 @@ import type { SmtpSession } from './session.js';
 const cleanLine = /^[\x09\x20-\x7e\x80-\xff]*\r\n$/;
 const verbPattern = /^[A-Za-z]+/;
 const httpLine = /^(?:GET|POST|PUT|HEAD|OPTIONS|CONNECT|DELETE|PATCH) |^[A-Za-z-]+: /;
+
+/** A control character could end the line early for the next hop, and hide a second command behind it. */
+function lineProblem(line: string, verb: string): Reply | undefined {
+  if (!cleanLine.test(line)) return replies.lineEnd;
+  return line.length > limits.smtp.commandLineBytes && verb !== 'AUTH' ? replies.lineTooLong : undefined;
+}
 
 export class CommandLoop {
   readonly #session: SmtpSession;
@@ -119,15 +125,14 @@ export class CommandLoop {
 
   #dispatch(line: string): void {
     const session = this.#session;
-    // A control character could end the line early for the next hop, and hide a second command behind it.
-    if (!cleanLine.test(line)) return session.refuseCommand(replies.lineEnd);
     const verb = (verbPattern.exec(line)?.[0] ?? '').toUpperCase();
-    if (line.length > limits.smtp.commandLineBytes && verb !== 'AUTH') return session.refuseCommand(replies.lineTooLong);
-    if (session.draining && session.transaction === undefined && verb !== 'QUIT') {
-      return session.lastReply(replies.shuttingDown);
-    }
     const command = Object.hasOwn(commands, verb) ? commands[verb] : undefined;
-    if (command === undefined) {
+    const malformed = lineProblem(line, verb);
+    if (malformed !== undefined) {
+      session.refuseCommand(malformed);
+    } else if (session.draining && session.transaction === undefined && verb !== 'QUIT') {
+      session.lastReply(replies.shuttingDown);
+    } else if (command === undefined) {
       // Browsers tricked into talking to a mail port begin like this (ALPACA); nothing good can follow.
       if (httpLine.test(line)) session.lastReply(replies.notMail);
       else session.refuseCommand(replies.unknownCommand);
@@ -135,10 +140,19 @@ export class CommandLoop {
       session.phase = 'held';
       this.#heldLine = line;
     } else {
-      command.run(session, line);
-      this.#exclusive = command.alone && !session.queue.empty;
+      this.#run(command, line);
     }
-    return undefined;
+  }
+
+  #run(command: Command, line: string): void {
+    const session = this.#session;
+    const refusal = command.check?.(session, line);
+    if (refusal !== undefined) {
+      session.refuseCommand(refusal);
+      return;
+    }
+    command.run(session, line);
+    this.#exclusive = command.alone && !session.queue.empty;
   }
 
   #authLine(): boolean {

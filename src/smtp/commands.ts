@@ -8,11 +8,13 @@ import { mayRelayTo } from './relay-safety.js';
 import { replies } from './replies.js';
 import type { Reply } from './reply.js';
 import type { SmtpSession } from './session.js';
-import { Transaction } from './transaction.js';
+import type { Transaction } from './transaction.js';
 
 export interface Command {
   /** must not overtake or be overtaken: runs when every reply before it is in (RFC 2920 §3.1) */
   readonly alone: boolean;
+  /** what forbids the command now; it is refused with this reply and does not run */
+  check?(session: SmtpSession, line: string): Reply | undefined;
   /** `line` is the client's own, with CRLF, as latin1; it has passed the check for control characters. */
   run(session: SmtpSession, line: string): void;
 }
@@ -22,14 +24,14 @@ export const commands: Readonly<Record<string, Command | undefined>> = {
   HELO: { alone: true, run: (session, line) => hello(session, line, 'helo') },
   MAIL: { alone: false, run: mail },
   RCPT: { alone: false, run: rcpt },
-  DATA: { alone: true, run: data },
+  DATA: { alone: true, check: dataRefusal, run: data },
   BDAT: { alone: true, run: bdat },
   RSET: { alone: true, run: (session, line) => session.forward(line, { kind: 'rset' }) },
   NOOP: { alone: false, run: (session, line) => session.forward(line, { kind: 'plain' }) },
   VRFY: { alone: false, run: (session, line) => session.forward(line, { kind: 'plain' }) },
   HELP: { alone: false, run: (session, line) => session.forward(line, { kind: 'plain' }) },
-  AUTH: { alone: true, run: auth },
-  STARTTLS: { alone: true, run: startTls },
+  AUTH: { alone: true, check: authRefusal, run: (session, line) => session.forward(line, { kind: 'auth' }) },
+  STARTTLS: { alone: true, check: tlsRefusal, run: startTls },
   QUIT: { alone: true, run: (session, line) => session.forward(line, { kind: 'quit' }) },
 };
 
@@ -97,16 +99,19 @@ function tooManyRecipients(session: SmtpSession): boolean {
   return accepted + session.queue.length >= max && accepted + session.queue.pendingRecipients >= max;
 }
 
-function data(session: SmtpSession, line: string): void {
+function dataRefusal(session: SmtpSession, line: string): Reply | undefined {
   const { transaction } = session;
-  if (line.length > 6) return session.refuseCommand(replies.noArguments);
-  if (transaction === undefined) return session.refuseCommand(replies.needRcpt);
-  if (transaction.binary) return session.refuseCommand(replies.needBdat);
-  if (transaction.content !== undefined || transaction.chunkFailed) return session.refuseCommand(replies.inContent);
-  if (transaction.recipients.length === 0) return session.refuseCommand(replies.noValidRecipients);
-  session.beginContent(transaction, 'DATA');
+  if (line.length > 6) return replies.noArguments;
+  if (transaction === undefined) return replies.needRcpt;
+  if (transaction.binary) return replies.needBdat;
+  if (transaction.content !== undefined || transaction.chunkFailed) return replies.inContent;
+  return transaction.recipients.length === 0 ? replies.noValidRecipients : undefined;
+}
+
+function data(session: SmtpSession): void {
+  if (session.transaction === undefined) return;
+  session.beginContent(session.transaction, 'DATA');
   session.reply(replies.startInput);
-  return undefined;
 }
 
 const bdatPattern = /^BDAT +(\d{1,15})( +LAST)? *\r\n$/i;
@@ -140,25 +145,25 @@ function bdatRefusal(session: SmtpSession, transaction: Transaction | undefined)
 }
 
 /** RFC 4954: an opaque exchange; we look at nothing but the mechanism's name. */
-function auth(session: SmtpSession, line: string): void {
+function authRefusal(session: SmtpSession, line: string): Reply | undefined {
   const [, mechanism = ''] = line.trim().split(/ +/);
-  if (mechanism === '') return session.refuseCommand(replies.authSyntax);
-  if (!session.secure && !session.settings.authWithoutTls) return session.refuseCommand(replies.authNeedsTls);
-  if (!isRelayableMechanism(mechanism.toUpperCase())) return session.refuseCommand(replies.authMechanism);
-  session.forward(line, { kind: 'auth' });
-  return undefined;
+  if (mechanism === '') return replies.authSyntax;
+  if (!session.secure && !session.settings.authWithoutTls) return replies.authNeedsTls;
+  return isRelayableMechanism(mechanism.toUpperCase()) ? undefined : replies.authMechanism;
 }
 
-function startTls(session: SmtpSession, line: string): void {
-  const { settings, transaction } = session;
-  if (line.length > 10) return session.refuseCommand(replies.noArguments);
-  if (session.secure) return session.refuseCommand(replies.tlsActive);
-  if (!settings.offerStartTls) return session.refuseCommand(replies.noTls);
-  if (session.authenticated || transaction !== undefined) return session.refuseCommand(replies.tlsNow);
+/** RFC 3207 §4. */
+function tlsRefusal(session: SmtpSession, line: string): Reply | undefined {
+  if (line.length > 10) return replies.noArguments;
+  if (session.secure) return replies.tlsActive;
+  if (!session.settings.offerStartTls) return replies.noTls;
+  return session.authenticated || session.transaction !== undefined ? replies.tlsNow : undefined;
+}
+
+function startTls(session: SmtpSession): void {
   session.reply(replies.readyForTls);
   if (session.discardInput()) session.services.event('starttls-injection');
   session.phase = 'tls';
   session.flush();
   session.io.startTls();
-  return undefined;
 }

@@ -2,6 +2,8 @@
  * The content of one transaction: received by DATA or BDAT into the spool, judged when it is whole, and only then
  * relayed with the same bytes. Knows nothing of why a message is refused; that is the handler's.
  */
+
+import type { Spool } from '../runtime/spool.js';
 import { ForbiddenByteWatch } from './control-scan.js';
 import { DataReader } from './data-reader.js';
 import type { Intake, Judgement, RelayOutcome, SmtpEnvelope } from './handler.js';
@@ -9,7 +11,6 @@ import { Relay, type RelayHost } from './relay.js';
 import { replies } from './replies.js';
 import type { Reply } from './reply.js';
 import type { SessionIo, SessionServices, SessionSettings } from './session-io.js';
-import type { Spool } from '../runtime/spool.js';
 
 /** What the content asks of the session it belongs to. */
 export interface ContentHost extends RelayHost {

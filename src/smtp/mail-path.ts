@@ -23,7 +23,8 @@ const pathBytes = 256;
 const atext = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\uffff-]+(?:\.+[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\uffff-]+)*\.?$/;
 const quotedLocal = /^"(?:[\x20\x21\x23-\x5b\x5d-\x7e\u0080-\uffff]|\\[\x20-\x7e])*"$/;
 /** Underscores and a trailing dot are outside the RFC but in daily use; the next hop may still refuse them. */
-const domainName = /^[A-Za-z0-9_\u0080-\uffff](?:[A-Za-z0-9_\u0080-\uffff-]*[A-Za-z0-9_\u0080-\uffff])?(?:\.[A-Za-z0-9_\u0080-\uffff](?:[A-Za-z0-9_\u0080-\uffff-]*[A-Za-z0-9_\u0080-\uffff])?)*\.?$/;
+const domainName =
+  /^[A-Za-z0-9_\u0080-\uffff](?:[A-Za-z0-9_\u0080-\uffff-]*[A-Za-z0-9_\u0080-\uffff])?(?:\.[A-Za-z0-9_\u0080-\uffff](?:[A-Za-z0-9_\u0080-\uffff-]*[A-Za-z0-9_\u0080-\uffff])?)*\.?$/;
 const domainLiteral = /^\[[A-Za-z0-9:.-]+\]$/;
 /** RFC 5321 §4.1.2 esmtp-param; `+`-encoded xtext (RFC 3461) is inside esmtp-value. */
 const esmtpParameter = /^[A-Za-z0-9][A-Za-z0-9-]*(?:=[\x21-\x3c\x3e-\x7e\u0080-\uffff]+)?$/;

@@ -6,8 +6,8 @@ import { GateError } from '../runtime/errors.js';
 import type { Spool } from '../runtime/spool.js';
 import { DotStuffer } from './dot-stuffer.js';
 import type { Piece, RelayOutcome } from './handler.js';
-import type { UpstreamReply } from './reply-reader.js';
 import type { Expected } from './reply-queue.js';
+import type { UpstreamReply } from './reply-reader.js';
 import type { SessionIo, SessionServices, SessionSettings } from './session-io.js';
 
 export interface RelayHost {

@@ -32,12 +32,12 @@ export class SmtpSession implements ContentHost {
   helo = '';
   secure: boolean;
   authenticated = false;
-  clientGone = false;
   messages = 0;
   #clientAddress: { address: string; port: number };
   #upstreamGone = false;
   #whenQuiet: (() => void) | undefined;
   draining = false;
+  #inputEnded = false;
   #errors = 0;
   #keepAlives = 0;
   #lastUpstream = 0;
@@ -102,8 +102,20 @@ export class SmtpSession implements ContentHost {
     }
   }
 
+  /** The client will send no more, but may still read: what it asked for is answered. */
+  clientEnded(): void {
+    this.#inputEnded = true;
+    this.#endWhenIdle();
+  }
+
+  #endWhenIdle(): void {
+    if (!this.#inputEnded || this.ended) return;
+    const content = this.transaction?.content;
+    const waits = !this.queue.empty || this.phase === 'held' || content?.judging === true || content?.relaying === true;
+    if (!waits) this.#end();
+  }
+
   clientClosed(): void {
-    this.clientGone = true;
     this.transaction?.content?.abort('client closed the connection');
     this.#end();
   }
@@ -136,7 +148,10 @@ export class SmtpSession implements ContentHost {
   /** The gate stops: what is under way finishes, nothing new begins. */
   drain(): void {
     this.draining = true;
-    if (this.phase === 'greeting' || (this.phase === 'commands' && this.transaction === undefined && this.queue.empty)) {
+    if (
+      this.phase === 'greeting' ||
+      (this.phase === 'commands' && this.transaction === undefined && this.queue.empty)
+    ) {
       this.lastReply(replies.shuttingDown);
     }
   }
@@ -206,6 +221,7 @@ export class SmtpSession implements ContentHost {
     if (own !== '') this.io.client.write(own);
     if (this.queue.empty) this.#quiet();
     this.#loop.run();
+    this.#endWhenIdle();
   }
 
   /** Only a 421 may come unasked (RFC 5321 §3.8); anything else would answer the wrong command. */
@@ -230,7 +246,8 @@ export class SmtpSession implements ContentHost {
   #keepUpstreamAlive(now: number): void {
     const content = this.transaction?.content;
     if (content === undefined || content.relaying || this.#upstreamGone || !this.queue.empty) return;
-    if (now - this.#lastUpstream < limits.smtp.keepAliveIntervalMs || this.#keepAlives >= limits.smtp.keepAliveMax) return;
+    if (now - this.#lastUpstream < limits.smtp.keepAliveIntervalMs || this.#keepAlives >= limits.smtp.keepAliveMax)
+      return;
     this.#keepAlives += 1;
     this.#lastUpstream = now;
     this.services.event('keep-alive');
@@ -278,6 +295,7 @@ export class SmtpSession implements ContentHost {
     if (this.ended) return;
     try {
       this.#loop.run();
+      this.#endWhenIdle();
     } catch (error) {
       this.fail(error);
     }
