@@ -11,7 +11,7 @@
  * Each step is a value or a promise; mail that needs no worker and no backend is judged without a promise.
  */
 import type { InspectionReport } from './inspect/report.js';
-import { act, type Acting } from './pipeline/act.js';
+import { type Acting, act } from './pipeline/act.js';
 import { causeOfFailure, unreadReport } from './pipeline/failure.js';
 import { findReadmission } from './pipeline/readmission.js';
 import { MessageRecord } from './pipeline/record.js';
@@ -21,8 +21,8 @@ import { matchHashes } from './policy/hash-lists.js';
 import { matchLists } from './policy/match-lists.js';
 import { partsToScore } from './policy/scope.js';
 import type { Verdict } from './policy/verdict.js';
-import type { PartScore } from './scoring/backend.js';
 import type { Spool } from './runtime/spool.js';
+import type { PartScore } from './scoring/backend.js';
 import type { Intake, Judgement, SmtpEnvelope, SmtpHandler } from './smtp/handler.js';
 
 /** The judge of one listener's mail. */
@@ -96,11 +96,10 @@ class SmtpIntake implements Intake {
   }
 
   #scoreAndDecide(acting: Acting, report: InspectionReport): Decided | Promise<Decided> {
-    const { policy, envelope, services, spool } = acting;
+    const { policy, services, spool } = acting;
     const { listHits, hashHits } = this.#hits(acting, report);
     const parts = partsToScore(report, listHits, hashHits, policy.decision);
     if (parts.length === 0) return this.#decided(acting, report, [], undefined);
-    void envelope;
     const contentOf = (part: (typeof parts)[number]) => services.inspector.content(spool, part);
     const scores = services.scorer.score(parts, contentOf, this.#abort.signal);
     return then(scores, (answers) => this.#decided(acting, report, answers, undefined));

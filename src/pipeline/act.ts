@@ -26,7 +26,11 @@ export function act(acting: Acting, report: InspectionReport, verdict: Verdict):
     case 'block':
       return hold(acting, report, verdict);
     case 'defer':
-      return answer(acting, { code: 451, enhanced: '4.7.1', text: `No verdict yet, try again later (${acting.record.id})` });
+      return answer(acting, {
+        code: 451,
+        enhanced: '4.7.1',
+        text: `No verdict yet, try again later (${acting.record.id})`,
+      });
     default:
       return verdict.action satisfies never;
   }
@@ -64,8 +68,8 @@ function answer({ record }: Acting, reply: Reply): Judgement {
 
 /** DESIGN: the 250 of a withheld message is given only when the original lies sealed and its notices are queued durably. */
 async function hold(acting: Acting, report: InspectionReport, verdict: Verdict): Promise<Judgement> {
-  const { services, listener, spool, record } = acting;
-  const notify = listener.onBlock === 'replace';
+  const { services, listener, spool, record, envelope } = acting;
+  const notify = listener.blockedAnswer(envelope.recipients.map(({ address }) => address)) === 'replace';
   try {
     const sha256 = await services.inspector.digest(spool);
     const request = { ...describe(acting, report, verdict, sha256), source: spool.source(), notify };
@@ -76,7 +80,11 @@ async function hold(acting: Acting, report: InspectionReport, verdict: Verdict):
     return answer(acting, { code: 554, enhanced: '5.7.1', text: `Message refused by content policy (${id})` });
   } catch (error) {
     services.log.error({ listener: listener.name, message: record.id, error: messageOf(error) }, 'hold failed');
-    return answer(acting, { code: 451, enhanced: '4.3.0', text: `Cannot keep the message safe, try again later (${record.id})` });
+    return answer(acting, {
+      code: 451,
+      enhanced: '4.3.0',
+      text: `Cannot keep the message safe, try again later (${record.id})`,
+    });
   }
 }
 

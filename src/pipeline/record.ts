@@ -54,7 +54,8 @@ export class MessageRecord {
     for (const reason of verdict.reasons) {
       if (reason.code !== 'fallback') continue;
       metrics.fallbacks.inc({ cause: reason.cause, action: reason.action });
-      if (logFallback) log.warn({ id: this.id, cause: reason.cause, action: reason.action, detail: reason.detail }, 'fallback');
+      if (logFallback)
+        log.warn({ id: this.id, cause: reason.cause, action: reason.action, detail: reason.detail }, 'fallback');
     }
     // With `permit`, the relay may have ended before the verdict was known.
     if (this.#relayed !== undefined) this.#write({ ...outcomeFields(this.#relayed) });

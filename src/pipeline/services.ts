@@ -29,7 +29,8 @@ export interface PipelineServices {
 
 export interface PipelineListener {
   readonly name: string;
-  readonly onBlock: 'replace' | 'reject';
+  /** what the client of a withheld message sees; notices go out only with `replace` */
+  blockedAnswer(recipients: readonly string[]): 'replace' | 'reject';
 }
 
 /** One message on its way. */
