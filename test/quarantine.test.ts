@@ -259,7 +259,7 @@ t.test('whatever was acknowledged before a SIGKILL can be opened after the resta
     let output = '';
     process_.stdout.on('data', (chunk: Buffer) => {
       // The delay is counted from readiness, so that each round dies at another point of its work.
-      if (output === '') setTimeout(() => process_.kill('SIGKILL'), (round * 7) % 90);
+      if (output === '') setTimeout(() => process_.kill('SIGKILL'), 60 + ((round * 37) % 200));
       output += chunk.toString();
     });
     await once(process_, 'close');
