@@ -51,6 +51,12 @@ export const limits = {
     /** ms after an aborted worker task before its file is closed: the dying thread may still be inside pread. */
     abortGraceMs: 2000,
   },
+  log: {
+    /** bytes of log lines gathered before they are written: a system call per message is a tenth of its cost. */
+    bufferBytes: 8192,
+    /** ms after which gathered lines are written all the same, so that somebody who watches sees them. */
+    flushIntervalMs: 250,
+  },
   mime: {
     /** bytes of one header block that are kept; what lies beyond is not read as fields and the report says so. */
     headerBytes: 1_048_576,
