@@ -48,7 +48,7 @@ interface BodyDecoder {
   finish(): Buffer;
 }
 
-const empty = Buffer.alloc(0);
+const empty: Buffer = Buffer.alloc(0);
 /** enough of a body to see how it begins */
 const markBytes = 512;
 const base64Lines = /^(?:[A-Za-z0-9+/]{60,76}\r?\n){3}/;
@@ -67,7 +67,7 @@ export function bodyDecoder(encoding: string, problems: Set<ProblemCode>): BodyD
   }
 }
 
-/** @param chunks the encoded body in order, each valid until the next is taken */
+/** @param chunks the encoded body in order; they are not written to afterwards */
 export function examine(task: PartTask, chunks: Iterable<Buffer>, sniff: Sniffer | undefined): PartFindings {
   const problems = new Set<ProblemCode>();
   const decoder = bodyDecoder(task.encoding, problems);
@@ -76,6 +76,7 @@ export function examine(task: PartTask, chunks: Iterable<Buffer>, sniff: Sniffer
   const hashes: Hash[] =
     task.attachment || task.digests ? [createHash('sha256'), createHash('sha1'), createHash('md5')] : [];
   const eicar = new EicarTest();
+  const headBytes = sniff === undefined ? markBytes : limits.inspect.sniffBytes;
   let head = empty;
   let bytes = 0;
   const take = (decoded: Buffer) => {
@@ -84,16 +85,19 @@ export function examine(task: PartTask, chunks: Iterable<Buffer>, sniff: Sniffer
     for (const hash of hashes) hash.update(decoded);
     text?.write(decoded);
     eicar.write(decoded);
-    if (head.length < (sniff === undefined ? markBytes : limits.inspect.sniffBytes)) {
-      head = Buffer.concat([head, decoded.subarray(0, limits.inspect.sniffBytes - head.length)]);
+    const missing = headBytes - head.length;
+    if (missing > 0) {
+      const more = decoded.subarray(0, missing);
+      head = head.length === 0 ? more : Buffer.concat([head, more]);
     }
   };
   for (const chunk of chunks) take(decoder.write(chunk));
   take(decoder.finish());
   if (text?.embeddedFile === true) problems.add('body-embedded-file');
   const flags: PartFlag[] = [];
-  if (decoder === identity && base64Lines.test(head.toString('latin1', 0, markBytes)))
+  if (decoder === identity && base64Lines.test(head.toString('latin1', 0, markBytes))) {
     problems.add('body-looks-encoded');
+  }
   if (task.encrypted || head.indexOf(pgpMessage) === 0) flags.push(partFlags.encrypted);
   if (eicar.found) flags.push(partFlags.eicar);
   if (task.encodingUnknown) flags.push(partFlags.undecodable);

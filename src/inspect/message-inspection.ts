@@ -55,7 +55,7 @@ export class MessageInspection implements Inspection, FramerHandler {
 
   // FramerHandler: the message header is complete
   onHeader(raw: Buffer, fields: readonly Field[], end: number): void {
-    this.#raw = Buffer.from(raw.subarray(0, end));
+    this.#raw = raw;
     this.#fields = fields;
     this.header = { fields, end };
   }
@@ -168,10 +168,12 @@ export class MessageInspection implements Inspection, FramerHandler {
     const parts = this.#parts.map(partFacts);
     const doubtful = problems.some(({ code, part }) => part === '' && problemEffects[code] === 'ambiguous');
     const facts = new MessageFacts(this.#raw, this.#fields, doubtful);
+    const ambiguous = problems.some(({ code }) => problemEffects[code] === 'ambiguous');
+    const unscannable = problems.some(({ code }) => problemEffects[code] === 'unscannable');
     return {
       bytes,
-      ambiguous: problems.some(({ code }) => problemEffects[code] === 'ambiguous'),
-      unscannable: problems.some(({ code }) => problemEffects[code] === 'unscannable'),
+      ambiguous,
+      unscannable,
       problems,
       // Own getters: JSON and structured clone read them like plain values, and nobody else pays for them.
       get addresses() {
@@ -190,7 +192,8 @@ export class MessageInspection implements Inspection, FramerHandler {
         return facts.text('date');
       },
       parts,
-      hasAttachment: parts.some((part) => part.attachment),
+      // Where another reading is plausible, an attachment may be in that one.
+      hasAttachment: ambiguous || unscannable || parts.some((part) => part.attachment),
     };
   }
 }
