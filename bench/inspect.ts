@@ -60,8 +60,7 @@ function row(name: string, bytes: number, count: number, seconds: number, mainSe
     bytes,
     messagesPerSecond: Math.round(count / seconds),
     megabytesPerSecond: Math.round((bytes * count) / seconds / 1e6),
-    mainThreadMicroseconds:
-      mainSeconds === undefined ? undefined : Math.round(((mainSeconds * 1e6) / count) * 10) / 10,
+    mainThreadMicroseconds: mainSeconds === undefined ? undefined : Math.round(((mainSeconds * 1e6) / count) * 10) / 10,
   };
 }
 
@@ -173,7 +172,8 @@ export async function benchInspect(argv: string[]): Promise<void> {
       await benchInspection('inspection, 10 MiB attachment, 4 at a time', large, seconds, 4, inspector, pool),
     ];
     print(rows);
-    if (argv.includes('--json')) process.stdout.write(`${JSON.stringify({ bench: 'inspect', node: process.version, rows })}\n`);
+    if (argv.includes('--json'))
+      process.stdout.write(`${JSON.stringify({ bench: 'inspect', node: process.version, rows })}\n`);
   } finally {
     await inspector.close();
     rmSync(directory, { recursive: true, force: true });

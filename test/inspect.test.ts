@@ -86,6 +86,25 @@ t.test("mail as today's clients write it is never ambiguous, and odd mail always
   }
 });
 
+t.test('where another reading is plausible, the raw message is one more file to scan', async (t) => {
+  const { inspector, pool } = harness(t);
+  for (const name of ['odd-delimiter-indented.eml', 'odd-base64-junk.eml', 'odd-partial.eml']) {
+    const message = readFileSync(new URL(name, corpus));
+    const spool = pool.create();
+    const report = await feed(inspector, spool, message, 500).finish();
+    const raw = report.parts.at(-1);
+    t.equal(raw?.path, '0', name);
+    t.equal(raw?.sha256, createHash('sha256').update(message).digest('hex'));
+    t.ok(report.hasAttachment);
+    spool.release();
+  }
+  const clear = await inspectBuffer(readFileSync(new URL('outlook.eml', corpus)), { inspector });
+  t.notOk(
+    clear.parts.some((part) => part.path === '0'),
+    'a clear message pays nothing',
+  );
+});
+
 t.test('another parser finds no attachment in well-formed mail that we do not have', async (t) => {
   const { inspector } = harness(t, { digests: 'all' });
   let compared = 0;
@@ -201,6 +220,8 @@ t.test('text that carries a file is an attachment, and ordinary text is not', as
   };
   t.notOk(await attachment('text/plain', 'We begin 100 miles from here.\r\nbegin with 3 eggs'));
   t.notOk(await attachment('text/html', '<p>data: see below</p><img src="cid:1">'));
+  t.ok(await attachment('text/plain', 'hi\r\n--b\r\nContent-Type: application/zip\r\n\r\nUEsDBA=='));
+  t.ok(await attachment('text/plain', '\r\nContent-Type: application/zip\r\n\r\nUEsDBA=='));
   t.notOk(await attachment('text/plain', 'x', 'Content-Disposition: inline\r\n'));
   t.ok(await attachment('text/plain', 'x', 'Content-Disposition: attachment\r\n'));
   t.ok(await attachment('text/plain; name=x.txt', 'x'));

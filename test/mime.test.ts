@@ -183,6 +183,39 @@ t.test('an outer delimiter ends inner multiparts, and parts behind a closing del
   t.end();
 });
 
+t.test('each odd Content-* field leaves its code', (t) => {
+  const mime = 'MIME-Version: 1.0\r\n';
+  const cases: [string, ProblemCode[]][] = [
+    ['Content-Type: text\r\n', ['type-odd']],
+    ['Content-Type: "text/plain"\r\n', ['type-odd']],
+    ['Content-Type: text /plain\r\n', ['type-odd']],
+    ['Content-Type: text/plain;\r\n', []],
+    ['Content-Type: text/plain; charset=us-ascii (Plain text)\r\n', ['parameter-odd']],
+    ['Content-Type: text/plain; boundary=x\r\n', ['boundary-on-leaf']],
+    ['Content-Type: text/plain; name=a; name=b\r\n', ['parameter-duplicate']],
+    ['Content-Disposition: inline\r\nContent-Disposition: attachment\r\n', ['disposition-duplicate']],
+    ['Content-Transfer-Encoding: 8BIT\r\n', []],
+    ['Content-Transfer-Encoding: "base64"\r\n', ['encoding-odd']],
+    ['Content-Transfer-Encoding: xbase64\r\n', ['encoding-odd', 'encoding-unknown']],
+    ['Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n', ['encoding-on-message']],
+    ['MIME-Version: 1.0\r\n', ['mime-version-odd']],
+  ];
+  for (const [fields, expected] of cases) {
+    t.same(codes(`${mime}${fields}\r\nbody\r\n`).sort(), [...expected].sort(), fields.trim());
+  }
+  t.same(codes('Content-Type: text/plain\r\n\r\n'), ['mime-version-missing']);
+  const multipart = (parameters: string, delimiter: string) =>
+    codes(`${mime}Content-Type: multipart/mixed${parameters}\r\n\r\n--${delimiter}\r\n\r\nx\r\n--${delimiter}--\r\n`);
+  t.same(multipart('; boundary="x y"', 'x y'), []);
+  t.same(multipart('; boundary=----=_x', '----=_x'), []);
+  t.same(multipart('; boundary="x\xe9"', 'x\xe9'), ['header-8bit', 'boundary-odd']);
+  t.same(multipart('; boundary=""', ''), ['boundary-missing']);
+  t.same(multipart('', 'x'), ['boundary-missing']);
+  t.same(multipart('; boundary="a\\b"', 'ab'), ['boundary-ambiguous']);
+  t.same(multipart("; boundary*=us-ascii''x", 'x'), ['boundary-ambiguous']);
+  t.end();
+});
+
 t.test('each bound gives a problem that means unscannable', (t) => {
   const unscannable = (text: string) =>
     codes(text).filter((code) => problemEffects[code as ProblemCode] === 'unscannable');

@@ -5,7 +5,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { Base64Decoder } from '../mime/base64.js';
 import type { TransferEncoding } from '../mime/entity.js';
-import type { ProblemCode } from '../mime/problem.js';
+import { type ProblemCode, problemEffects } from '../mime/problem.js';
 import { QuotedPrintableDecoder } from '../mime/quoted-printable.js';
 import { limits } from '../runtime/limits.js';
 import { EicarTest } from './eicar.js';
@@ -52,6 +52,9 @@ const empty: Buffer = Buffer.alloc(0);
 /** enough of a body to see how it begins */
 const markBytes = 512;
 const base64Lines = /^(?:[A-Za-z0-9+/]{60,76}\r?\n){3}/;
+const partFields = /^\s*content-(?:type|transfer-encoding|disposition)[ \t]*:/i;
+/** types whose content is a header block by definition: message/rfc822, text/rfc822-headers (RFC 6522 §3) */
+const holdsFields = /^(?:message\/|text\/rfc822)/;
 const pgpMessage = Buffer.from('-----BEGIN PGP MESSAGE-----');
 const identity: BodyDecoder = { write: (chunk) => chunk, finish: () => empty };
 
@@ -94,14 +97,16 @@ export function examine(task: PartTask, chunks: Iterable<Buffer>, sniff: Sniffer
   for (const chunk of chunks) take(decoder.write(chunk));
   take(decoder.finish());
   if (text?.embeddedFile === true) problems.add('body-embedded-file');
+  if (text?.embeddedPart === true) problems.add('body-embedded-part');
   const flags: PartFlag[] = [];
-  if (decoder === identity && base64Lines.test(head.toString('latin1', 0, markBytes))) {
-    problems.add('body-looks-encoded');
-  }
+  const beginning = head.toString('latin1', 0, markBytes);
+  if (decoder === identity && base64Lines.test(beginning)) problems.add('body-looks-encoded');
+  if (partFields.test(beginning) && !holdsFields.test(task.type)) problems.add('body-starts-as-header');
   if (task.encrypted || head.indexOf(pgpMessage) === 0) flags.push(partFlags.encrypted);
   if (eicar.found) flags.push(partFlags.eicar);
   if (task.encodingUnknown) flags.push(partFlags.undecodable);
-  const attachment = task.attachment || text?.found === true || eicar.found || problems.has('body-looks-encoded');
+  const doubtful = [...problems].some((code) => problemEffects[code] !== 'note');
+  const attachment = task.attachment || text?.found === true || eicar.found || doubtful;
   const [sha256 = '', sha1 = '', md5 = ''] = hashes.map((hash) => hash.digest('hex'));
   const detectedType = attachment && bytes > 0 ? sniff?.(head) : undefined;
   return { bytes, attachment, sha256, sha1, md5, detectedType, flags, problems: [...problems] };
