@@ -161,6 +161,23 @@ t.test('a temporary refusal is tried again later, a permanent one is not', async
   );
 });
 
+t.test('mail of ours takes the TLS that its route demands, or waits', async (t) => {
+  const send = newMailer('gate.example.org');
+  const mail = { recipient: 'anna@example.org', message: Buffer.from('Subject: x\r\n\r\nx\r\n') };
+  for (const tls of ['starttls', 'implicit'] as const) {
+    const server = await startMailServer(t, tls);
+    const route = { ...routeTo(server.port), tls };
+    t.match(await send({ ...route, verify: false }, mail), { kind: 'sent' }, tls);
+    t.equal(server.received[0]?.secure, true, tls);
+    t.match(await send({ ...route, verify: true }, mail), { kind: 'temporary', reply: /certificate/ }, tls);
+    t.equal(server.received.length, 1, 'not to a server that cannot prove its name');
+  }
+  const plain = await startMailServer(t);
+  t.match(await send({ ...routeTo(plain.port), tls: 'starttls' }, mail), { kind: 'temporary' });
+  t.equal(plain.received.length, 0, 'STARTTLS that is not offered is not skipped');
+  t.match(await send(routeTo(1), mail), { kind: 'temporary', reply: /ECONNREFUSED/ });
+});
+
 t.test('retries slow down and end after the time to give up', async (t) => {
   const test = await openVault(t);
   const { vault, clock } = test;

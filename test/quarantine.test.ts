@@ -300,6 +300,36 @@ t.test('a full disk fails the hold and leaves nothing behind', async (t) => {
   await vault.close();
 });
 
+t.test('a database that fails takes the whole hold with it', async (t) => {
+  const { vault, directory } = await openVault(t);
+  await vault.hold(holdRequest(message));
+  const database = new Sqlite(join(directory, 'sluice.db'));
+  t.teardown(() => database.close());
+  // The last table that a hold writes: everything before it must be undone.
+  database.exec("CREATE TRIGGER broken BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'broken'); END");
+  await t.rejects(vault.hold(holdRequest(Buffer.from('second'))), { code: 'store-failed', temporary: true });
+  database.exec('DROP TRIGGER broken');
+  t.equal(readdirSync(join(directory, 'quarantine')).length, 1);
+  t.equal((await vault.store.call('listIncidents', 10)).length, 1);
+  t.equal((await vault.store.call('outboxCounts')).queued, 2);
+  t.match(await vault.hold(holdRequest(Buffer.from('second'))), { duplicate: false });
+});
+
+t.test('a commit whose answer was lost keeps its original', async (t) => {
+  const { vault } = await openVault(t);
+  const call = vault.store.call.bind(vault.store);
+  vault.store.call = async (method, ...args) => {
+    const value = await call(method, ...args);
+    if (method === 'hold') throw new Error('the thread died');
+    return value;
+  };
+  await t.rejects(vault.hold(holdRequest(message)), { message: 'the thread died' });
+  vault.store.call = call;
+  const { id, duplicate } = await vault.hold(holdRequest(message));
+  t.ok(duplicate, 'the client tries again and meets the row');
+  t.ok((await contentOf(vault, id)).equals(message));
+});
+
 t.test('keys are made once, kept private, and warned about when they are not', async (t) => {
   const directory = testDirectory(t);
   const warnings: string[] = [];

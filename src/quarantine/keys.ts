@@ -4,7 +4,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { GateError, messageOf } from '../runtime/errors.js';
@@ -70,24 +70,29 @@ function warnIfShared(file: string, warn: KeyOptions['warn']): void {
   }
 }
 
-/** Finds the configured keys, or those made earlier in the data directory, or makes them. */
-export async function prepareKeys(options: KeyOptions, now: number): Promise<Keys> {
+function readRecipients(file: string): string[] {
+  const lines = readFileSync(file, 'utf8').split(/\r?\n/);
+  const recipients = lines.map((line) => line.trim()).filter((line) => line.startsWith('age1'));
+  if (recipients.length === 0) throw new GateError('key-unreadable', `${file} holds no age recipient (a line age1…)`);
+  return recipients;
+}
+
+/** The configured keys, or those made earlier in the data directory; undefined when there are none yet. */
+export function findKeys(options: KeyOptions): Keys | undefined {
   const ownIdentity = join(options.dataDirectory, 'identity.txt');
   const identityFile = options.identityFile ?? (existsSync(ownIdentity) ? ownIdentity : undefined);
-  if (options.recipients.length > 0) {
-    if (identityFile !== undefined) warnIfShared(identityFile, options.warn);
-    return { recipients: options.recipients, identityFile };
-  }
-  const recipientsFile = join(options.dataDirectory, 'recipients.txt');
-  if (existsSync(recipientsFile)) {
-    const lines = readFileSync(recipientsFile, 'utf8').split(/\r?\n/);
-    const recipients = lines.map((line) => line.trim()).filter((line) => line.startsWith('age1'));
-    if (recipients.length === 0)
-      throw new GateError('key-unreadable', `${recipientsFile} holds no age recipient (a line age1…)`);
-    if (identityFile !== undefined) warnIfShared(identityFile, options.warn);
-    return { recipients, identityFile };
-  }
-  return makeKeys(options, identityFile ?? ownIdentity, recipientsFile, now);
+  const ownRecipients = join(options.dataDirectory, 'recipients.txt');
+  if (options.recipients.length === 0 && !existsSync(ownRecipients)) return undefined;
+  if (identityFile !== undefined) warnIfShared(identityFile, options.warn);
+  const recipients = options.recipients.length > 0 ? options.recipients : readRecipients(ownRecipients);
+  return { recipients, identityFile };
+}
+
+/** Finds the keys, or makes them in the data directory. For the daemon, which must be able to seal. */
+export async function prepareKeys(options: KeyOptions, now: number): Promise<Keys> {
+  mkdirSync(options.dataDirectory, { recursive: true, mode: 0o700 });
+  const identityFile = options.identityFile ?? join(options.dataDirectory, 'identity.txt');
+  return findKeys(options) ?? makeKeys(options, identityFile, join(options.dataDirectory, 'recipients.txt'), now);
 }
 
 /** The identity is written first: recipients without their identity would seal mail for nobody. */
