@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import type { Deliver, DeliveryRequest, RecipientReply, Route } from '../src/quarantine/deliver.js';
 import { loadReleaseKey } from '../src/quarantine/keys.js';
-import { newMailer } from '../src/quarantine/mailer.js';
+import { type AutomaticEnvelope, newMailer } from '../src/quarantine/mailer.js';
 import { Outbox } from '../src/quarantine/outbox.js';
 import { newOwner } from '../src/quarantine/process-owner.js';
 import { reentryFieldName, verifyReentry } from '../src/quarantine/reentry.js';
@@ -162,7 +162,8 @@ t.test('a temporary refusal is tried again later, a permanent one is not', async
 });
 
 t.test('mail of ours takes the TLS that its route demands, or waits', async (t) => {
-  const send = newMailer('gate.example.org');
+  const mailer = newMailer('gate.example.org');
+  const send = (route: Route, mail: AutomaticEnvelope) => mailer(route, mail, new AbortController().signal);
   const mail = { recipient: 'anna@example.org', message: Buffer.from('Subject: x\r\n\r\nx\r\n') };
   for (const tls of ['starttls', 'implicit'] as const) {
     const server = await startMailServer(t, tls);
@@ -176,6 +177,9 @@ t.test('mail of ours takes the TLS that its route demands, or waits', async (t) 
   t.match(await send({ ...routeTo(plain.port), tls: 'starttls' }, mail), { kind: 'temporary' });
   t.equal(plain.received.length, 0, 'STARTTLS that is not offered is not skipped');
   t.match(await send(routeTo(1), mail), { kind: 'temporary', reply: /ECONNREFUSED/ });
+  const hostile = { ...mail, recipient: 'anna@example.org>\r\nRCPT TO:<victim@example.com' };
+  t.match(await send(routeTo(plain.port), hostile), { kind: 'permanent' });
+  t.equal(plain.attempts, 0, 'no command hides in an address');
 });
 
 t.test('retries slow down and end after the time to give up', async (t) => {
