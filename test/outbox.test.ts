@@ -259,7 +259,7 @@ t.test('a release gives the next hop the exact bytes and the original envelope',
   });
   t.same(requests[0]?.recipients, [
     { address: 'anna@example.org', parameters: ['ORCPT=rfc822;anna@example.org', 'NOTIFY=NEVER'] },
-    { address: 'carl@example.org', parameters: [] },
+    { address: 'carl@example.org', parameters: ['NOTIFY=NEVER'] },
   ]);
   t.equal((await test.vault.detail(id)).item.state, 'released');
   const again = await releaseNow(

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { generateX25519Identity, identityToRecipient } from 'age-encryption';
+import { Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { GateError, messageOf } from '../runtime/errors.js';
 import { writePrivate } from './private-file.js';
 
@@ -92,7 +92,31 @@ export function findKeys(options: KeyOptions): Keys | undefined {
 export async function prepareKeys(options: KeyOptions, now: number): Promise<Keys> {
   mkdirSync(options.dataDirectory, { recursive: true, mode: 0o700 });
   const identityFile = options.identityFile ?? join(options.dataDirectory, 'identity.txt');
-  return findKeys(options) ?? makeKeys(options, identityFile, join(options.dataDirectory, 'recipients.txt'), now);
+  const keys =
+    findKeys(options) ?? (await makeKeys(options, identityFile, join(options.dataDirectory, 'recipients.txt'), now));
+  await checkKeys(keys, options.warn);
+  return keys;
+}
+
+/** A key that cannot seal must stop the start, not every hold; one that cannot open is worth a warning before it is needed. */
+async function checkKeys(keys: Keys, warn: KeyOptions['warn']): Promise<void> {
+  for (const recipient of keys.recipients) {
+    try {
+      new Encrypter().addRecipient(recipient);
+    } catch (error) {
+      throw new GateError(
+        'key-unreadable',
+        `quarantine.recipients: ${recipient} is no age recipient: ${messageOf(error)}`,
+      );
+    }
+  }
+  if (keys.identityFile === undefined || !existsSync(keys.identityFile)) return;
+  const own = await Promise.all(readIdentities(keys.identityFile).map((identity) => identityToRecipient(identity)));
+  if (!own.some((recipient) => keys.recipients.includes(recipient))) {
+    warn(
+      `the identities in ${keys.identityFile} belong to none of the recipients: what is sealed now cannot be opened here`,
+    );
+  }
 }
 
 /** The identity is written first: recipients without their identity would seal mail for nobody. */

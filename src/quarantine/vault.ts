@@ -3,7 +3,7 @@
  * the database so that each step leaves something true on the disk; it sends nothing.
  */
 import { mkdirSync } from 'node:fs';
-import { GateError } from '../runtime/errors.js';
+import { GateError, messageOf } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import { Blobs, type OpenedMessage } from './blobs.js';
 import { type DirectoryLock, lockDirectory } from './database.js';
@@ -140,7 +140,10 @@ export class Vault implements Quarantine {
     try {
       this.blobs.remove(id);
     } catch (error) {
-      this.#log('warn', 'a sealed file that is not needed could not be removed', { item: id, error });
+      this.#log('warn', 'a sealed file that is not needed could not be removed', {
+        item: id,
+        reason: messageOf(error),
+      });
     }
   }
 
