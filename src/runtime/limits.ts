@@ -153,6 +153,10 @@ export const limits = {
     storeQueueMax: 4096,
     /** ms that one connection waits for another process's write transaction. */
     busyTimeoutMs: 5000,
+    /** characters of a next hop's reply that are kept; enough for any explanation. */
+    replyCharacters: 1000,
+    /** different replies of one release attempt that go into the audit row. */
+    repliesMax: 20,
     /** rows of one list in the command line. */
     listMax: 10_000,
     /** items expired in one transaction, so that holds never wait long behind a sweep. */
@@ -163,6 +167,8 @@ export const limits = {
     stopGraceMs: 10_000,
     /** ms that abandoned deliveries get to close their connections. */
     abortGraceMs: 1000,
+    /** ms a release from the command line waits for its answer; RFC 5321 §4.5.3.2.6 gives the next hop 10 minutes after the dot. */
+    commandReleaseMs: 900_000,
     /** ms between two looks at a release that another process works on. */
     watchIntervalMs: 200,
     /** ms of silence on a connection that sends a notice (RFC 5321 §4.5.3.2 says 5 minutes, 10 after the dot). */
