@@ -136,6 +136,13 @@ t.test('a list file full of mistakes gives a bounded number of problems', async 
   t.match(absent.problems, [{ severity: 'error', file: `${file}.absent` }], 'a file that is gone is an error');
 });
 
+t.test('an entry repeated ever so often is one entry, the first', async (t) => {
+  const file = join(folder(t), 'same.txt');
+  writeFileSync(file, 'same@example.org\n'.repeat(300_000));
+  const { lists } = await loadAddressLists({ ...noLists, blockFiles: [file] });
+  t.equal(lists.block.find({ local: 'same', domain: 'example.org' })?.source, `${file}:1`);
+});
+
 t.test('a million entries: all found, none invented, in bounded memory, with the event loop running', async (t) => {
   const file = join(folder(t), 'million.txt');
   const entry = (index: number) =>
