@@ -61,6 +61,14 @@ export function decide(input: DecisionInput): Verdict {
   return found.verdict(policy.action);
 }
 
+/** When our own inspection failed, so that there is no report to judge: the fallback of the cause decides. */
+export function decideUnread(policy: DecisionPolicy, cause: FallbackCause, detail: string): Verdict {
+  const found = new Findings();
+  const action = policy.fallback[cause];
+  found.raise(action, { code: 'fallback', cause, action, detail });
+  return found.verdict(policy.action);
+}
+
 /** Steps 5 to 7: file hashes, scores and the threshold, and what happens where an answer is missing. */
 function analyse(input: DecisionInput, found: Findings): void {
   const { report, hashHits, policy } = input;

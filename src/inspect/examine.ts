@@ -1,0 +1,104 @@
+/**
+ * One leaf decoded and looked at: size, digests, type by content, flags. It runs on the main thread for small texts
+ * and in worker threads for everything else, and touches nothing but the bytes that it is given.
+ */
+import { createHash, type Hash } from 'node:crypto';
+import { Base64Decoder } from '../mime/base64.js';
+import type { TransferEncoding } from '../mime/entity.js';
+import type { ProblemCode } from '../mime/problem.js';
+import { QuotedPrintableDecoder } from '../mime/quoted-printable.js';
+import { limits } from '../runtime/limits.js';
+import { EicarTest } from './eicar.js';
+import { type PartFlag, partFlags } from './report.js';
+import { TextScan } from './text-scan.js';
+
+/** What is known of a leaf from its header, as it crosses to a worker. */
+export interface PartTask {
+  readonly start: number;
+  readonly end: number;
+  readonly encoding: TransferEncoding;
+  readonly encodingUnknown: boolean;
+  /** the header says that the content is encrypted */
+  readonly encrypted: boolean;
+  readonly type: string;
+  readonly charset: string | undefined;
+  /** already known to be one; false for a text body that may turn out to be one */
+  readonly attachment: boolean;
+  /** wanted even for a text body that is none */
+  readonly digests: boolean;
+}
+
+export interface PartFindings {
+  readonly bytes: number;
+  readonly attachment: boolean;
+  /** empty when they were not wanted */
+  readonly sha256: string;
+  readonly sha1: string;
+  readonly md5: string;
+  readonly detectedType: string | undefined;
+  readonly flags: readonly PartFlag[];
+  readonly problems: readonly ProblemCode[];
+}
+
+/** Media type of the first bytes of a file; undefined when unknown. */
+export type Sniffer = (head: Buffer) => string | undefined;
+
+interface BodyDecoder {
+  write(chunk: Buffer): Buffer;
+  finish(): Buffer;
+}
+
+const empty = Buffer.alloc(0);
+/** enough of a body to see how it begins */
+const markBytes = 512;
+const base64Lines = /^(?:[A-Za-z0-9+/]{60,76}\r?\n){3}/;
+const pgpMessage = Buffer.from('-----BEGIN PGP MESSAGE-----');
+const identity: BodyDecoder = { write: (chunk) => chunk, finish: () => empty };
+
+/** The decoder for a transfer encoding; identity for those that need none. */
+export function bodyDecoder(encoding: string, problems: Set<ProblemCode>): BodyDecoder {
+  switch (encoding) {
+    case 'base64':
+      return new Base64Decoder(problems);
+    case 'quoted-printable':
+      return new QuotedPrintableDecoder(problems);
+    default:
+      return identity;
+  }
+}
+
+/** @param chunks the encoded body in order, each valid until the next is taken */
+export function examine(task: PartTask, chunks: Iterable<Buffer>, sniff: Sniffer | undefined): PartFindings {
+  const problems = new Set<ProblemCode>();
+  const decoder = bodyDecoder(task.encoding, problems);
+  const text =
+    task.type === 'text/plain' || task.type === 'text/html' ? new TextScan(task.type, task.charset) : undefined;
+  const hashes: Hash[] =
+    task.attachment || task.digests ? [createHash('sha256'), createHash('sha1'), createHash('md5')] : [];
+  const eicar = new EicarTest();
+  let head = empty;
+  let bytes = 0;
+  const take = (decoded: Buffer) => {
+    if (decoded.length === 0) return;
+    bytes += decoded.length;
+    for (const hash of hashes) hash.update(decoded);
+    text?.write(decoded);
+    eicar.write(decoded);
+    if (head.length < (sniff === undefined ? markBytes : limits.inspect.sniffBytes)) {
+      head = Buffer.concat([head, decoded.subarray(0, limits.inspect.sniffBytes - head.length)]);
+    }
+  };
+  for (const chunk of chunks) take(decoder.write(chunk));
+  take(decoder.finish());
+  if (text?.embeddedFile === true) problems.add('body-embedded-file');
+  const flags: PartFlag[] = [];
+  if (decoder === identity && base64Lines.test(head.toString('latin1', 0, markBytes)))
+    problems.add('body-looks-encoded');
+  if (task.encrypted || head.indexOf(pgpMessage) === 0) flags.push(partFlags.encrypted);
+  if (eicar.found) flags.push(partFlags.eicar);
+  if (task.encodingUnknown) flags.push(partFlags.undecodable);
+  const attachment = task.attachment || text?.found === true || eicar.found || problems.has('body-looks-encoded');
+  const [sha256 = '', sha1 = '', md5 = ''] = hashes.map((hash) => hash.digest('hex'));
+  const detectedType = attachment && bytes > 0 ? sniff?.(head) : undefined;
+  return { bytes, attachment, sha256, sha1, md5, detectedType, flags, problems: [...problems] };
+}
