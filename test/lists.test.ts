@@ -186,92 +186,89 @@ function lookupMicroseconds(table: { find(address: { local: string; domain: stri
   return Number(process.hrtime.bigint() - start) / 1000 / addresses.length;
 }
 
+const message: MessageAddresses = {
+  envelopeFrom: 'sender@out.example',
+  envelopeTo: ['one@in.example', 'two@in.example'],
+  body: {
+    sender: ['from@out.example'],
+    receiver: ['to@in.example', 'cc@in.example'],
+    certain: ['from@out.example', 'to@in.example'],
+  },
+};
+const anyField: AllowRules = { allowFields: noLists.allowFields, allowRecipients: 'any' };
+const hitCases: [
+  name: string,
+  allow: string[],
+  block: string[],
+  rules: Partial<AllowRules>,
+  addresses: Partial<MessageAddresses>,
+  hits: string[],
+][] = [
+  ['empty lists', [], [], {}, {}, []],
+  ['envelope from', ['sender@out.example'], [], {}, {}, ['allow envelope-from sender@out.example']],
+  ['one of several recipients', ['two@in.example'], [], {}, {}, ['allow envelope-to two@in.example']],
+  ['header sender', ['from@out.example'], [], {}, {}, ['allow body-sender from@out.example']],
+  ['header receiver', [], ['cc@in.example'], {}, {}, ['block body-receiver cc@in.example']],
+  ['a blocked recipient', [], ['one@in.example'], {}, {}, ['block envelope-to one@in.example']],
+  [
+    'a null sender matches nothing',
+    ['*@out.example'],
+    [],
+    { allowFields: ['envelope-from'] },
+    { envelopeFrom: '' },
+    [],
+  ],
+  [
+    'allow stands before block',
+    ['*@in.example'],
+    ['sender@out.example'],
+    {},
+    {},
+    ['allow envelope-to one@in.example', 'allow body-receiver to@in.example', 'block envelope-from sender@out.example'],
+  ],
+  ['an uncertain header address does not allow', ['cc@in.example'], [], {}, {}, []],
+  ['but it blocks', [], ['cc@in.example'], {}, {}, ['block body-receiver cc@in.example']],
+  ['a field that may not allow', ['from@out.example'], [], { allowFields: ['envelope-from', 'envelope-to'] }, {}, []],
+  ['blocks all the same', [], ['from@out.example'], { allowFields: [] }, {}, ['block body-sender from@out.example']],
+  ['all: one listed recipient of two is not enough', ['one@in.example'], [], { allowRecipients: 'all' }, {}, []],
+  [
+    'all: both listed',
+    ['one@in.example', 'two@in.example'],
+    [],
+    { allowRecipients: 'all' },
+    {},
+    ['allow envelope-to one@in.example'],
+  ],
+  [
+    'all: a listed To does not stand for unlisted recipients',
+    ['to@in.example'],
+    [],
+    { allowRecipients: 'all' },
+    {},
+    [],
+  ],
+  [
+    'all: senders are not concerned',
+    ['sender@out.example'],
+    [],
+    { allowRecipients: 'all' },
+    {},
+    ['allow envelope-from sender@out.example'],
+  ],
+  [
+    'all: one recipient blocks',
+    [],
+    ['two@in.example'],
+    { allowRecipients: 'all' },
+    {},
+    ['block envelope-to two@in.example'],
+  ],
+];
+
 t.test('which hits there are, and which of them decides', async (t) => {
-  const base: MessageAddresses = {
-    envelopeFrom: 'sender@out.example',
-    envelopeTo: ['one@in.example', 'two@in.example'],
-    body: {
-      sender: ['from@out.example'],
-      receiver: ['to@in.example', 'cc@in.example'],
-      certain: ['from@out.example', 'to@in.example'],
-    },
-  };
-  const any: AllowRules = { allowFields: noLists.allowFields, allowRecipients: 'any' };
-  const cases: [
-    name: string,
-    allow: string[],
-    block: string[],
-    rules: Partial<AllowRules>,
-    addresses: Partial<MessageAddresses>,
-    hits: string[],
-  ][] = [
-    ['empty lists', [], [], {}, {}, []],
-    ['envelope from', ['sender@out.example'], [], {}, {}, ['allow envelope-from sender@out.example']],
-    ['one of several recipients', ['two@in.example'], [], {}, {}, ['allow envelope-to two@in.example']],
-    ['header sender', ['from@out.example'], [], {}, {}, ['allow body-sender from@out.example']],
-    ['header receiver', [], ['cc@in.example'], {}, {}, ['block body-receiver cc@in.example']],
-    ['a blocked recipient', [], ['one@in.example'], {}, {}, ['block envelope-to one@in.example']],
-    [
-      'a null sender matches nothing',
-      ['*@out.example'],
-      [],
-      { allowFields: ['envelope-from'] },
-      { envelopeFrom: '' },
-      [],
-    ],
-    [
-      'allow stands before block',
-      ['*@in.example'],
-      ['sender@out.example'],
-      {},
-      {},
-      [
-        'allow envelope-to one@in.example',
-        'allow body-receiver to@in.example',
-        'block envelope-from sender@out.example',
-      ],
-    ],
-    ['an uncertain header address does not allow', ['cc@in.example'], [], {}, {}, []],
-    ['but it blocks', [], ['cc@in.example'], {}, {}, ['block body-receiver cc@in.example']],
-    ['a field that may not allow', ['from@out.example'], [], { allowFields: ['envelope-from', 'envelope-to'] }, {}, []],
-    ['blocks all the same', [], ['from@out.example'], { allowFields: [] }, {}, ['block body-sender from@out.example']],
-    ['all: one listed recipient of two is not enough', ['one@in.example'], [], { allowRecipients: 'all' }, {}, []],
-    [
-      'all: both listed',
-      ['one@in.example', 'two@in.example'],
-      [],
-      { allowRecipients: 'all' },
-      {},
-      ['allow envelope-to one@in.example'],
-    ],
-    [
-      'all: a listed To does not stand for unlisted recipients',
-      ['to@in.example'],
-      [],
-      { allowRecipients: 'all' },
-      {},
-      [],
-    ],
-    [
-      'all: senders are not concerned',
-      ['sender@out.example'],
-      [],
-      { allowRecipients: 'all' },
-      {},
-      ['allow envelope-from sender@out.example'],
-    ],
-    [
-      'all: one recipient blocks',
-      [],
-      ['two@in.example'],
-      { allowRecipients: 'all' },
-      {},
-      ['block envelope-to two@in.example'],
-    ],
-  ];
-  for (const [name, allow, block, rules, addresses, hits] of cases) {
+  for (const [name, allow, block, rules, addresses, hits] of hitCases) {
     const { lists } = await loadAddressLists({ ...noLists, allow, block });
-    const found = matchLists(lists, { ...base, ...addresses }, { ...any, ...rules });
+    const found = matchLists(lists, { ...message, ...addresses }, { ...anyField, ...rules });
     t.same(
       found.map((hit) => `${hit.list} ${hit.field} ${hit.address}`),
       hits,

@@ -78,121 +78,115 @@ function summary(verdict: Verdict): string {
   return `${verdict.action}${verdict.malicious ? ' malicious' : ''} ${verdict.threatLevel} ${verdict.reasons.map((reason) => reason.code).join(',')}`;
 }
 
+/** One message each, built from these parts. */
+const text = part({ attachment: false, declaredType: 'text/plain' });
+const file = part();
+const other = part();
+const member = part();
+const archive = part({ members: [member] });
+const good = (of: PartFacts): HashHit => ({ list: 'allow', part: of.path, sha256: of.sha256 });
+const bad = (of: PartFacts): HashHit => ({ list: 'block', part: of.path, sha256: of.sha256 });
+const blocked = [blockHit];
+const withFile = { ...policy, applyWithoutAttachment: false };
+const warning: DecisionPolicy = { ...policy, action: 'warn' };
+const permitting: DecisionPolicy = { ...policy, action: 'permit' };
+const vague = { ambiguous: true };
+const unread = { unscannable: true };
+const steps: [name: string, input: DecisionInput, expected: string][] = [
+  ['plain text passes without analysis', about([text]), 'permit -1 no-attachment'],
+  ['clean attachment', about([text, file], [scored(file, 0)]), 'permit 0 below-threshold'],
+  ['just below the threshold', about([file], [scored(file, 0.74)]), 'permit 6 score,below-threshold'],
+  ['at the threshold', about([file], [scored(file, 0.75)]), 'block malicious 7 score,threshold'],
+  [
+    'the worst part decides',
+    about([file, other], [scored(file, 0.1), scored(other, 1)]),
+    'block malicious 10 score,score,threshold',
+  ],
+  [
+    'allowlisted passes unscanned',
+    about([file], [scored(file, 1)], { listHits: [allowHit, blockHit] }),
+    'permit -1 allowlisted',
+  ],
+  ['blocklisted is malicious, unscanned', about([file], [], { listHits: blocked }), 'block malicious -1 blocklisted'],
+  ['blocklisted without attachment', about([text], [], { listHits: blocked }), 'block malicious -1 blocklisted'],
+  [
+    'lists only with attachments',
+    about([text], [], { listHits: blocked, policy: withFile }),
+    'permit -1 no-attachment',
+  ],
+  ['and there is one', about([file], [], { listHits: blocked, policy: withFile }), 'block malicious -1 blocklisted'],
+  ['blocked hash', about([file], [], { hashHits: [bad(file)] }), 'block malicious 10 hash-blocked'],
+  ['allowed hash', about([file], [], { hashHits: [good(file)] }), 'permit -1 hash-allowed'],
+  ['allowed before blocked hash', about([file], [], { hashHits: [good(file), bad(file)] }), 'permit -1 hash-allowed'],
+  [
+    'an allowed hash exempts members',
+    about([archive], [], { hashHits: [good(archive), bad(member)] }),
+    'permit -1 hash-allowed',
+  ],
+  [
+    'an allowed member does not exempt what holds it',
+    about([archive], [scored(archive, 1)], { hashHits: [good(member)] }),
+    'block malicious 10 hash-allowed,score,threshold',
+  ],
+  [
+    'an allowed hash does not exempt siblings',
+    about([file, other], [scored(file, 1), scored(other, 0.8)], { hashHits: [good(file)] }),
+    'block malicious 7 hash-allowed,score,threshold',
+  ],
+  [
+    'a member is as bad as a file',
+    about([archive], [scored(archive, 0), scored(member, 1)]),
+    'block malicious 10 score,threshold',
+  ],
+  ['a part without a score is not clean', about([file, other], [scored(file, 0)]), 'defer 0 below-threshold,fallback'],
+  ['no scores at all', about([file]), 'defer -1 fallback'],
+  [
+    'malicious goes before a missing answer',
+    about([file, other], [scored(other, 1)]),
+    'block malicious 10 score,threshold,fallback',
+  ],
+  ['unscannable', about([file], [scored(file, 0)], {}, unread), 'block 0 below-threshold,unscannable,fallback'],
+  ['unscannable is never without attachment', about([text], [], {}, unread), 'block -1 unscannable,fallback'],
+  [
+    'an allowed hash does not mend an unscannable message',
+    about([file], [], { hashHits: [good(file)] }, unread),
+    'block -1 hash-allowed,unscannable,fallback',
+  ],
+  ['an attachment that is not there', about([text], [], {}, { hasAttachment: true }), 'block -1 unscannable,fallback'],
+  ['ambiguous and clean', about([file], [scored(file, 0)], {}, vague), 'permit 0 below-threshold,ambiguous'],
+  [
+    'ambiguous: warn',
+    about([file], [scored(file, 0)], { policy: { ...policy, ambiguous: 'warn' } }, vague),
+    'warn 0 below-threshold,ambiguous',
+  ],
+  [
+    'ambiguous: block',
+    about([text], [], { policy: { ...policy, ambiguous: 'block' } }, vague),
+    'block -1 no-attachment,ambiguous',
+  ],
+  ['warn', about([file], [scored(file, 1)], { policy: warning }), 'warn malicious 10 score,threshold'],
+  [
+    'warn: a fallback of block is no harsher',
+    about([file], [scored(file, 0)], { policy: warning }, unread),
+    'warn 0 below-threshold,unscannable,fallback',
+  ],
+  ['warn: defer stays', about([file], [], { policy: warning }), 'defer -1 fallback'],
+  [
+    'permit says what it was',
+    about([file], [scored(file, 1)], { policy: permitting }),
+    'permit malicious 10 score,threshold,policy-permit',
+  ],
+  ['permit never defers', about([file], [], { policy: permitting }), 'permit -1 fallback,policy-permit'],
+  [
+    'permit of clean mail needs no excuse',
+    about([file], [scored(file, 0)], { policy: permitting }),
+    'permit 0 below-threshold',
+  ],
+  ['a released message passes', about([file], [], { listHits: blocked, released: 'r1' }), 'permit -1 released'],
+];
+
 t.test('decide: each step of the order, both ways', (t) => {
-  const text = part({ attachment: false, declaredType: 'text/plain' });
-  const file = part();
-  const other = part();
-  const member = part();
-  const archive = part({ members: [member] });
-  const good = (of: PartFacts): HashHit => ({ list: 'allow', part: of.path, sha256: of.sha256 });
-  const bad = (of: PartFacts): HashHit => ({ list: 'block', part: of.path, sha256: of.sha256 });
-  const blocked = [blockHit];
-  const withFile = { ...policy, applyWithoutAttachment: false };
-  const warning: DecisionPolicy = { ...policy, action: 'warn' };
-  const permitting: DecisionPolicy = { ...policy, action: 'permit' };
-  const vague = { ambiguous: true };
-  const unread = { unscannable: true };
-  const cases: [name: string, input: DecisionInput, expected: string][] = [
-    ['plain text passes without analysis', about([text]), 'permit -1 no-attachment'],
-    ['clean attachment', about([text, file], [scored(file, 0)]), 'permit 0 below-threshold'],
-    ['just below the threshold', about([file], [scored(file, 0.74)]), 'permit 6 score,below-threshold'],
-    ['at the threshold', about([file], [scored(file, 0.75)]), 'block malicious 7 score,threshold'],
-    [
-      'the worst part decides',
-      about([file, other], [scored(file, 0.1), scored(other, 1)]),
-      'block malicious 10 score,score,threshold',
-    ],
-    [
-      'allowlisted passes unscanned',
-      about([file], [scored(file, 1)], { listHits: [allowHit, blockHit] }),
-      'permit -1 allowlisted',
-    ],
-    ['blocklisted is malicious, unscanned', about([file], [], { listHits: blocked }), 'block malicious -1 blocklisted'],
-    ['blocklisted without attachment', about([text], [], { listHits: blocked }), 'block malicious -1 blocklisted'],
-    [
-      'lists only with attachments',
-      about([text], [], { listHits: blocked, policy: withFile }),
-      'permit -1 no-attachment',
-    ],
-    ['and there is one', about([file], [], { listHits: blocked, policy: withFile }), 'block malicious -1 blocklisted'],
-    ['blocked hash', about([file], [], { hashHits: [bad(file)] }), 'block malicious 10 hash-blocked'],
-    ['allowed hash', about([file], [], { hashHits: [good(file)] }), 'permit -1 hash-allowed'],
-    ['allowed before blocked hash', about([file], [], { hashHits: [good(file), bad(file)] }), 'permit -1 hash-allowed'],
-    [
-      'an allowed hash exempts members',
-      about([archive], [], { hashHits: [good(archive), bad(member)] }),
-      'permit -1 hash-allowed',
-    ],
-    [
-      'an allowed member does not exempt what holds it',
-      about([archive], [scored(archive, 1)], { hashHits: [good(member)] }),
-      'block malicious 10 hash-allowed,score,threshold',
-    ],
-    [
-      'an allowed hash does not exempt siblings',
-      about([file, other], [scored(file, 1), scored(other, 0.8)], { hashHits: [good(file)] }),
-      'block malicious 7 hash-allowed,score,threshold',
-    ],
-    [
-      'a member is as bad as a file',
-      about([archive], [scored(archive, 0), scored(member, 1)]),
-      'block malicious 10 score,threshold',
-    ],
-    [
-      'a part without a score is not clean',
-      about([file, other], [scored(file, 0)]),
-      'defer 0 below-threshold,fallback',
-    ],
-    ['no scores at all', about([file]), 'defer -1 fallback'],
-    [
-      'malicious goes before a missing answer',
-      about([file, other], [scored(other, 1)]),
-      'block malicious 10 score,threshold,fallback',
-    ],
-    ['unscannable', about([file], [scored(file, 0)], {}, unread), 'block 0 below-threshold,unscannable,fallback'],
-    ['unscannable is never without attachment', about([text], [], {}, unread), 'block -1 unscannable,fallback'],
-    [
-      'an allowed hash does not mend an unscannable message',
-      about([file], [], { hashHits: [good(file)] }, unread),
-      'block -1 hash-allowed,unscannable,fallback',
-    ],
-    [
-      'an attachment that is not there',
-      about([text], [], {}, { hasAttachment: true }),
-      'block -1 unscannable,fallback',
-    ],
-    ['ambiguous and clean', about([file], [scored(file, 0)], {}, vague), 'permit 0 below-threshold,ambiguous'],
-    [
-      'ambiguous: warn',
-      about([file], [scored(file, 0)], { policy: { ...policy, ambiguous: 'warn' } }, vague),
-      'warn 0 below-threshold,ambiguous',
-    ],
-    [
-      'ambiguous: block',
-      about([text], [], { policy: { ...policy, ambiguous: 'block' } }, vague),
-      'block -1 no-attachment,ambiguous',
-    ],
-    ['warn', about([file], [scored(file, 1)], { policy: warning }), 'warn malicious 10 score,threshold'],
-    [
-      'warn: a fallback of block is no harsher',
-      about([file], [scored(file, 0)], { policy: warning }, unread),
-      'warn 0 below-threshold,unscannable,fallback',
-    ],
-    ['warn: defer stays', about([file], [], { policy: warning }), 'defer -1 fallback'],
-    [
-      'permit says what it was',
-      about([file], [scored(file, 1)], { policy: permitting }),
-      'permit malicious 10 score,threshold,policy-permit',
-    ],
-    ['permit never defers', about([file], [], { policy: permitting }), 'permit -1 fallback,policy-permit'],
-    [
-      'permit of clean mail needs no excuse',
-      about([file], [scored(file, 0)], { policy: permitting }),
-      'permit 0 below-threshold',
-    ],
-    ['a released message passes', about([file], [], { listHits: blocked, released: 'r1' }), 'permit -1 released'],
-  ];
-  for (const [name, input, expected] of cases) {
+  for (const [name, input, expected] of steps) {
     t.equal(summary(decide(input)), expected, name);
   }
   const verdict = decide({
