@@ -32,8 +32,8 @@ export const limits = {
     aliasesMax: 100,
     /** problems reported for one list file; more of them only raise a counter. */
     listProblemsMax: 20,
-    /** bytes of a list file handled in one go, so that loading a big one never holds the event loop for long. */
-    listChunkBytes: 131_072,
+    /** bytes of a list file handled in one go, so that loading a big one never holds the event loop for long; a few ms. */
+    listChunkBytes: 32_768,
     /** ms of quiet after a file event before files are looked at: editors write in several steps. */
     watchSettleMs: 200,
     /** ms between looks at the files, for file systems that send no events. */
@@ -98,8 +98,8 @@ export const limits = {
     keyBytesMax: 536_870_912,
     /** bytes of a line of a list file; longer ones are reported and skipped. */
     lineBytes: 4096,
-    /** entries put into a table before the event loop gets its turn; some 10 ms. */
-    buildSlice: 32_768,
+    /** entries put into a table before the event loop gets its turn; a few ms. */
+    buildSlice: 8192,
   },
   policy: {
     /** reasons of one kind kept in a verdict; the worst come first. */
