@@ -103,6 +103,7 @@ function normalLocal(text: string): string | undefined {
   } else if (/[\s"(),:;<>[\\\]@\x00-\x1f\x7f]/.test(text)) {
     return undefined;
   }
-  if (/[\r\n\0]/.test(local)) return undefined;
+  // An empty local part would have the key of the whole domain; U+FFFD is what undecodable bytes became.
+  if (local === '' || /[\r\n\0\ufffd]/.test(local)) return undefined;
   return /^[\x20-\x7e]*$/.test(local) ? local.toLowerCase() : local.normalize('NFC').toLowerCase().normalize('NFC');
 }

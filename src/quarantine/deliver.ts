@@ -13,6 +13,10 @@ export interface Route {
   readonly verify: boolean;
   /** name for SNI and the certificate; `host` when undefined */
   readonly servername?: string | undefined;
+  /** PEM; the system's authorities when undefined */
+  readonly ca?: string | undefined;
+  /** the server requires a PROXY header on this port */
+  readonly proxyHeader?: boolean | undefined;
   /** a release by this route meets a gate that shares our release key, so it carries the signed re-entry field */
   readonly reentry: boolean;
 }

@@ -39,7 +39,11 @@ export function newMailer(hostname: string): SendMail {
       secure: route.tls === 'implicit',
       requireTLS: route.tls === 'starttls',
       ignoreTLS: route.tls === 'none',
-      tls: { rejectUnauthorized: route.verify, servername: route.servername ?? route.host },
+      tls: {
+        rejectUnauthorized: route.verify,
+        servername: route.servername ?? route.host,
+        ...(route.ca === undefined ? {} : { ca: route.ca }),
+      },
       connectionTimeout: limits.quarantine.mailerConnectTimeoutMs,
       greetingTimeout: limits.quarantine.mailerConnectTimeoutMs,
       socketTimeout: limits.quarantine.mailerTimeoutMs,

@@ -1,5 +1,5 @@
 /** The database thread: one store, one call at a time. */
-import { workerData } from 'node:worker_threads';
+import { workerData } from 'piscina';
 import { Store } from './store.js';
 import { runTask, type StoreAnswer, type StoreTask, storeError } from './store-access.js';
 
@@ -7,9 +7,9 @@ let store: Store | undefined;
 
 /** Opens on first use, so that a failure to open is an answer and not a dead thread. */
 function opened(): Store {
-  // Piscina hands its workerData on as the second element.
-  const [, data] = workerData as [unknown, { readonly dataDirectory: string }];
-  store ??= Store.open(data.dataDirectory);
+  // Set by the only maker of this thread, StoreThread.
+  const { dataDirectory } = workerData as { readonly dataDirectory: string };
+  store ??= Store.open(dataDirectory);
   return store;
 }
 

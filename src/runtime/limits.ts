@@ -86,13 +86,35 @@ export const limits = {
     partTimeoutMs: 60_000,
   },
   lists: {
-    /** entries of all address lists together; a sorted table of this size takes some 200 MB. */
+    /** entries of one table: all allowed addresses, all blocked hashes, …; this many take some 200 to 400 MB. */
     entriesMax: 5_000_000,
-    hashesMax: 5_000_000,
+    /** bytes of the keys of one table. */
+    keyBytesMax: 536_870_912,
+    /** bytes of a line of a list file; longer ones are reported and skipped. */
+    lineBytes: 4096,
+    /** entries put into a table before the event loop gets its turn; some 10 ms. */
+    buildSlice: 32_768,
+  },
+  policy: {
+    /** reasons of one kind kept in a verdict; the worst come first. */
+    reasonsMax: 50,
   },
   scoring: {
     /** verdicts in memory; about 200 bytes each. */
     cacheEntries: 50_000,
+    /** parts of one message that are asked about at the same time. */
+    partsAtOnce: 16,
+    /** scans under way in all messages; above it the answer is `out-of-resources`. */
+    flightsMax: 1024,
+    /** ms after which a scan that nobody waits for any more is ended too. */
+    flightMaxMs: 600_000,
+    /** failures in a row before a backend is left alone for a while. */
+    breakerFailures: 5,
+    breakerPauseMs: 10_000,
+    /** characters of a threat's name in a feed. */
+    nameChars: 200,
+    /** distinct names remembered while a feed is read, so that common ones are stored once. */
+    namesRemembered: 4096,
   },
   outbox: {
     /** rows taken in one poll. */

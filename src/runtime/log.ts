@@ -18,7 +18,7 @@ export interface LogOptions {
 }
 
 /** Field names that hold addresses or subjects wherever they stand in a record. */
-const personal = ['from', 'to', 'address', 'subject', 'recipients', 'sender', 'messageId'] as const;
+const personal = ['from', 'to', 'address', 'addresses', 'subject', 'recipients', 'sender', 'messageId'] as const;
 
 /** Replaces personal values in a record, at the top level and in `envelope`. */
 export function redact(record: Record<string, unknown>, mode: AddressMode): Record<string, unknown> {
