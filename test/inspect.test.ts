@@ -1,6 +1,7 @@
 /** Whole inspections: golden facts, agreement with another parser, and what happens when a worker does not answer. */
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { simpleParser } from 'mailparser';
 import t, { type Test } from 'tap';
 import { eicarFile } from '../src/inspect/eicar.js';
@@ -124,6 +125,74 @@ t.test('another parser finds no attachment in well-formed mail that we do not ha
     }
   }
   t.ok(compared >= 9, `${compared} attachments were compared`);
+});
+
+t.test('a spoiled mail is either read as another parser reads it, or called doubtful', async (t) => {
+  const { inspector } = harness(t, { digests: 'all' });
+  const file = eicarFile().toString('base64');
+  const lines = [
+    ...['From: a@x.example', 'MIME-Version: 1.0', 'Content-Type: multipart/mixed; boundary="b"', '', 'preamble', '--b'],
+    ...[
+      'Content-Type: multipart/alternative;',
+      ' boundary="c"',
+      '',
+      '--c',
+      'Content-Type: text/plain',
+      '',
+      'hi',
+      '--c',
+    ],
+    ...[
+      'Content-Type: text/html',
+      'Content-Transfer-Encoding: quoted-printable',
+      '',
+      '<b>=C3=BC</b>=',
+      '',
+      '--c--',
+      '',
+    ],
+    ...[
+      '--b',
+      'Content-Type: application/octet-stream;',
+      ' name="a.com"',
+      'Content-Transfer-Encoding: base64',
+      '',
+      file,
+    ],
+    ...['--b', 'Content-Type: message/rfc822', '', 'Subject: x', 'Content-Type: application/x-y; name=z'],
+    ...['Content-Transfer-Encoding: base64', '', file, '--b--', ''],
+  ];
+  const text = fc.constantFrom(
+    ...['', ' ', '\t', '"', ';', '=', '(', ')', "'", '\\', '--', '\0', ':', ',', '*', '\r', '\n', '\x0b', '\xff', 'x'],
+    ...['Content-Type: text/plain', 'Content-Transfer-Encoding: 7bit', '--b', '--c', '--b--', '--b ', '====', 'X: y'],
+    ...['Content-Type: multipart/mixed; boundary=c', 'boundary="c"', 'Content-Type: message/rfc822', 'AAAA', ' '],
+  );
+  const edit = fc.record({ line: fc.nat(lines.length - 1), at: fc.nat(40), kind: fc.nat(3), text });
+  let clear = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(edit, { minLength: 1, maxLength: 3 }), async (edits) => {
+      const spoiled = [...lines];
+      for (const { line, at, kind, text } of edits) {
+        const old = spoiled[line] ?? '';
+        if (kind === 0) spoiled.splice(line, 0, text);
+        else if (kind === 1) spoiled.splice(line, 1);
+        else if (kind === 2) spoiled[line] = old.slice(0, at) + text + old.slice(at);
+        else spoiled[line] = old.slice(0, at) + old.slice(at + 1);
+      }
+      const message = Buffer.from(spoiled.join('\r\n'), 'latin1');
+      const report = await inspectBuffer(message, { inspector });
+      if (report.ambiguous || report.unscannable) return;
+      clear += 1;
+      const ours = new Set(report.parts.map((part) => part.sha256));
+      const parsed = await simpleParser(message, { skipTextToHtml: true, skipHtmlToText: true });
+      for (const { contentType, content } of parsed.attachments) {
+        if (contentType.startsWith('message/')) continue;
+        if (!ours.has(createHash('sha256').update(content).digest('hex'))) throw new Error(`missed ${contentType}`);
+      }
+    }),
+    { numRuns: 600, seed: 20_261_121 },
+  );
+  t.ok(clear > 60, `${clear} spoiled mails were still clear`);
 });
 
 t.test('a plain mail is reported at once, one with an attachment through a promise', async (t) => {

@@ -89,6 +89,8 @@ export const problemEffects = {
   'boundary-prefix': 'ambiguous',
   /** text behind a boundary on its line: a delimiter by RFC 2046 §5.1.1, none for exact readers */
   'delimiter-junk': 'ambiguous',
+  /** blanks behind a delimiter: allowed by RFC 2046 §5.1.1, but exact readers see no delimiter */
+  'delimiter-padding': 'ambiguous',
   /** a delimiter behind blanks or text on its line, or behind a bare CR */
   'delimiter-misplaced': 'ambiguous',
   /** a multipart has parts behind its closing delimiter; they are inspected too */
