@@ -9,6 +9,7 @@ import { GateError } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import { type Spool, SpoolPool } from '../runtime/spool.js';
 import { bodyDecoder } from './examine.js';
+import { KnownTypes } from './known-types.js';
 import { MessageInspection } from './message-inspection.js';
 import type { InspectionReport, PartFacts } from './report.js';
 import { WorkerQueue } from './worker-queue.js';
@@ -86,8 +87,9 @@ export function createInspector(options: InspectorOptions = {}): Inspector {
   });
   const textBodies = options.digests === 'all';
   const short = options.shortDigests ?? (() => true);
+  const types = new KnownTypes();
   return {
-    start: (spool) => new MessageInspection(spool, queue, { textBodies, short: short() }),
+    start: (spool) => new MessageInspection(spool, { queue, types, textBodies, shortDigests: short() }),
     digest: (spool) => digestMessage(spool, queue),
     content: contentOf,
     stats: () => ({ queued: queue.queued, running: queue.running }),
@@ -102,8 +104,8 @@ async function digestMessage(spool: Spool, queue: WorkerQueue): Promise<string> 
   }
   await spool.flush(length);
   const result = await queue.submit(spool, () => ({ kind: 'digest', source: spool.source() })).result;
-  if (typeof result !== 'string') throw new GateError('inspection-crashed', 'digest: wrong kind of result');
-  return result;
+  if (result.kind !== 'digest') throw new GateError('inspection-crashed', 'digest: wrong kind of result');
+  return result.sha256;
 }
 
 function contentOf(spool: Spool, part: PartFacts): DecodedContent {
