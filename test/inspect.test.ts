@@ -352,13 +352,36 @@ t.test('a worker that crashes, hangs or is overrun costs one message, and the ne
     await healthy(content);
   }
   const running = [run('wait'), run('wait'), run('wait')];
-  t.same(inspector.stats(), { queued: 2, running: 1 });
+  t.match(inspector.stats(), { queued: 2, running: 1 });
   const busy = await rejection(run('fine'));
   t.equal((busy as GateError).code, 'inspection-busy');
   await Promise.all(running);
   await healthy('an overrun');
-  t.same(inspector.stats(), { queued: 0, running: 0 });
+  t.match(inspector.stats(), { queued: 0, running: 0 });
   t.equal(pool.usedBytes, 0, 'no spool is left behind');
+});
+
+t.test('a message with very many parts does not hold up the others', async (t) => {
+  const { inspector, pool } = harness(t, { workerFile: hostileWorker });
+  const parts = `--b\r\nContent-Type: a/b\r\nContent-Transfer-Encoding: base64\r\n\r\nd2FpdA==\r\n`;
+  const crowd = pool.create();
+  const head = 'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n';
+  const message = Buffer.from(`${head}${parts.repeat(limits.inspect.batchParts * 3)}--b--\r\n`);
+  const inspection = feed(inspector, crowd, message, 65_536);
+  const crowded = rejection(inspection.finish());
+  t.match(inspector.stats(), { queued: 2, running: 1 });
+  const order: string[] = [];
+  const other = pool.create();
+  const single = Promise.resolve(feed(inspector, other, attachmentMail(Buffer.from('fine')), 4096).finish());
+  const ended = single.then(() => order.push('single'));
+  void crowded.then(() => order.push('crowd'));
+  await ended;
+  t.same(order, ['single'], 'its turn came after the batch that was running');
+  t.equal(inspector.stats().running, 1, 'while the other one goes on');
+  inspection.abort();
+  await crowded;
+  crowd.release();
+  other.release();
 });
 
 t.test('an abandoned message leaves nothing behind', async (t) => {

@@ -12,7 +12,7 @@ export default async function run(task: WorkerTask): Promise<readonly PartFindin
     const order = Buffer.from(body.toString('latin1'), 'base64').toString('latin1');
     if (order === 'throw') throw new Error('as ordered');
     if (order === 'exit') process.exit(3);
-    if (order === 'wait') await sleep(200);
+    if (order === 'wait') await sleep(task.parts.length > 1 ? 5 : 200);
     // A hang that no timer inside of the thread could end.
     while (order === 'hang') Math.random();
     findings.push(examine(part, [body], undefined));
