@@ -291,6 +291,8 @@ t.test('text that carries a file is an attachment, and ordinary text is not', as
   t.notOk(await attachment('text/html', '<p>data: see below</p><img src="cid:1">'));
   t.ok(await attachment('text/plain', 'hi\r\n--b\r\nContent-Type: application/zip\r\n\r\nUEsDBA=='));
   t.ok(await attachment('text/plain', '\r\nContent-Type: application/zip\r\n\r\nUEsDBA=='));
+  t.ok(await attachment('text/plain', eicarFile().toString('base64')), 'base64 that nobody declared');
+  t.notOk(await attachment('text/plain', '1234567890'.repeat(8)));
   t.notOk(await attachment('text/plain', 'x', 'Content-Disposition: inline\r\n'));
   t.ok(await attachment('text/plain', 'x', 'Content-Disposition: attachment\r\n'));
   t.ok(await attachment('text/plain; name=x.txt', 'x'));

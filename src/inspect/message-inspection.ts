@@ -149,6 +149,8 @@ export class MessageInspection implements Inspection, FramerHandler {
   #fail(error: GateError): void {
     this.#failure ??= error;
     for (const submission of this.#submissions) submission.cancel();
+    // What still runs for this message cannot change its answer.
+    this.#wake?.();
   }
 
   finish(): InspectionReport | Promise<InspectionReport> {
@@ -173,7 +175,7 @@ export class MessageInspection implements Inspection, FramerHandler {
 
   #examined(): Promise<void> {
     return new Promise((resolve) => {
-      if (this.#pending === 0) resolve();
+      if (this.#pending === 0 || this.#failure !== undefined) resolve();
       else this.#wake = resolve;
     });
   }

@@ -166,7 +166,8 @@ export class Framer {
     const message = parent.kind === 'message';
     const defaultType = parent.digest ? 'message/rfc822' : 'text/plain';
     const facts = readEntity(raw, reader.fields, defaultType, message, problems);
-    if (reader.bareLf) this.#report(reader.crlf ? 'lines-mixed' : 'lines-bare-lf', '');
+    if (reader.bareLf) this.#reportBareLf();
+    if (top && reader.fields.length === 0 && reader.state === 'complete') problems.add('header-empty');
     // RFC 2046 §5.1.1 allows a part without an empty line, but readers that look for one read on.
     if (reader.state === 'delimiter') problems.add('header-unterminated');
     parent.children += message ? 0 : 1;
@@ -273,9 +274,10 @@ export class Framer {
     if (!atStart) {
       const first = hit > 1 ? buffer[hit - 2] : this.#before[hit];
       const crlf = first === 0x0d && this.#base + hit - 2 >= this.#start;
-      if (!crlf) this.#report(this.#reader.crlf ? 'lines-mixed' : 'lines-bare-lf', '');
+      if (!crlf) this.#reportBareLf();
       end -= crlf ? 2 : 1;
     }
+    if (match.bareLf) this.#reportBareLf();
     this.#fillGap(buffer, from, hit);
     if (match.padded) this.#report('delimiter-padding', path);
     if (match.prefix) this.#report('boundary-prefix', path);
@@ -355,6 +357,10 @@ export class Framer {
   #emptyMultipart(level: Level, facts: EntityFacts, end: number): void {
     const path = level.path === '' ? '1' : level.path;
     this.#handler.onLeaf({ path, facts, start: level.start, end: Math.max(end, level.start), enclosed: true });
+  }
+
+  #reportBareLf(): void {
+    this.#report(this.#reader.crlf ? 'lines-mixed' : 'lines-bare-lf', '');
   }
 
   #report(code: ProblemCode, part: string, detail?: string): void {
