@@ -32,7 +32,6 @@ const rawMessageFacts: EntityFacts = {
   names: [],
   charset: undefined,
   smimeType: undefined,
-  typeDeclared: false,
 };
 const plainBodies = new Set(['text/plain', 'text/html']);
 

@@ -42,7 +42,6 @@ interface Level {
 type State = 'header' | 'leaf' | 'gap' | 'opaque';
 
 const empty = Buffer.alloc(0);
-const detailBytes = 120;
 
 export class Framer {
   readonly problems: Problem[] = [];
@@ -363,7 +362,7 @@ export class Framer {
     this.#report(this.#reader.crlf ? 'lines-mixed' : 'lines-bare-lf', '');
   }
 
-  #report(code: ProblemCode, part: string, detail?: string): void {
+  #report(code: ProblemCode, part: string): void {
     const key = `${code} ${part}`;
     if (this.#seen.has(key)) return;
     if (this.problems.length >= limits.mime.problemsMax) {
@@ -372,7 +371,7 @@ export class Framer {
       return;
     }
     this.#seen.add(key);
-    this.problems.push(detail === undefined ? { code, part } : { code, part, detail: detail.slice(0, detailBytes) });
+    this.problems.push({ code, part });
   }
 }
 
