@@ -26,6 +26,8 @@ export interface PartTask {
   readonly attachment: boolean;
   /** wanted even for a text body that is none */
   readonly digests: boolean;
+  /** SHA-1 and MD5 too; they cost four times as much as SHA-256 alone */
+  readonly shortDigests: boolean;
 }
 
 export interface PartFindings {
@@ -40,8 +42,8 @@ export interface PartFindings {
   readonly problems: readonly ProblemCode[];
 }
 
-/** Media type of the first bytes of a file; undefined when unknown. */
-export type Sniffer = (head: Buffer) => string | undefined;
+/** Media type of a file by its first bytes; undefined when unknown. The digest of the whole lets it remember. */
+export type Sniffer = (head: Buffer, sha256: string) => string | undefined;
 
 interface BodyDecoder {
   write(chunk: Buffer): Buffer;
@@ -76,14 +78,18 @@ function looksLikeBase64(beginning: string): boolean {
   return base64Lines.test(beginning) && /[A-Z]/.test(beginning) && /[a-z]/.test(beginning) && /[0-9]/.test(beginning);
 }
 
+function wantedHashes({ attachment, digests, shortDigests }: PartTask): Hash[] {
+  if (!attachment && !digests) return [];
+  return (shortDigests ? ['sha256', 'sha1', 'md5'] : ['sha256']).map((algorithm) => createHash(algorithm));
+}
+
 /** @param chunks the encoded body in order; they are not written to afterwards */
 export function examine(task: PartTask, chunks: Iterable<Buffer>, sniff: Sniffer | undefined): PartFindings {
   const problems = new Set<ProblemCode>();
   const decoder = bodyDecoder(task.encoding, problems);
   const text =
     task.type === 'text/plain' || task.type === 'text/html' ? new TextScan(task.type, task.charset) : undefined;
-  const hashes: Hash[] =
-    task.attachment || task.digests ? [createHash('sha256'), createHash('sha1'), createHash('md5')] : [];
+  const hashes = wantedHashes(task);
   const eicar = new EicarTest();
   const headBytes = sniff === undefined ? markBytes : limits.inspect.sniffBytes;
   let head = empty;
@@ -114,6 +120,6 @@ export function examine(task: PartTask, chunks: Iterable<Buffer>, sniff: Sniffer
   const doubtful = [...problems].some((code) => problemEffects[code] !== 'note');
   const attachment = task.attachment || text?.found === true || eicar.found || doubtful;
   const [sha256 = '', sha1 = '', md5 = ''] = hashes.map((hash) => hash.digest('hex'));
-  const detectedType = attachment && bytes > 0 ? sniff?.(head) : undefined;
+  const detectedType = attachment && bytes > 0 ? sniff?.(head, sha256) : undefined;
   return { bytes, attachment, sha256, sha1, md5, detectedType, flags, problems: [...problems] };
 }

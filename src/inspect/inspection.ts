@@ -70,6 +70,8 @@ export interface InspectorOptions {
    * thread; `all` fills them too, as `sluice scan` prints them.
    */
   readonly digests?: 'attachments' | 'all';
+  /** asked for each message: whether anybody wants SHA-1 and MD5 too. Default: yes */
+  readonly shortDigests?: () => boolean;
   /** for tests only: a module with the same exports as part-worker.js, to see what a crash or a hang does */
   readonly workerFile?: URL;
 }
@@ -82,9 +84,10 @@ export function createInspector(options: InspectorOptions = {}): Inspector {
     taskTimeoutMs: options.partTimeoutMs ?? limits.inspect.partTimeoutMs,
     workerFile: options.workerFile ?? new URL('./part-worker.js', import.meta.url),
   });
-  const digests = options.digests === 'all';
+  const textBodies = options.digests === 'all';
+  const short = options.shortDigests ?? (() => true);
   return {
-    start: (spool) => new MessageInspection(spool, queue, digests),
+    start: (spool) => new MessageInspection(spool, queue, { textBodies, short: short() }),
     digest: (spool) => digestMessage(spool, queue),
     content: contentOf,
     stats: () => ({ queued: queue.queued, running: queue.running, lostThreads: queue.lostThreads }),

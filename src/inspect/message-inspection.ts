@@ -35,10 +35,17 @@ const rawMessageFacts: EntityFacts = {
 };
 const plainBodies = new Set(['text/plain', 'text/html']);
 
+export interface DigestChoice {
+  /** also of text bodies that are no attachments */
+  readonly textBodies: boolean;
+  /** SHA-1 and MD5 as well */
+  readonly short: boolean;
+}
+
 export class MessageInspection implements Inspection, FramerHandler {
   readonly #spool: Spool;
   readonly #queue: WorkerQueue;
-  readonly #digests: boolean;
+  readonly #digests: DigestChoice;
   readonly #framer: Framer;
   readonly #parts: Part[] = [];
   /** small attachments, sent to a worker together */
@@ -54,8 +61,7 @@ export class MessageInspection implements Inspection, FramerHandler {
   header: MessageHeader = { fields: [], end: 0 };
   #fields: readonly Field[] = [];
 
-  /** @param digests also of text bodies that are no attachments */
-  constructor(spool: Spool, queue: WorkerQueue, digests: boolean) {
+  constructor(spool: Spool, queue: WorkerQueue, digests: DigestChoice) {
     this.#spool = spool;
     this.#queue = queue;
     this.#digests = digests;
@@ -80,7 +86,8 @@ export class MessageInspection implements Inspection, FramerHandler {
     this.#parts.push(part);
     const bytes = leaf.end - leaf.start;
     const memory = this.#spool.memory;
-    if (bytes > limits.inspect.inlineBytes) {
+    const inlineBytes = task.attachment || task.digests ? limits.inspect.inlineBytes : limits.inspect.inlineTextBytes;
+    if (bytes > inlineBytes) {
       this.#submit([part]);
     } else if (task.attachment || memory === undefined) {
       this.#addToBatch(part);
@@ -90,7 +97,8 @@ export class MessageInspection implements Inspection, FramerHandler {
       // A text that turned out to carry a file is examined again where files are.
       if (findings.attachment) {
         part.task = { ...task, attachment: true };
-        this.#addToBatch(part);
+        if (bytes > limits.inspect.inlineBytes) this.#submit([part]);
+        else this.#addToBatch(part);
       }
     }
   }
@@ -260,7 +268,7 @@ function isEncrypted(facts: EntityFacts): boolean {
   return pkcs7 && (facts.smimeType === 'enveloped-data' || facts.smimeType === 'authenveloped-data');
 }
 
-function taskOf(leaf: Leaf, digests: boolean): PartTask {
+function taskOf(leaf: Leaf, { textBodies, short }: DigestChoice): PartTask {
   const { facts, start, end } = leaf;
   return {
     start,
@@ -271,7 +279,8 @@ function taskOf(leaf: Leaf, digests: boolean): PartTask {
     type: facts.type,
     charset: facts.charset,
     attachment: isAttachment(leaf),
-    digests,
+    digests: textBodies,
+    shortDigests: short,
   };
 }
 

@@ -23,7 +23,20 @@ export const limits = {
     tagReserveBytes: 16384,
     /** bytes; a PROXY v1 line is at most 107, a v2 header with TLVs rarely above 1 KiB. */
     proxyHeaderBytes: 4096,
-    proxyHeaderTimeoutMs: 10_000,
+  },
+  config: {
+    /** characters of a configuration file; big lists belong into files of their own. */
+    fileBytes: 4_194_304,
+    /** expansions of YAML aliases; more is an alias bomb. */
+    aliasesMax: 100,
+    /** problems reported for one list file; more of them only raise a counter. */
+    listProblemsMax: 20,
+    /** bytes of a list file handled in one go, so that loading a big one never holds the event loop for long; a few ms. */
+    listChunkBytes: 32_768,
+    /** ms of quiet after a file event before files are looked at: editors write in several steps. */
+    watchSettleMs: 200,
+    /** ms between looks at the files, for file systems that send no events. */
+    watchPollMs: 5000,
   },
   spool: {
     /** bytes of one message kept in memory; most mail is smaller. */
@@ -36,6 +49,12 @@ export const limits = {
     readChunkBytes: 262_144,
     /** ms after an aborted worker task before its file is closed: the dying thread may still be inside pread. */
     abortGraceMs: 2000,
+  },
+  log: {
+    /** bytes of log lines gathered before they are written: a system call per message is a tenth of its cost. */
+    bufferBytes: 8192,
+    /** ms after which gathered lines are written all the same, so that somebody who watches sees them. */
+    flushIntervalMs: 250,
   },
   mime: {
     /** bytes of one header block that are kept; what lies beyond is not read as fields and the report says so. */
@@ -58,6 +77,10 @@ export const limits = {
   inspect: {
     /** bytes of encoded part; main-thread cost of a worker trip breaks even near 32 KiB. */
     inlineBytes: 32_768,
+    /** bytes of a text body that is looked through on the main thread; half a microsecond a KiB, a worker trip takes 50. */
+    inlineTextBytes: 262_144,
+    /** types by content remembered in a thread, by digest; about 150 bytes each. */
+    knownTypes: 4096,
     /** bytes of decoded content handed to type detection. */
     sniffBytes: 8192,
     /** inspection threads; the machine's cores are shared with the main thread and the sealing worker. */
@@ -72,13 +95,35 @@ export const limits = {
     partTimeoutMs: 60_000,
   },
   lists: {
-    /** entries of all address lists together; a sorted table of this size takes some 200 MB. */
+    /** entries of one table: all allowed addresses, all blocked hashes, …; this many take some 200 to 400 MB. */
     entriesMax: 5_000_000,
-    hashesMax: 5_000_000,
+    /** bytes of the keys of one table. */
+    keyBytesMax: 536_870_912,
+    /** bytes of a line of a list file; longer ones are reported and skipped. */
+    lineBytes: 4096,
+    /** entries put into a table before the event loop gets its turn; a few ms. */
+    buildSlice: 8192,
+  },
+  policy: {
+    /** reasons of one kind kept in a verdict; the worst come first. */
+    reasonsMax: 50,
   },
   scoring: {
     /** verdicts in memory; about 200 bytes each. */
     cacheEntries: 50_000,
+    /** parts of one message that are asked about at the same time. */
+    partsAtOnce: 16,
+    /** scans under way in all messages; above it the answer is `out-of-resources`. */
+    flightsMax: 1024,
+    /** ms after which a scan that nobody waits for any more is ended too. */
+    flightMaxMs: 600_000,
+    /** failures in a row before a backend is left alone for a while. */
+    breakerFailures: 5,
+    breakerPauseMs: 10_000,
+    /** characters of a threat's name in a feed. */
+    nameChars: 200,
+    /** distinct names remembered while a feed is read, so that common ones are stored once. */
+    namesRemembered: 4096,
   },
   outbox: {
     /** rows taken in one poll. */
@@ -91,5 +136,60 @@ export const limits = {
     /** ms after which a mail that always met temporary failures is given up and marked failed: RFC 5321 §4.5.4.1 says 4-5 days. */
     giveUpMs: 432_000_000,
     concurrentDeliveries: 4,
+  },
+  quarantine: {
+    /** findings kept with an item or incident; a mail with more attachments is told by its first and a count. */
+    findingsMax: 100,
+    /** problem codes kept with an item. */
+    problemsMax: 50,
+    /** ms in which the same message and envelope is taken for a client that never saw our 250. */
+    repeatWindowMs: 3_600_000,
+    /** sealing threads; age is pure JavaScript at some 90 MB/s, and the inspection threads need the other cores. */
+    sealThreads: 2,
+    /** seals and openings waiting for a thread; above it a hold fails with 451. */
+    sealQueueMax: 256,
+    /** ms for one seal, opening or set of notices before its thread counts as hung; 10 GB of age at 90 MB/s. */
+    sealTimeoutMs: 120_000,
+    /** ms an idle sealing thread is kept; starting one costs some 50 ms. */
+    sealIdleMs: 60_000,
+    /** calls waiting for the database thread; a durable commit takes 0.2-5 ms. */
+    storeQueueMax: 4096,
+    /** ms that one connection waits for another process's write transaction. */
+    busyTimeoutMs: 5000,
+    /** characters of a next hop's reply that are kept; enough for any explanation. */
+    replyCharacters: 1000,
+    /** different replies of one release attempt that go into the audit row. */
+    repliesMax: 20,
+    /** rows of one list in the command line. */
+    listMax: 10_000,
+    /** items expired in one transaction, so that holds never wait long behind a sweep. */
+    sweepBatch: 200,
+    /** ms for which the re-entry field of a release vouches; the MTA's own queue may hold the mail for days (RFC 5321 §4.5.4.1). */
+    reentryMs: 432_000_000,
+    /** ms a stopping outbox waits for deliveries under way before it abandons them. */
+    stopGraceMs: 10_000,
+    /** ms that abandoned deliveries get to close their connections. */
+    abortGraceMs: 1000,
+    /** ms a release from the command line waits for its answer; RFC 5321 §4.5.3.2.6 gives the next hop 10 minutes after the dot. */
+    commandReleaseMs: 900_000,
+    /** ms between two looks at a release that another process works on. */
+    watchIntervalMs: 200,
+    /** ms of silence on a connection that sends a notice (RFC 5321 §4.5.3.2 says 5 minutes, 10 after the dot). */
+    mailerTimeoutMs: 300_000,
+    mailerConnectTimeoutMs: 30_000,
+  },
+  notice: {
+    /** characters of one mail-derived string; a reader needs no more to recognise his mail. */
+    fieldCharacters: 200,
+    /** characters of configured text; a mail that nobody scrolls through. */
+    messageCharacters: 4000,
+    /** attachments listed by name; further ones are counted. */
+    findingsShown: 10,
+    /** recipients named in an administrator's mail. */
+    recipientsShown: 10,
+    /** events listed in one digest; further ones are counted. */
+    digestEvents: 50,
+    /** ms between two mails to one administrator, so that an outbreak does not become a mail bomb. */
+    digestIntervalMs: 60_000,
   },
 } as const;

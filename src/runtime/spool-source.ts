@@ -8,6 +8,12 @@ export type SpoolSource =
   | { readonly kind: 'memory'; readonly bytes: SharedArrayBuffer; readonly length: number }
   | { readonly kind: 'file'; readonly fd: number; readonly length: number };
 
+/** A run of bytes of a source, `end` exclusive. */
+export interface SpoolRange {
+  readonly start: number;
+  readonly end: number;
+}
+
 /** Bytes `start` to `end` (exclusive) of a source: a view of shared memory or a fresh buffer read synchronously. Throws on a short read. */
 export function readSource(source: SpoolSource, start: number, end: number): Buffer {
   if (source.kind === 'memory') return Buffer.from(source.bytes, start, end - start);

@@ -35,7 +35,7 @@ export type Answer =
       readonly detail: string;
     };
 
-/** Decoded bytes of a part, read again from the spool only when a backend asks. */
+/** Decoded bytes of a part, read again from the spool only when a backend asks. Reading fails once the spool is gone. */
 export interface PartContent {
   readonly bytes: number;
   read(signal: AbortSignal): AsyncIterable<Uint8Array>;
@@ -47,6 +47,11 @@ export interface Backend {
   readonly version: string;
   /** true when the answer is a function of the decoded bytes alone, and so may be cached by digest */
   readonly cacheable: boolean;
+  /**
+   * The answer when it can be had at once from the facts alone, without content, wait or promise; undefined when it
+   * cannot. Such answers are not cached, and a backend that always has one is never asked by the methods below.
+   */
+  scoreNow?(part: PartFacts): Answer | undefined;
   /** by digest alone; undefined when this backend does not know the digest */
   lookup(part: PartFacts, signal: AbortSignal): Promise<Answer | undefined>;
   score(part: PartFacts, content: PartContent, signal: AbortSignal): Promise<Answer>;

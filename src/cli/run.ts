@@ -1,0 +1,42 @@
+/** `sluice run`: the daemon in the foreground, with its signals. */
+import type { Command } from 'commander';
+import { Daemon } from '../daemon.js';
+import { messageOf } from '../runtime/errors.js';
+
+export function registerRun(program: Command): void {
+  program
+    .command('run')
+    .description('Start the gate and keep it running (SIGTERM stops it gracefully, SIGHUP reloads the configuration)')
+    .requiredOption('-c, --config <file>', 'configuration file (YAML)')
+    .action(async ({ config }: { config: string }) => {
+      let daemon: Daemon;
+      try {
+        daemon = await Daemon.start(config);
+      } catch (error) {
+        process.stderr.write(`sluice cannot start:\n${messageOf(error)}\n`);
+        process.exitCode = 1;
+        return;
+      }
+      handleSignals(daemon);
+    });
+}
+
+function handleSignals(daemon: Daemon): void {
+  const stop = () => {
+    daemon.stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        process.stderr.write(`sluice did not stop cleanly: ${messageOf(error)}\n`);
+        process.exit(1);
+      },
+    );
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+  process.on('SIGHUP', () => void daemon.reload());
+  // The state after an error that nobody caught is unknown. Nothing that was acknowledged can be lost by ending here.
+  process.on('uncaughtException', (error) => {
+    process.stderr.write(`sluice ends after an unexpected error: ${error.stack ?? error.message}\n`);
+    process.exit(1);
+  });
+}

@@ -1,0 +1,144 @@
+/**
+ * Checks between keys: what the schema cannot see because it looks at one value at a time. Pure; files are looked at in
+ * file-checks.ts.
+ */
+import { checkListeners } from './listener-checks.js';
+import type { Finding } from './problem.js';
+import type { Config, Settings } from './schema.js';
+
+/** @param settings the file as written, for paths and values; @param config the same with everything settled */
+export function checkSettings(settings: Settings, config: Config): Finding[] {
+  return [
+    ...checkListeners(settings, config),
+    ...checkLevelMap(settings.scoring.levelMap),
+    ...checkBackends(settings),
+    ...checkLists(settings.lists),
+    ...checkQuarantine(settings),
+    ...checkAdministrators(settings.administrators),
+  ];
+}
+
+function checkLevelMap(points: Settings['scoring']['levelMap']): Finding[] {
+  const path = ['scoring', 'levelMap'];
+  const findings: Finding[] = [];
+  const first = points[0];
+  const last = points.at(-1);
+  if (first?.[0] !== 0 || first[1] !== 0) {
+    findings.push({ severity: 'error', path: [...path, 0], value: first, expected: '[0, 0] as the first point' });
+  }
+  if (last?.[0] !== 1) {
+    findings.push({
+      severity: 'error',
+      path: [...path, points.length - 1],
+      value: last,
+      expected: 'a last point with score 1',
+    });
+  }
+  points.forEach((point, index) => {
+    const before = points[index - 1];
+    if (before !== undefined && (point[0] <= before[0] || point[1] < before[1])) {
+      findings.push({
+        severity: 'error',
+        path: [...path, index],
+        value: point,
+        expected: 'a higher score than the point before, and no lower level',
+      });
+    }
+  });
+  return findings;
+}
+
+function checkBackends(settings: Settings): Finding[] {
+  const seen = new Set<string>();
+  return settings.scoring.backends.flatMap((backend, index): Finding[] => {
+    if (!seen.has(backend.type)) {
+      seen.add(backend.type);
+      return [];
+    }
+    return [
+      {
+        severity: 'error',
+        path: ['scoring', 'backends', index, 'type'],
+        value: backend.type,
+        expected: `one backend of type ${backend.type}`,
+      },
+    ];
+  });
+}
+
+function checkLists(lists: Settings['lists']): Finding[] {
+  const findings: Finding[] = [];
+  const path = ['lists', 'allowFields'];
+  const allows = lists.allow.length + lists.allowFiles.length > 0;
+  const forgeable = lists.allowFields.filter((field) => field.startsWith('body-'));
+  if (allows && forgeable.length > 0) {
+    findings.push({
+      severity: 'warning',
+      path,
+      value: lists.allowFields,
+      expected:
+        'no body-sender or body-receiver: header fields are easily forged, and whoever writes an allowed address into one passes unscanned',
+    });
+  }
+  if (allows && lists.allowFields.length === 0) {
+    findings.push({
+      severity: 'warning',
+      path,
+      value: [],
+      expected: 'a field, as without one nothing is ever allowed',
+    });
+  }
+  const allowed = new Set(lists.allow.map((entry) => entry.trim().toLowerCase()));
+  lists.block.forEach((entry, index) => {
+    if (allowed.has(entry.trim().toLowerCase())) {
+      findings.push({
+        severity: 'warning',
+        path: ['lists', 'block', index],
+        value: entry,
+        expected: 'an entry that is not in lists.allow too: allow is asked first',
+      });
+    }
+  });
+  return findings;
+}
+
+function checkQuarantine(settings: Settings): Finding[] {
+  const { quarantine, notice } = settings;
+  const findings: Finding[] = [];
+  if (quarantine.recipients.length > 0 && quarantine.identityFile === undefined) {
+    findings.push({
+      severity: 'warning',
+      path: ['quarantine', 'recipients'],
+      value: `${quarantine.recipients.length} keys`,
+      expected: 'quarantine.identityFile as well: without it this gate can neither preview nor release what it seals',
+    });
+  }
+  if (notice.validDays > quarantine.retentionDays) {
+    findings.push({
+      severity: 'warning',
+      path: ['notice', 'validDays'],
+      value: notice.validDays,
+      expected: `at most quarantine.retentionDays (${quarantine.retentionDays}): later the link leads to a deleted message`,
+    });
+  }
+  return findings;
+}
+
+function checkAdministrators(administrators: Settings['administrators']): Finding[] {
+  const seen = new Set<string>();
+  return administrators.flatMap((administrator, index): Finding[] => {
+    const address = administrator.address.toLowerCase();
+    if (!seen.has(address)) {
+      seen.add(address);
+      return [];
+    }
+    return [
+      {
+        severity: 'error',
+        path: ['administrators', index, 'address'],
+        value: administrator.address,
+        expected: 'each administrator once',
+      },
+    ];
+  });
+}

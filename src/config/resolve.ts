@@ -1,0 +1,72 @@
+/** Settles what the schema cannot: defaults that depend on other keys, and file names relative to the configuration's folder. */
+import { hostname } from 'node:os';
+import { dirname, resolve } from 'node:path';
+import { type HostPort, isHost, parseHostPort } from './host-port.js';
+import type { Config, ListenerConfig, Settings, TlsFiles, WrittenTlsFiles } from './schema.js';
+
+/** @param file absolute name of the configuration file */
+export function resolveConfig(settings: Settings, file: string): Config {
+  const folder = dirname(file);
+  const absolute = (name: string): string => resolve(folder, name);
+  const optional = <K extends string>(key: K, name: string | undefined) =>
+    (name === undefined ? {} : { [key]: absolute(name) }) as { [P in K]?: string };
+  const ownName = settings.hostname ?? (isHost(hostname()) ? hostname() : 'localhost');
+  const { lists, quarantine, scoring, notice } = settings;
+  return {
+    ...settings,
+    file,
+    hostname: ownName,
+    dataDirectory: absolute(settings.dataDirectory),
+    smtp: { ...settings.smtp, listeners: resolveListeners(settings, absolute) },
+    tls: {
+      ...optional('certificateFile', settings.tls.certificateFile),
+      ...optional('keyFile', settings.tls.keyFile),
+      ...optional('caFile', settings.tls.caFile),
+    },
+    lists: {
+      ...lists,
+      allowFiles: lists.allowFiles.map(absolute),
+      blockFiles: lists.blockFiles.map(absolute),
+      allowHashes: lists.allowHashes.map(absolute),
+      blockHashes: lists.blockHashes.map(absolute),
+    },
+    scoring: {
+      ...scoring,
+      backends: scoring.backends.map((backend) => ({ ...backend, hashFeeds: backend.hashFeeds.map(absolute) })),
+    },
+    quarantine: { ...quarantine, ...optional('identityFile', quarantine.identityFile) },
+    notice: { ...notice, from: notice.from ?? `Mail Security <postmaster@${ownName}>` },
+    log: { ...settings.log, ...optional('file', settings.log.file) },
+  };
+}
+
+function resolveListeners(settings: Settings, absolute: (name: string) => string): ListenerConfig[] {
+  const taken = new Set(settings.smtp.listeners.map((listener) => listener.name));
+  return settings.smtp.listeners.map((listener) => {
+    // The schema has checked the form; the fallback only satisfies the type.
+    const listen: HostPort = parseHostPort(listener.listen) ?? { host: '127.0.0.1', port: 0 };
+    const { tlsFiles, upstream, ...rest } = listener;
+    const caFile = upstream.caFile ?? settings.tls.caFile;
+    return {
+      ...rest,
+      name: listener.name ?? freeName(`smtp-${listen.port}`, taken),
+      listen,
+      onBlock: listener.onBlock ?? (listener.direction === 'submission' ? 'reject' : 'replace'),
+      tlsFiles: listener.tls === 'none' ? undefined : resolveTlsFiles(tlsFiles ?? settings.tls, absolute),
+      upstream: caFile === undefined ? upstream : { ...upstream, caFile: absolute(caFile) },
+    };
+  });
+}
+
+function resolveTlsFiles(files: WrittenTlsFiles, absolute: (name: string) => string): TlsFiles | undefined {
+  const { certificateFile, keyFile } = files;
+  if (certificateFile === undefined || keyFile === undefined) return undefined;
+  return { certificateFile: absolute(certificateFile), keyFile: absolute(keyFile) };
+}
+
+function freeName(wanted: string, taken: Set<string | undefined>): string {
+  let name = wanted;
+  for (let count = 2; taken.has(name); count += 1) name = `${wanted}-${count}`;
+  taken.add(name);
+  return name;
+}

@@ -1,0 +1,198 @@
+/** The `policy`, `lists` and `scoring` sections: every key with its type, default, range and a sentence. */
+import { z } from 'zod';
+import { parsePattern, patternForms } from './address-pattern.js';
+import { filePath } from './schema-smtp.js';
+import { formed } from './schema-walk.js';
+
+const fallbackAction = z.enum(['permit', 'block', 'defer']);
+
+const pattern = formed(
+  z.string().superRefine((text, context) => {
+    const parsed = parsePattern(text);
+    if (typeof parsed === 'string') context.addIssue({ code: 'custom', message: parsed });
+  }),
+  patternForms,
+);
+
+const causesSchema = z
+  .strictObject({
+    'backend-unavailable': fallbackAction
+      .optional()
+      .describe('A backend cannot be reached or failed. `default` when absent.'),
+    'verdict-timeout': fallbackAction
+      .optional()
+      .describe('No answer within `scoring.deadlineMs`. `default` when absent.'),
+    'out-of-resources': fallbackAction
+      .optional()
+      .describe('The gate itself is out of memory, disk or workers. `default` when absent.'),
+    oversize: fallbackAction.default('block').describe('A part is larger than a backend takes.'),
+    unscannable: fallbackAction
+      .default('block')
+      .describe('A message or part cannot be read in full, or a bound was reached.'),
+    encrypted: fallbackAction.default('block').describe('A part is encrypted, so that nobody can look inside.'),
+    'unknown-file': fallbackAction.default('permit').describe('Every backend looked and none knows the file.'),
+  })
+  .describe('One action per cause.');
+
+const fallbackSchema = z
+  .strictObject({
+    default: fallbackAction
+      .default('defer')
+      .describe('Action for a cause that is not set below. defer answers 451, so that the sender tries again.'),
+    log: z.boolean().default(true).describe('Whether a line at level warn is logged whenever a fallback decides.'),
+    causes: causesSchema.prefault({}),
+  })
+  .describe('What happens to a message when no verdict can be had. Under `smtp.action: warn`, block means warn.');
+
+const smtpPolicySchema = z
+  .strictObject({
+    action: z
+      .enum(['block', 'warn', 'permit'])
+      .default('block')
+      .describe(
+        'What happens to a malicious message: block withholds it, warn delivers it with the headers below, permit delivers it untouched and records the incident.',
+      ),
+    headers: z
+      .strictObject({
+        xDistribution: z
+          .enum(['none', 'Bulk', 'Spam'])
+          .default('Spam')
+          .describe('Value of the X-Distribution header; none adds no header.'),
+        xSpamFlag: z.boolean().default(true).describe('Whether `X-Spam-Flag: YES` is added.'),
+        subjectPrefix: formed(
+          z
+            .string()
+            .max(100)
+            .regex(/^[^\x00-\x1f\x7f]*$/),
+          'text on one line, at most 100 characters',
+        )
+          .default('[Possible Spam] ')
+          .describe('Text put before the subject; empty leaves the subject alone.'),
+      })
+      .prefault({})
+      .describe('What `action: warn` adds to a message.'),
+  })
+  .describe('What happens to malicious mail over SMTP.');
+
+export const policySchema = z
+  .strictObject({
+    verdictThreshold: z
+      .union([z.literal('recommended'), z.int().min(1).max(10)])
+      .default('recommended')
+      .describe('A message is malicious when its threat level is this or higher; recommended is 7.'),
+    smtp: smtpPolicySchema.prefault({}),
+    fallback: fallbackSchema.prefault({}),
+    ambiguous: z
+      .enum(['permit', 'warn', 'block'])
+      .default('permit')
+      .describe(
+        'A message that mail programs may read in different ways, when every reading was looked at and is clean.',
+      ),
+  })
+  .describe('What is malicious and what happens then.');
+
+export const listFields = ['envelope-from', 'envelope-to', 'body-sender', 'body-receiver'] as const;
+
+export const listsSchema = z
+  .strictObject({
+    allow: z
+      .array(pattern)
+      .default([])
+      .describe('Addresses whose mail passes unscanned: name@domain, *@domain, or *@*.domain for its subdomains.'),
+    block: z.array(pattern).default([]).describe('Addresses whose mail counts as malicious, in the same forms.'),
+    allowFiles: z
+      .array(filePath)
+      .default([])
+      .describe('Text files of further `allow` entries, one a line; # starts a comment.'),
+    blockFiles: z.array(filePath).default([]).describe('Text files of further `block` entries.'),
+    allowHashes: z
+      .array(filePath)
+      .default([])
+      .describe(
+        'Text files of SHA-256 digests, one a line: such a file passes with all that it contains, its siblings do not.',
+      ),
+    blockHashes: z
+      .array(filePath)
+      .default([])
+      .describe('Text files of SHA-256 digests of files that count as malicious.'),
+    applyWithoutAttachment: z
+      .boolean()
+      .default(true)
+      .describe('Whether the address lists are asked for mail without an attachment too.'),
+    allowFields: z
+      .array(z.enum(listFields))
+      .default([...listFields])
+      .describe(
+        'Where an allowed address may stand. From is easily forged: leave out body-sender and body-receiver where that matters.',
+      ),
+    allowRecipients: z
+      .enum(['any', 'all'])
+      .default('any')
+      .describe(
+        'any: one allowed recipient lets the message pass to all. all: a recipient allows only when every recipient of the envelope is listed.',
+      ),
+  })
+  .describe('Addresses and files known to be good or bad. Allow is asked before block.');
+
+const embeddedSchema = z
+  .strictObject({
+    type: z.literal('embedded').describe('Built in, needs no network: EICAR and hash feeds.'),
+    hashFeeds: z
+      .array(filePath)
+      .default([])
+      .describe(
+        'Text files of known bad files: an MD5, SHA-1 or SHA-256 a line, then if wanted a score from 0 to 1 (1 when absent) and a name, separated by spaces, tabs, commas or semicolons.',
+      ),
+  })
+  .describe('The backend inside the gate.');
+
+const ttl = (initial: number, sentence: string) => z.int().min(0).max(2_592_000).default(initial).describe(sentence);
+
+export const scoringSchema = z
+  .strictObject({
+    deadlineMs: z
+      .int()
+      .min(10)
+      .max(600_000)
+      .default(30_000)
+      .describe('Time for all scores of a message; then the fallback `verdict-timeout` decides.'),
+    levelMap: formed(
+      z
+        .array(z.tuple([z.number().min(0).max(1), z.number().min(0).max(10)]))
+        .min(2)
+        .max(100),
+      'a list of 2 to 100 points [score from 0 to 1, level from 0 to 10]',
+    )
+      .default([
+        [0, 0],
+        [0.25, 2],
+        [0.5, 4],
+        [0.75, 7],
+        [1, 10],
+      ])
+      .describe(
+        'Points [score, threat level], straight lines between them; both must rise, from score 0 to 1. A level is rounded down, but any score above 0 is at least level 1.',
+      ),
+    backends: formed(
+      z
+        .array(z.discriminatedUnion('type', [embeddedSchema]))
+        .min(1)
+        .max(16),
+      'a list of 1 to 16 backends',
+    )
+      .default([{ type: 'embedded', hashFeeds: [] }])
+      .describe('Who scores files; the highest score counts.'),
+    cache: z
+      .strictObject({
+        ttlSeconds: z
+          .strictObject({
+            clean: ttl(3600, 'A file with score 0.'),
+            flagged: ttl(86_400, 'A file with a higher score.'),
+          })
+          .prefault({})
+          .describe('How long an answer is remembered; 0 forgets at once. Failures are never remembered.'),
+      })
+      .prefault({})
+      .describe('Answers remembered by digest, so that a known file is not scanned again.'),
+  })
+  .describe('How files become scores and scores become threat levels.');

@@ -1,0 +1,248 @@
+/** The composition root: makes every part from the configuration, starts them in order, stops them in the other. */
+import { mkdirSync, readdirSync, unlinkSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { join } from 'node:path';
+import { parseHostPort } from './config/host-port.js';
+import { LiveConfig, type ReloadResult } from './config/live-config.js';
+import { formatProblem } from './config/problem.js';
+import type { Config } from './config/schema.js';
+import { createListener } from './daemon/listeners.js';
+import { newDeliver, newSender, routeTable } from './daemon/routes.js';
+import { createInspector, type Inspector } from './inspect/inspection.js';
+import type { PipelineServices } from './pipeline/services.js';
+import { buildLivePolicy, type LivePolicy } from './policy/live-policy.js';
+import { loadReleaseKey, prepareKeys } from './quarantine/keys.js';
+import { Outbox } from './quarantine/outbox.js';
+import type { QuarantineLog, QuarantinePolicy } from './quarantine/settings.js';
+import { Vault } from './quarantine/vault.js';
+import { messageOf } from './runtime/errors.js';
+import { createLog, type Log, type Logger } from './runtime/log.js';
+import { createMetrics, type Metrics } from './runtime/metrics.js';
+import { SpoolPool } from './runtime/spool.js';
+import { type Readiness, startStatusServer } from './runtime/status-server.js';
+import { EmbeddedBackend } from './scoring/embedded.js';
+import { Scorer } from './scoring/scorer.js';
+import type { SmtpServer } from './smtp/server.js';
+
+export interface DaemonOptions {
+  /** where the log goes instead of where the configuration says; for the demo */
+  readonly log?: Log;
+}
+
+const hourMs = 3_600_000;
+const outboxCountMs = 5000;
+
+export class Daemon {
+  readonly config: Config;
+  readonly metrics: Metrics = createMetrics();
+  readonly ports = new Map<string, number>();
+  statusPort: number | undefined;
+  readonly #live: LiveConfig<LivePolicy>;
+  readonly #log: Log;
+  readonly #logger: Logger;
+  readonly #servers: { name: string; server: SmtpServer }[] = [];
+  readonly #timers: NodeJS.Timeout[] = [];
+  #vault: Vault | undefined;
+  #outbox: Outbox | undefined;
+  #inspector: Inspector | undefined;
+  #scorer: Scorer | undefined;
+  #spools: SpoolPool | undefined;
+  #status: Server | undefined;
+  #stopping: Promise<void> | undefined;
+
+  private constructor(live: LiveConfig<LivePolicy>, log: Log) {
+    this.config = live.started;
+    this.#live = live;
+    this.#log = log;
+    this.#logger = log.logger;
+  }
+
+  /**
+   * Reads the configuration and starts everything. Rejects with a GateError whose message is meant for the
+   * administrator; nothing is left running then.
+   */
+  static async start(file: string, options: DaemonOptions = {}): Promise<Daemon> {
+    const holder: { daemon?: Daemon } = {};
+    const { live, warnings } = await LiveConfig.open<LivePolicy>(file, {
+      build: buildLivePolicy,
+      onReload: (result) => holder.daemon?.reloaded(result),
+      watch: true,
+    });
+    const { level, addresses, file: logFile } = live.started.log;
+    const log = options.log ?? createLog({ level, addresses, file: logFile });
+    const daemon = new Daemon(live, log);
+    holder.daemon = daemon;
+    for (const warning of warnings) log.logger.warn({ problem: formatProblem(warning, file) }, 'configuration');
+    try {
+      await daemon.#start();
+    } catch (error) {
+      await daemon.stop();
+      throw error;
+    }
+    return daemon;
+  }
+
+  async #start(): Promise<void> {
+    const { config } = this;
+    mkdirSync(config.dataDirectory, { recursive: true, mode: 0o700 });
+    const quarantine = await this.#startQuarantine();
+    this.#inspector = createInspector({ shortDigests: () => this.#live.snapshot.feeds.hasShortDigests });
+    this.#spools = new SpoolPool(emptySpoolDirectory(config.dataDirectory));
+    this.#scorer = new Scorer([new EmbeddedBackend(() => this.#live.snapshot.feeds)], () => this.#live.snapshot.scorer);
+    const pipeline: PipelineServices = {
+      inspector: this.#inspector,
+      scorer: this.#scorer,
+      quarantine,
+      policy: () => this.#live.snapshot,
+      releaseKey: loadReleaseKey(config.dataDirectory),
+      log: this.#logger,
+      metrics: this.metrics,
+      now: () => performance.now(),
+      clock: () => Date.now(),
+      supervise: (work, what) => this.#supervise(work, what),
+    };
+    const services = { pipeline, spools: this.#spools, outbound: new Set<string>() };
+    for (const listener of config.smtp.listeners) {
+      const server = createListener(config, listener, services);
+      this.ports.set(listener.name, await server.listen());
+      this.#servers.push({ name: listener.name, server });
+    }
+    await this.#startStatus();
+    this.#every(hourMs, 'retention', () => this.#vault?.sweep());
+    this.#every(outboxCountMs, 'outbox count', () => this.#countOutbox());
+    this.#logger.info(
+      { listeners: Object.fromEntries(this.ports), status: this.statusPort, pid: process.pid },
+      'ready',
+    );
+  }
+
+  async #startQuarantine(): Promise<Vault> {
+    const { config } = this;
+    const { dataDirectory } = config;
+    const log: QuarantineLog = (level, event, fields) => this.#logger[level](fields, event);
+    const warn = (sentence: string) => this.#logger.warn(sentence);
+    const { recipients, identityFile } = config.quarantine;
+    const keys = await prepareKeys({ dataDirectory, recipients, identityFile, warn }, Date.now());
+    const policy = this.#quarantinePolicy();
+    const { vault } = await Vault.open({ dataDirectory, keys, policy, clock: Date.now, log });
+    this.#vault = vault;
+    this.#outbox = new Outbox({
+      vault,
+      routes: routeTable(config),
+      deliver: newDeliver(config.hostname),
+      send: newSender(config.hostname),
+      releaseKey: loadReleaseKey(dataDirectory),
+      clock: Date.now,
+      log,
+    });
+    vault.onQueued = () => this.#outbox?.wake();
+    this.#outbox.start();
+    return vault;
+  }
+
+  #quarantinePolicy(): QuarantinePolicy {
+    const { notice, administrators, publicUrl } = this.#live.snapshot;
+    const { retentionDays } = this.config.quarantine;
+    return { retentionDays, notice, administrators, publicUrl: publicUrl === '' ? undefined : publicUrl };
+  }
+
+  async #startStatus(): Promise<void> {
+    const { status } = this.config;
+    if (status === undefined) return;
+    const address = parseHostPort(status.listen);
+    if (address === undefined) return;
+    const started = await startStatusServer({
+      ...address,
+      registry: this.metrics.registry,
+      readiness: () => this.#readiness(),
+      refresh: () => this.#refreshGauges(),
+    });
+    this.#status = started.server;
+    this.statusPort = started.port;
+  }
+
+  #readiness(): Readiness {
+    const backends = (this.#scorer?.health() ?? []).map(({ name, up, detail }) => [
+      `backend ${name}`,
+      up ? 'ok' : detail,
+    ]);
+    const listeners = this.#servers.map(({ name }) => [
+      `listener ${name}`,
+      this.#stopping === undefined ? 'ok' : 'stopping',
+    ]);
+    const checks: Record<string, string> = Object.fromEntries([...listeners, ...backends]);
+    return { ready: Object.values(checks).every((check) => check === 'ok'), checks };
+  }
+
+  #refreshGauges(): void {
+    const { metrics } = this;
+    metrics.spoolBytes.set(this.#spools?.usedBytes ?? 0);
+    metrics.spoolFiles.set(this.#spools?.openFiles ?? 0);
+    metrics.inspectionQueue.set(this.#inspector?.stats().queued ?? 0);
+    for (const { name, up } of this.#scorer?.health() ?? []) metrics.backendUp.set({ backend: name }, up ? 1 : 0);
+  }
+
+  async #countOutbox(): Promise<void> {
+    const counts = await this.#vault?.store.call('outboxCounts');
+    this.metrics.outbox.set(counts?.queued ?? 0);
+  }
+
+  #every(ms: number, what: string, work: () => Promise<unknown> | undefined): void {
+    this.#timers.push(setInterval(() => this.#supervise(Promise.resolve(work()), what), ms));
+  }
+
+  #supervise(work: Promise<unknown>, what: string): void {
+    work.catch((error: unknown) => this.#logger.error({ what, error: messageOf(error) }, 'background work failed'));
+  }
+
+  reload(): Promise<ReloadResult> {
+    return this.#live.reload();
+  }
+
+  reloaded(result: ReloadResult): void {
+    this.metrics.reloads.inc({ result: result.applied ? 'applied' : 'refused' });
+    for (const problem of result.problems) {
+      this.#logger[problem.severity === 'error' ? 'error' : 'warn'](
+        { problem: formatProblem(problem, this.config.file) },
+        'configuration',
+      );
+    }
+    if (!result.applied) {
+      this.#logger.error('the changed configuration is refused, the running one stays');
+      return;
+    }
+    this.#vault?.reload(this.#quarantinePolicy());
+    this.#logger.info({ restartNeededFor: result.restartKeys }, 'configuration reloaded');
+  }
+
+  /** Lets transactions under way finish within `smtp.timeouts.shutdownSeconds`, then ends. Idempotent. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    const graceMs = this.config.smtp.timeouts.shutdownSeconds * 1000;
+    this.#live.close();
+    await Promise.all(this.#servers.map(({ server }) => server.stop(graceMs)));
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#outbox?.stop();
+    await this.#scorer?.close();
+    await this.#inspector?.close();
+    await this.#vault?.close();
+    this.#status?.closeAllConnections();
+    this.#status?.close();
+    this.#logger.info('stopped');
+    this.#log.flush();
+  }
+}
+
+/** Spool files have no names while they are in use, so whatever has one is left from a crash between two calls. */
+function emptySpoolDirectory(dataDirectory: string): string {
+  const directory = join(dataDirectory, 'spool');
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  for (const name of readdirSync(directory)) {
+    if (name.startsWith('spool-')) unlinkSync(join(directory, name));
+  }
+  return directory;
+}

@@ -1,0 +1,70 @@
+/**
+ * What was found, told per attachment: the part of report and verdict that a person reads in a notice, an
+ * administrator's mail, an incident and `quarantine show`.
+ */
+import { everyPart, type InspectionReport, type PartFacts } from '../inspect/report.js';
+import type { Verdict } from '../policy/verdict.js';
+
+export interface Finding {
+  readonly path: string;
+  /** first candidate name, as found in the mail; empty when it has none */
+  readonly name: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  /** by content when recognised, else as declared */
+  readonly type: string;
+  /** worst of the attachment and its members; -1 when nothing was scored */
+  readonly level: number;
+  /** name of the worst finding; empty when there is none */
+  readonly threat: string;
+}
+
+interface Judged {
+  readonly level: number;
+  readonly threat: string;
+}
+
+function judgedParts(verdict: Verdict): Map<string, Judged> {
+  const judged = new Map<string, Judged>();
+  for (const reason of verdict.reasons) {
+    if (reason.code !== 'score' && reason.code !== 'hash-blocked') continue;
+    const next =
+      reason.code === 'score'
+        ? { level: reason.level, threat: reason.name }
+        : { level: 10, threat: 'blocklisted file' };
+    const known = judged.get(reason.part);
+    if (known === undefined || next.level > known.level) judged.set(reason.part, next);
+  }
+  return judged;
+}
+
+function findingOf(part: PartFacts, judged: Map<string, Judged>): Finding {
+  let worst: Judged = { level: -1, threat: '' };
+  for (const member of everyPart([part])) {
+    const found = judged.get(member.path);
+    if (found !== undefined && found.level > worst.level) worst = found;
+  }
+  return {
+    path: part.path,
+    name: part.names[0] ?? '',
+    bytes: part.bytes,
+    sha256: part.sha256,
+    type: part.detectedType ?? part.declaredType,
+    ...worst,
+  };
+}
+
+/** The attachments, and every other part that was judged harmful, worst first; `omitted` counts those beyond `max`. */
+export function findingsOf(
+  report: InspectionReport,
+  verdict: Verdict,
+  max: number,
+): { readonly findings: readonly Finding[]; readonly omitted: number } {
+  const judged = judgedParts(verdict);
+  const all = report.parts
+    .map((part) => ({ part, finding: findingOf(part, judged) }))
+    .filter(({ part, finding }) => part.attachment || finding.level > 0)
+    .map(({ finding }) => finding)
+    .sort((a, b) => b.level - a.level);
+  return { findings: all.slice(0, max), omitted: Math.max(0, all.length - max) };
+}

@@ -1,0 +1,25 @@
+/**
+ * The notice: the mail that a recipient gets in place of a blocked one. A function of settings and facts, so that the
+ * preview, the portal and the mail show the same bytes.
+ */
+import { composeMail, stableMessageId } from './compose.js';
+import { noticeContent } from './content.js';
+import { noticeHtml, noticeText } from './layout.js';
+import type { Notice, NoticeFacts, NoticeSettings } from './settings.js';
+
+export async function renderNotice(settings: NoticeSettings, facts: NoticeFacts): Promise<Notice> {
+  const content = noticeContent(settings, facts);
+  const html = noticeHtml(content);
+  const text = noticeText(content);
+  const messageId = stableMessageId(settings.from, 'notice', facts.id, facts.recipient);
+  const eml = await composeMail({
+    from: settings.from,
+    to: facts.recipient,
+    subject: content.heading,
+    date: facts.receivedAt,
+    messageId,
+    text,
+    html,
+  });
+  return { eml, html, text, messageId };
+}

@@ -1,0 +1,82 @@
+/** Everything of the configuration that may change while connections live, as one immutable snapshot that is swapped at once. */
+import { type ConfigProblem, hasErrors } from '../config/problem.js';
+import type { Config } from '../config/schema.js';
+import type { FallbackCause } from '../scoring/backend.js';
+import { type HashFeeds, loadHashFeeds } from '../scoring/hash-feed.js';
+import type { ScorerSettings } from '../scoring/scorer.js';
+import { type AddressLists, loadAddressLists } from './address-lists.js';
+import type { DecisionPolicy, FallbackAction } from './decide.js';
+import { type HashLists, loadHashLists } from './hash-lists.js';
+import { recommendedThreshold } from './level.js';
+import type { AllowRules } from './match-lists.js';
+
+/** One message is judged with one snapshot, from its first list to its notice. */
+export interface LivePolicy {
+  readonly decision: DecisionPolicy;
+  /** what `warn` adds to a message */
+  readonly headers: Config['policy']['smtp']['headers'];
+  /** whether a line is logged when a fallback decides */
+  readonly logFallback: boolean;
+  readonly addresses: AddressLists;
+  readonly allowRules: AllowRules;
+  readonly hashes: HashLists;
+  readonly feeds: HashFeeds;
+  readonly scorer: ScorerSettings;
+  readonly notice: Config['notice'];
+  readonly administrators: Config['administrators'];
+  /** begins the link in notices; empty for none */
+  readonly publicUrl: string;
+}
+
+export interface BuiltPolicy {
+  /** undefined when a problem is an error */
+  readonly snapshot: LivePolicy | undefined;
+  readonly problems: readonly ConfigProblem[];
+}
+
+/** Loads all lists and feeds in slices that let the event loop run, and hands over the snapshot when it is complete. */
+export async function buildLivePolicy(config: Config): Promise<BuiltPolicy> {
+  const addresses = await loadAddressLists(config.lists);
+  const hashes = await loadHashLists(config.lists);
+  const feeds = await loadHashFeeds(config.scoring.backends.flatMap((backend) => backend.hashFeeds));
+  const problems = [...addresses.problems, ...hashes.problems, ...feeds.problems];
+  if (hasErrors(problems)) return { snapshot: undefined, problems };
+  const snapshot: LivePolicy = {
+    decision: decisionPolicy(config),
+    headers: config.policy.smtp.headers,
+    logFallback: config.policy.fallback.log,
+    addresses: addresses.lists,
+    allowRules: { allowFields: config.lists.allowFields, allowRecipients: config.lists.allowRecipients },
+    hashes: hashes.lists,
+    feeds: feeds.feeds,
+    scorer: { deadlineMs: config.scoring.deadlineMs, cache: config.scoring.cache.ttlSeconds },
+    notice: config.notice,
+    administrators: config.administrators,
+    publicUrl: config.portal.publicUrl,
+  };
+  return { snapshot, problems };
+}
+
+/** The part of the configuration that `decide` reads, with all defaults settled. */
+export function decisionPolicy(config: Pick<Config, 'policy' | 'lists' | 'scoring'>): DecisionPolicy {
+  const { policy, lists, scoring } = config;
+  const { causes } = policy.fallback;
+  const or = (action: FallbackAction | undefined): FallbackAction => action ?? policy.fallback.default;
+  const fallback: Record<FallbackCause, FallbackAction> = {
+    'backend-unavailable': or(causes['backend-unavailable']),
+    'verdict-timeout': or(causes['verdict-timeout']),
+    'out-of-resources': or(causes['out-of-resources']),
+    oversize: causes.oversize,
+    unscannable: causes.unscannable,
+    encrypted: causes.encrypted,
+    'unknown-file': causes['unknown-file'],
+  };
+  return {
+    action: policy.smtp.action,
+    threshold: policy.verdictThreshold === 'recommended' ? recommendedThreshold : policy.verdictThreshold,
+    levelMap: scoring.levelMap,
+    fallback,
+    ambiguous: policy.ambiguous,
+    applyWithoutAttachment: lists.applyWithoutAttachment,
+  };
+}

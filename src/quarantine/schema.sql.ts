@@ -1,0 +1,133 @@
+/**
+ * The tables of sluice.db, as migrations in order: the position of the last one applied is the schema's version. An
+ * entry, once released, is never changed; a new one is added.
+ */
+const first = `
+CREATE TABLE items (
+  id          TEXT PRIMARY KEY,
+  state       TEXT NOT NULL CHECK (state IN ('held','release-requested','request-denied','released','deleted','expired')),
+  repeat_key  TEXT NOT NULL,
+  sha256      TEXT NOT NULL,
+  bytes       INTEGER NOT NULL,
+  envelope    TEXT NOT NULL,
+  listener    TEXT NOT NULL,
+  protocol    TEXT NOT NULL,
+  client      TEXT NOT NULL,
+  verdict     TEXT NOT NULL,
+  facts       TEXT NOT NULL,
+  subject     TEXT,
+  sender      TEXT,
+  created     INTEGER NOT NULL,
+  expires     INTEGER NOT NULL,
+  blob_bytes  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX items_repeat ON items (repeat_key, created);
+CREATE INDEX items_created ON items (created);
+CREATE INDEX items_expiry ON items (state, expires);
+
+CREATE TABLE incidents (
+  id          TEXT PRIMARY KEY,
+  item        TEXT REFERENCES items (id),
+  at          INTEGER NOT NULL,
+  protocol    TEXT NOT NULL,
+  listener    TEXT NOT NULL,
+  client      TEXT NOT NULL,
+  action      TEXT NOT NULL,
+  level       INTEGER NOT NULL,
+  threat      TEXT NOT NULL,
+  source      TEXT NOT NULL,
+  targets     TEXT NOT NULL,
+  subject     TEXT,
+  attachments TEXT NOT NULL,
+  status      TEXT NOT NULL CHECK (status IN ('new','acknowledged','in_progress','complete')),
+  comments    TEXT NOT NULL DEFAULT '[]'
+) STRICT, WITHOUT ROWID;
+CREATE INDEX incidents_at ON incidents (at);
+
+-- Mail of ours that still has to be sent. The bytes of a notice carry its recipient's token, so they go once it is sent.
+CREATE TABLE outbox (
+  id          INTEGER PRIMARY KEY AUTOINCREMENT,
+  kind        TEXT NOT NULL CHECK (kind IN ('notice','release','administrator')),
+  state       TEXT NOT NULL CHECK (state IN ('queued','sent','failed','cancelled')),
+  item        TEXT REFERENCES items (id),
+  listener    TEXT NOT NULL,
+  recipient   TEXT NOT NULL,
+  message     BLOB,
+  message_id  TEXT NOT NULL,
+  attempts    INTEGER NOT NULL DEFAULT 0,
+  created     INTEGER NOT NULL,
+  next_at     INTEGER NOT NULL,
+  lease_until INTEGER,
+  lease_owner TEXT,
+  last_reply  TEXT
+) STRICT;
+CREATE INDEX outbox_due ON outbox (state, next_at);
+CREATE INDEX outbox_item ON outbox (item);
+-- However many people press the button, one release of an item is under way.
+CREATE UNIQUE INDEX outbox_one_release ON outbox (item) WHERE kind = 'release' AND state = 'queued';
+
+CREATE TABLE deliveries (
+  item        TEXT NOT NULL REFERENCES items (id),
+  position    INTEGER NOT NULL,
+  address     TEXT NOT NULL,
+  status      TEXT NOT NULL CHECK (status IN ('pending','delivered','failed')),
+  stage       TEXT,
+  code        INTEGER,
+  reply       TEXT,
+  at          INTEGER,
+  PRIMARY KEY (item, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tokens (
+  hash        BLOB PRIMARY KEY,
+  item        TEXT NOT NULL REFERENCES items (id),
+  recipient   TEXT NOT NULL,
+  action      TEXT NOT NULL,
+  expires     INTEGER NOT NULL,
+  used        INTEGER,
+  revoked     INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tokens_item ON tokens (item);
+
+CREATE TABLE administrator_events (
+  id            INTEGER PRIMARY KEY AUTOINCREMENT,
+  administrator TEXT NOT NULL,
+  event         TEXT NOT NULL,
+  item          TEXT NOT NULL REFERENCES items (id),
+  at            INTEGER NOT NULL,
+  actor         TEXT NOT NULL,
+  mail          INTEGER REFERENCES outbox (id)
+) STRICT;
+CREATE INDEX administrator_events_open ON administrator_events (administrator, id) WHERE mail IS NULL;
+CREATE TABLE administrator_mail (
+  administrator TEXT PRIMARY KEY,
+  last_at       INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Append-only, each row vouching for the one before it. The triggers stop mistakes and SQL injection; the chain shows
+-- what somebody with the file in his hands changed.
+CREATE TABLE audit (
+  seq         INTEGER PRIMARY KEY,
+  at          INTEGER NOT NULL,
+  actor       TEXT NOT NULL,
+  action      TEXT NOT NULL,
+  item        TEXT,
+  detail      TEXT NOT NULL,
+  previous    TEXT NOT NULL,
+  hash        TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER audit_never_changes BEFORE UPDATE ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit table is append-only'); END;
+CREATE TRIGGER audit_never_shrinks BEFORE DELETE ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit table is append-only'); END;
+CREATE TRIGGER audit_only_grows BEFORE INSERT ON audit
+WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM audit)
+BEGIN SELECT RAISE(ABORT, 'the audit table is append-only'); END;
+
+CREATE TABLE meta (
+  key         TEXT PRIMARY KEY,
+  value       TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+`;
+
+export const migrations: readonly string[] = [first];

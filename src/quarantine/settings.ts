@@ -1,0 +1,19 @@
+/** What the quarantine is told from outside: places, keys, and the part of the configuration that may be reloaded. */
+import type { Administrator, NoticeSettings } from '../notice/settings.js';
+
+/** Swapped as a whole when the configuration is reloaded; the next message uses the new one. */
+export interface QuarantinePolicy {
+  readonly retentionDays: number;
+  readonly notice: NoticeSettings;
+  readonly administrators: readonly Administrator[];
+  /** base of personal links, e.g. `https://quarantine.example.org`; notices have no link when undefined */
+  readonly publicUrl: string | undefined;
+}
+
+/** Injected, so that tests own the clock. */
+export type Clock = () => number;
+
+export type LogLevel = 'info' | 'warn' | 'error';
+
+/** Fields never hold content, tokens or keys; addresses are under `addresses`, so that one logger may hash them. */
+export type QuarantineLog = (level: LogLevel, event: string, fields: Readonly<Record<string, unknown>>) => void;

@@ -1,0 +1,93 @@
+/** Every metric of the gate, declared in one place; the README's list is compared with this file by a test. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+const seconds = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60];
+
+/** A fresh registry with all metrics, so that several gates (in tests) do not share counters. */
+export function createMetrics() {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  return {
+    registry,
+    connections: new Gauge({
+      name: 'sluice_smtp_connections',
+      help: 'Client connections now open, by listener.',
+      labelNames: ['listener'] as const,
+      registers,
+    }),
+    connectionsTotal: new Counter({
+      name: 'sluice_smtp_connections_total',
+      help: 'Client connections, by listener and whether they were accepted or refused.',
+      labelNames: ['listener', 'result'] as const,
+      registers,
+    }),
+    protocolEvents: new Counter({
+      name: 'sluice_smtp_events_total',
+      help: 'Protocol events: forbidden bytes, relay denials, lost upstreams, timeouts and the like.',
+      labelNames: ['listener', 'event'] as const,
+      registers,
+    }),
+    messages: new Counter({
+      name: 'sluice_messages_total',
+      help: 'Messages judged, by listener, action and the reason that decided.',
+      labelNames: ['listener', 'action', 'reason'] as const,
+      registers,
+    }),
+    messageBytes: new Counter({
+      name: 'sluice_message_bytes_total',
+      help: 'Bytes of messages judged, by listener.',
+      labelNames: ['listener'] as const,
+      registers,
+    }),
+    judgeSeconds: new Histogram({
+      name: 'sluice_judge_seconds',
+      help: 'From the last byte of a message to its verdict.',
+      buckets: seconds,
+      registers,
+    }),
+    relaySeconds: new Histogram({
+      name: 'sluice_relay_seconds',
+      help: 'From the verdict to the final reply of the upstream server.',
+      buckets: seconds,
+      registers,
+    }),
+    fallbacks: new Counter({
+      name: 'sluice_fallbacks_total',
+      help: 'Messages decided by policy.fallback, by cause and action.',
+      labelNames: ['cause', 'action'] as const,
+      registers,
+    }),
+    spoolBytes: new Gauge({ name: 'sluice_spool_memory_bytes', help: 'Message bytes held in memory.', registers }),
+    spoolFiles: new Gauge({ name: 'sluice_spool_files', help: 'Messages that lie in spool files.', registers }),
+    inspectionQueue: new Gauge({
+      name: 'sluice_inspection_queue',
+      help: 'Parts waiting for an inspection thread.',
+      registers,
+    }),
+    backendUp: new Gauge({
+      name: 'sluice_backend_up',
+      help: '1 when a scoring backend answers, 0 when it does not.',
+      labelNames: ['backend'] as const,
+      registers,
+    }),
+    held: new Counter({
+      name: 'sluice_quarantine_held_total',
+      help: 'Messages sealed into quarantine.',
+      registers,
+    }),
+    outbox: new Gauge({
+      name: 'sluice_outbox_queued',
+      help: 'Notices, administrator mail and releases not yet delivered.',
+      registers,
+    }),
+    reloads: new Counter({
+      name: 'sluice_config_reloads_total',
+      help: 'Reloads of the configuration, by result.',
+      labelNames: ['result'] as const,
+      registers,
+    }),
+  };
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;

@@ -1,0 +1,286 @@
+/**
+ * One client connection with its sockets: PROXY header, TLS, the connection to the next hop, and between them the
+ * session. With upstream.ts the only place of this protocol that touches sockets.
+ */
+import type { Socket } from 'node:net';
+import { type SecureContext, TLSSocket } from 'node:tls';
+import { GateError, messageOf } from '../runtime/errors.js';
+import { limits } from '../runtime/limits.js';
+import type { Logger } from '../runtime/log.js';
+import { type Flushable, flushLater } from './flush-batch.js';
+import { readProxyHeader } from './proxy-protocol.js';
+import { replies } from './replies.js';
+import { type Reply, serializeReply } from './reply.js';
+import { SmtpSession } from './session.js';
+import type { SessionIo, SessionServices, SessionSettings } from './session-io.js';
+import { SocketOutlet } from './socket-outlet.js';
+import { openUpstream, type UpstreamOptions } from './upstream.js';
+
+export interface ConnectionOptions {
+  readonly implicitTls: boolean;
+  readonly secureContext: SecureContext | undefined;
+  readonly upstream: UpstreamOptions;
+  readonly settings: SessionSettings;
+  readonly tlsHandshakeMs: number;
+  readonly proxyHeaderMs: number;
+  /** whether this peer must begin with a PROXY header */
+  readonly proxied: boolean;
+}
+
+export interface ConnectionServices extends SessionServices {
+  readonly log: Logger;
+  /** `address:port` of every connection that we opened ourselves, to recognise a loop */
+  readonly outbound: Set<string>;
+}
+
+/** ms that a closing client gets to read its last reply */
+const lingerMs = 5000;
+
+export class Connection implements SessionIo, Flushable {
+  readonly client: SocketOutlet;
+  readonly upstream: SocketOutlet;
+  readonly #options: ConnectionOptions;
+  readonly #services: ConnectionServices;
+  readonly #abort = new AbortController();
+  readonly #tcp: Socket;
+  readonly #onClosed: () => void;
+  #socket: Socket;
+  #upstreamSocket: Socket | undefined;
+  #session: SmtpSession | undefined;
+  #peer: { address: string; port: number };
+  #timer: NodeJS.Timeout | undefined;
+  #paused = false;
+  #ended = false;
+  #closed = false;
+
+  constructor(socket: Socket, options: ConnectionOptions, services: ConnectionServices, onClosed: () => void) {
+    this.#tcp = socket;
+    this.#socket = socket;
+    this.#options = options;
+    this.#services = services;
+    this.#onClosed = onClosed;
+    this.client = new SocketOutlet(socket);
+    this.upstream = new SocketOutlet(undefined);
+    this.#peer = { address: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 };
+    socket.on('error', (error) => this.#services.log.debug({ error: error.message }, 'client connection failed'));
+    socket.on('close', () => this.#clientClosed());
+  }
+
+  get peerAddress(): string {
+    return this.#peer.address;
+  }
+
+  start(): void {
+    if (this.#isLoop()) this.#refuse(replies.loop);
+    else if (this.#options.proxied) this.#readProxyHeader();
+    else this.#greet();
+  }
+
+  tick(now: number): void {
+    this.#guard(() => this.#session?.tick(now));
+  }
+
+  drain(): void {
+    if (this.#session === undefined) this.#refuse(replies.shuttingDown);
+    else this.#guard(() => this.#session?.drain());
+  }
+
+  destroy(): void {
+    this.#tcp.destroy();
+    this.#upstreamSocket?.destroy();
+  }
+
+  // ------------------------------------------------------------------ before the session
+
+  #isLoop(): boolean {
+    return this.#services.outbound.has(`${this.#peer.address}:${this.#peer.port}`);
+  }
+
+  #refuse(reply: Reply): void {
+    this.client.write(serializeReply(reply));
+    this.end();
+  }
+
+  #readProxyHeader(): void {
+    let received: Buffer = Buffer.alloc(0);
+    this.#timer = setTimeout(() => this.#refuse(replies.proxyHeader), this.#options.proxyHeaderMs);
+    const onData = (chunk: Buffer) => {
+      received = Buffer.concat([received, chunk]);
+      const header = readProxyHeader(received);
+      if (header.kind === 'incomplete' && received.length < limits.smtp.proxyHeaderBytes) return;
+      clearTimeout(this.#timer);
+      this.#tcp.off('data', onData);
+      if (header.kind !== 'header') {
+        this.#services.log.warn({ peer: this.#peer.address }, 'peer of proxyProtocolFrom sent no valid PROXY header');
+        this.#refuse(replies.proxyHeader);
+        return;
+      }
+      if (header.source !== undefined) this.#peer = header.source;
+      const rest = received.subarray(header.bytes);
+      this.#tcp.pause();
+      if (rest.length > 0) this.#tcp.unshift(rest);
+      this.#greet();
+    };
+    this.#tcp.on('data', onData);
+  }
+
+  #greet(): void {
+    if (!this.#options.implicitTls) {
+      this.#openSession(false);
+      return;
+    }
+    this.#secure(() => this.#openSession(true));
+  }
+
+  #openSession(secure: boolean): void {
+    const session = new SmtpSession(this, this.#options.settings, this.#services, { ...this.#peer, secure });
+    this.#session = session;
+    this.#attachClient();
+    openUpstream(this.#options.upstream, this.#peer, this.#abort.signal, (socket) => this.#registerOutbound(socket))
+      .then(({ socket, banner }) => {
+        if (this.#closed || this.#ended) {
+          socket.destroy();
+          return;
+        }
+        if (this.#isLoop()) {
+          socket.destroy();
+          session.refuse(replies.loop);
+        } else {
+          this.#attachUpstream(socket);
+          session.begin(banner);
+        }
+        session.flush();
+      })
+      .catch((error: unknown) => this.#upstreamFailed(session, error));
+  }
+
+  #upstreamFailed(session: SmtpSession, error: unknown): void {
+    if (this.#closed || this.#ended) return;
+    const { host, port } = this.#options.upstream;
+    const code = error instanceof GateError ? error.code : 'unexpected';
+    const cause = error instanceof Error && error.cause !== undefined ? messageOf(error.cause) : undefined;
+    this.#services.log.error({ upstream: `${host}:${port}`, code, error: messageOf(error), cause }, 'no upstream');
+    this.#guard(() => session.refuse(replies.unreachable));
+  }
+
+  #registerOutbound(socket: Socket): void {
+    const key = `${plainAddress(socket.localAddress)}:${socket.localPort}`;
+    this.#services.outbound.add(key);
+    socket.once('close', () => this.#services.outbound.delete(key));
+  }
+
+  // ------------------------------------------------------------------ sockets and session
+
+  #attachClient(): void {
+    this.#socket.on('data', this.#onClientData);
+    this.#socket.on('end', () => this.#guard(() => this.#session?.clientEnded()));
+    if (this.#paused) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  readonly #onClientData = (chunk: Buffer): void => this.#guard(() => this.#session?.clientData(chunk));
+
+  #attachUpstream(socket: Socket): void {
+    this.#upstreamSocket = socket;
+    this.upstream.replaceSocket(socket);
+    socket.on('data', (chunk: Buffer) => this.#guard(() => this.#session?.upstreamData(chunk)));
+    socket.on('close', () => this.#guard(() => this.#session?.upstreamClosed()));
+    socket.on('end', () => socket.end());
+    socket.resume();
+  }
+
+  /** Every event of a socket or timer ends here: one write per side, and no error gets past. */
+  #guard(event: () => void): void {
+    try {
+      event();
+    } catch (error) {
+      this.#session?.fail(error);
+    }
+    this.flushSoon();
+  }
+
+  flushSoon(): void {
+    flushLater(this);
+  }
+
+  flushNow(): void {
+    this.client.flush();
+    this.upstream.flush();
+  }
+
+  #clientClosed(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#abort.abort();
+    this.#guard(() => this.#session?.clientClosed());
+    this.#upstreamSocket?.destroy();
+    this.#onClosed();
+  }
+
+  pauseClient(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#socket.pause();
+  }
+
+  resumeClient(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#socket.resume();
+  }
+
+  startTls(): void {
+    this.#socket.off('data', this.#onClientData);
+    this.client.flush();
+    this.#secure(() => {
+      this.#attachClient();
+      this.#guard(() => this.#session?.secured());
+    });
+  }
+
+  #secure(done: () => void): void {
+    const { secureContext } = this.#options;
+    if (secureContext === undefined) {
+      this.destroy();
+      return;
+    }
+    const tls = new TLSSocket(this.#tcp, { isServer: true, secureContext });
+    this.#timer = setTimeout(() => tls.destroy(new Error('TLS handshake timed out')), this.#options.tlsHandshakeMs);
+    tls.on('error', (error) => {
+      this.#services.log.info({ peer: this.#peer.address, error: error.message }, 'TLS with the client failed');
+      this.#tcp.destroy();
+    });
+    tls.once('close', () => this.#tcp.destroy());
+    tls.once('secure', () => {
+      clearTimeout(this.#timer);
+      this.#socket = tls;
+      this.client.replaceSocket(tls);
+      done();
+    });
+  }
+
+  destroyUpstream(): void {
+    this.#upstreamSocket?.destroy();
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#abort.abort();
+    this.client.flush();
+    this.upstream.flush();
+    // What the client still sends is read and dropped: unread bytes would turn our close into a reset that may
+    // overtake the last reply.
+    this.#socket.removeAllListeners('data');
+    this.#socket.resume();
+    this.#socket.end();
+    this.#upstreamSocket?.end();
+    this.#timer = setTimeout(() => this.destroy(), lingerMs);
+  }
+}
+
+/** IPv4 clients of a dual-stack listener look like `::ffff:192.0.2.1`. */
+function plainAddress(address: string | undefined): string {
+  return (address ?? '').replace(/^::ffff:(?=\d+\.)/, '');
+}
