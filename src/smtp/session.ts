@@ -70,6 +70,7 @@ export class SmtpSession implements ContentHost {
 
   /** The next hop's greeting; anything but 220 is passed on and ends the session. */
   begin(banner: UpstreamReply): void {
+    if (this.ended) return;
     this.#lastUpstream = this.services.now();
     this.relayReply(banner);
     if (banner.code !== 220) {
@@ -79,6 +80,7 @@ export class SmtpSession implements ContentHost {
     this.phase = 'commands';
     this.setDeadline(this.settings.timeouts.commandMs);
     this.#loop.run();
+    this.#endWhenIdle();
   }
 
   /** No connection to the next hop could be had. */
@@ -111,7 +113,12 @@ export class SmtpSession implements ContentHost {
   #endWhenIdle(): void {
     if (!this.#inputEnded || this.ended) return;
     const content = this.transaction?.content;
-    const waits = !this.queue.empty || this.phase === 'held' || content?.judging === true || content?.relaying === true;
+    const waits =
+      !this.queue.empty ||
+      this.phase === 'greeting' ||
+      this.phase === 'held' ||
+      content?.judging === true ||
+      content?.relaying === true;
     if (!waits) this.#end();
   }
 
