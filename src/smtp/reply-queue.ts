@@ -27,6 +27,12 @@ export class ReplyQueue {
     return this.#entries.filter((entry) => typeof entry !== 'string' && entry.kind === 'rcpt').length;
   }
 
+  /** Whether the next reply is to answer a command of this kind. */
+  awaits(kind: Expected['kind']): boolean {
+    const head = this.#entries[0];
+    return typeof head === 'object' && head.kind === kind;
+  }
+
   expect(expected: Expected): void {
     this.#entries.push(expected);
   }

@@ -133,7 +133,8 @@ export class SmtpSession implements ContentHost {
     if (this.ended) return;
     this.services.event('upstream-lost');
     this.transaction?.content?.upstreamLost();
-    this.lastReply(replies.upstreamLost);
+    // What the client wanted from QUIT is done, with or without the next hop's word.
+    this.lastReply(this.queue.awaits('quit') ? replies.closing : replies.upstreamLost);
   }
 
   /** The TLS handshake with the client is done; RFC 3207 §4.2: forget everything learned before. */

@@ -44,7 +44,7 @@ export function upstreamAnswered(session: SmtpSession, expected: Expected, reply
       break;
     case 'quit':
       session.relayReply(reply);
-      session.finished();
+      if (positive) session.finished();
       return;
     case 'plain':
       break;
