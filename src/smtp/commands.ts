@@ -22,7 +22,7 @@ export interface Command {
 export const commands: Readonly<Record<string, Command | undefined>> = {
   EHLO: { alone: true, run: (session, line) => hello(session, line, 'ehlo') },
   HELO: { alone: true, run: (session, line) => hello(session, line, 'helo') },
-  MAIL: { alone: false, run: mail },
+  MAIL: { alone: false, check: mailRefusal, run: mail },
   RCPT: { alone: false, run: rcpt },
   DATA: { alone: true, check: dataRefusal, run: data },
   BDAT: { alone: true, run: bdat },
@@ -58,6 +58,11 @@ function pathOf(session: SmtpSession, line: string, kind: 'mail' | 'rcpt'): Mail
   if (typeof path !== 'string') return path;
   session.refuseCommand(pathReplies[kind][path]);
   return undefined;
+}
+
+/** RFC 5321 §4.1.4. A next hop that took it, and kept the recipients, would get mail for people we do not know of. */
+function mailRefusal(session: SmtpSession): Reply | undefined {
+  return session.transaction === undefined ? undefined : replies.nestedMail;
 }
 
 function mail(session: SmtpSession, line: string): void {
