@@ -7,7 +7,7 @@ import type { UpstreamReply } from './reply-reader.js';
 
 /** What the next reply of the next hop will mean to us. */
 export type Expected =
-  | { readonly kind: 'ehlo' | 'helo' | 'rset' | 'auth' | 'quit' | 'plain' | 'swallow' }
+  | { readonly kind: 'ehlo' | 'helo' | 'rset' | 'auth' | 'quit' | 'plain' | 'swallow' | 'abandon' }
   | { readonly kind: 'mail' | 'rcpt'; readonly path: MailPath }
   | { readonly kind: 'content'; take(reply: UpstreamReply): void };
 

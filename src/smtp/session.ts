@@ -213,7 +213,7 @@ export class SmtpSession implements ContentHost {
   }
 
   abandonTransaction(): void {
-    if (!this.#upstreamGone) this.forward('RSET\r\n', { kind: 'swallow' });
+    if (!this.#upstreamGone) this.forward('RSET\r\n', { kind: 'abandon' });
   }
 
   #upstreamReply(reply: UpstreamReply): void {
