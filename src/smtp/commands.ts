@@ -2,6 +2,7 @@
  * The command table: for each verb of RFC 5321 and its extensions what is checked, and what then happens. A verb that
  * is not here does not reach the next hop.
  */
+import { isUtf8 } from 'node:buffer';
 import { announcedSize, isRelayableMechanism } from './ehlo.js';
 import { type MailPath, type MailPathProblem, parameterValue, parseMailPath } from './mail-path.js';
 import { mayRelayTo } from './relay-safety.js';
@@ -40,9 +41,10 @@ function hello(session: SmtpSession, line: string, kind: 'ehlo' | 'helo'): void 
   session.forward(line, { kind });
 }
 
-/** RFC 6531 §3.1: addresses may be UTF-8; the wire form stays untouched. */
-function decoded(line: string): string {
-  return Buffer.from(line, 'latin1').toString('utf8');
+/** RFC 6531 §3.1: addresses may be UTF-8; the wire form stays untouched. Undefined when they are neither that nor ASCII. */
+function decoded(line: string): string | undefined {
+  const octets = Buffer.from(line, 'latin1');
+  return isUtf8(octets) ? octets.toString('utf8') : undefined;
 }
 
 const pathReplies: Record<'mail' | 'rcpt', Record<MailPathProblem, Reply>> = {
@@ -54,7 +56,9 @@ const pathReplies: Record<'mail' | 'rcpt', Record<MailPathProblem, Reply>> = {
 function pathOf(session: SmtpSession, line: string, kind: 'mail' | 'rcpt'): MailPath | undefined {
   const prefix = kind === 'mail' ? 'MAIL FROM:' : 'RCPT TO:';
   const starts = line.slice(0, prefix.length).toUpperCase() === prefix;
-  const path = starts ? parseMailPath(decoded(line.slice(prefix.length, -2)), kind === 'mail') : 'syntax';
+  const text = starts ? decoded(line.slice(prefix.length, -2)) : '';
+  // Replaced characters would name somebody else than the octets that the next hop gets.
+  const path = text === undefined ? 'address' : parseMailPath(text, kind === 'mail');
   if (typeof path !== 'string') return path;
   session.refuseCommand(pathReplies[kind][path]);
   return undefined;
