@@ -108,9 +108,14 @@ function tooManyRecipients(session: SmtpSession): boolean {
   return accepted + session.queue.length >= max && accepted + session.queue.pendingRecipients >= max;
 }
 
+/** Nothing behind the verb; RFC 5321 §4.1.1 asks to bear with trailing white space. */
+function isBare(line: string): boolean {
+  return /^[A-Za-z]+[ \t]*\r\n$/.test(line);
+}
+
 function dataRefusal(session: SmtpSession, line: string): Reply | undefined {
   const { transaction } = session;
-  if (line.length > 6) return replies.noArguments;
+  if (!isBare(line)) return replies.noArguments;
   if (transaction === undefined) return replies.needRcpt;
   if (transaction.binary) return replies.needBdat;
   if (transaction.content !== undefined || transaction.chunkFailed) return replies.inContent;
@@ -163,7 +168,7 @@ function authRefusal(session: SmtpSession, line: string): Reply | undefined {
 
 /** RFC 3207 §4. */
 function tlsRefusal(session: SmtpSession, line: string): Reply | undefined {
-  if (line.length > 10) return replies.noArguments;
+  if (!isBare(line)) return replies.noArguments;
   if (session.secure) return replies.tlsActive;
   if (!session.settings.offerStartTls) return replies.noTls;
   return session.authenticated || session.transaction !== undefined ? replies.tlsNow : undefined;
