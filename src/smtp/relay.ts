@@ -99,7 +99,7 @@ export class Relay {
       this.#send();
       return;
     }
-    if (this.#written) this.#finish(reply);
+    if (this.#written) this.#final(reply);
     else if (reply.code >= 400) this.#refusedEarly(reply);
     else this.#broken();
   }
@@ -167,6 +167,12 @@ export class Relay {
     // Half a message is on the wire: only a closed connection keeps it from being taken for a whole one.
     this.#host.io.destroyUpstream();
     this.#broken();
+  }
+
+  #final(reply: UpstreamReply): void {
+    this.#finish(reply);
+    // RFC 3030 §2: after a chunk that failed, the next hop takes nothing until RSET, but our client has no chunk that failed.
+    if (this.#mode.verb === 'BDAT' && reply.code >= 400) this.#host.abandonTransaction();
   }
 
   #finish(reply: UpstreamReply): void {
