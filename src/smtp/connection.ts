@@ -244,6 +244,8 @@ export class Connection implements SessionIo {
     });
     tls.once('close', () => this.#tcp.destroy());
     tls.once('secure', () => {
+      // The session may have ended meanwhile; its timer then closes what is left.
+      if (this.#ended) return;
       clearTimeout(this.#timer);
       this.#socket = tls;
       this.client.replaceSocket(tls);
@@ -267,7 +269,8 @@ export class Connection implements SessionIo {
     this.#socket.resume();
     this.#socket.end();
     this.#upstreamSocket?.end();
-    this.#timer = setTimeout(() => this.destroy(), lingerMs);
+    clearTimeout(this.#timer);
+    if (!this.#closed) this.#timer = setTimeout(() => this.destroy(), lingerMs);
   }
 }
 

@@ -139,6 +139,7 @@ export class SmtpSession implements ContentHost {
 
   /** The TLS handshake with the client is done; RFC 3207 §4.2: forget everything learned before. */
   secured(): void {
+    if (this.ended) return;
     this.secure = true;
     this.helo = '';
     this.extensions = noExtensions;
