@@ -13,6 +13,8 @@ export type Expected =
 
 export class ReplyQueue {
   readonly #entries: (Expected | string)[] = [];
+  /** commands sent upstream and not yet answered */
+  unanswered = 0;
 
   get empty(): boolean {
     return this.#entries.length === 0;
@@ -35,6 +37,7 @@ export class ReplyQueue {
 
   expect(expected: Expected): void {
     this.#entries.push(expected);
+    this.unanswered += 1;
   }
 
   /** A reply of ours that has to wait for those before it. */
@@ -45,7 +48,9 @@ export class ReplyQueue {
   /** What the reply that just came answers; undefined when nothing was asked. */
   next(): Expected | undefined {
     const head = this.#entries.shift();
-    return typeof head === 'string' ? undefined : head;
+    if (typeof head !== 'object') return undefined;
+    this.unanswered -= 1;
+    return head;
   }
 
   /** Our own replies that have no unanswered command before them any more. */
@@ -57,5 +62,6 @@ export class ReplyQueue {
 
   clear(): void {
     this.#entries.length = 0;
+    this.unanswered = 0;
   }
 }

@@ -40,6 +40,8 @@ export class SmtpSession implements ContentHost {
   #inputEnded = false;
   #errors = 0;
   #keepAlives = 0;
+  /** how many replies the chunk in hand may hold */
+  #answerable = 0;
   #lastUpstream = 0;
   #deadline = Number.POSITIVE_INFINITY;
 
@@ -97,6 +99,7 @@ export class SmtpSession implements ContentHost {
   upstreamData(chunk: Buffer): void {
     if (this.ended) return;
     this.#lastUpstream = this.services.now();
+    this.#answerable = this.queue.unanswered;
     const fault = this.#replyReader.read(chunk, (reply) => this.#upstreamReply(reply));
     if (fault !== undefined && !this.ended) {
       this.services.event('upstream-protocol', fault);
@@ -219,7 +222,9 @@ export class SmtpSession implements ContentHost {
 
   #upstreamReply(reply: UpstreamReply): void {
     if (this.ended) return;
-    const expected = this.queue.next();
+    // What came together with an earlier reply was sent before the command that the earlier one set free.
+    const expected = this.#answerable > 0 ? this.queue.next() : undefined;
+    this.#answerable -= 1;
     if (expected === undefined) {
       this.#unsolicited(reply);
       return;
