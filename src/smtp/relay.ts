@@ -99,7 +99,9 @@ export class Relay {
       this.#send();
       return;
     }
-    if (this.#written) this.#final(reply);
+    // A 3xx here would make the client send something more.
+    if (reply.code < 400 && reply.code >= 300) this.#broken();
+    else if (this.#written) this.#final(reply);
     else if (reply.code >= 400) this.#refusedEarly(reply);
     else this.#broken();
   }
