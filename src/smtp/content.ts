@@ -203,11 +203,6 @@ export class Content {
     this.#answer(replies.judgeTimeout);
   }
 
-  /** The connection to the next hop is gone. */
-  upstreamLost(): void {
-    this.#relay?.lost();
-  }
-
   /** Ends without a reply: the client left, or the transaction was dropped. */
   abort(reason: string): void {
     if (this.#state === 'ended') return;

@@ -135,7 +135,6 @@ export class SmtpSession implements ContentHost {
     this.#upstreamGone = true;
     if (this.ended) return;
     this.services.event('upstream-lost');
-    this.transaction?.content?.upstreamLost();
     // What the client wanted from QUIT is done, with or without the next hop's word.
     this.lastReply(this.queue.awaits('quit') ? replies.closing : replies.upstreamLost);
   }
@@ -300,9 +299,8 @@ export class SmtpSession implements ContentHost {
     if (this.phase !== 'content') return;
     this.phase = 'commands';
     this.setDeadline(this.settings.timeouts.commandMs);
-    if (this.#upstreamGone) this.lastReply(replies.upstreamLost);
     // After an asynchronous judgement nobody else will go on with the next command.
-    else if (!this.#loop.active) queueMicrotask(() => this.#continue());
+    if (!this.#loop.active) queueMicrotask(() => this.#continue());
   }
 
   #continue(): void {
@@ -339,7 +337,6 @@ export class SmtpSession implements ContentHost {
     this.services.event('upstream-protocol');
     this.io.destroyUpstream();
     this.#upstreamGone = true;
-    this.transaction?.content?.upstreamLost();
     this.lastReply(replies.upstreamProtocol);
   }
 
