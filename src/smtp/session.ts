@@ -114,7 +114,9 @@ export class SmtpSession implements ContentHost {
   }
 
   #endWhenIdle(): void {
-    if (!this.#inputEnded || this.ended) return;
+    if (this.ended) return;
+    if (this.draining) this.drain();
+    if (!this.#inputEnded) return;
     const content = this.transaction?.content;
     const waits =
       !this.queue.empty ||
@@ -147,6 +149,7 @@ export class SmtpSession implements ContentHost {
     this.extensions = noExtensions;
     this.phase = 'commands';
     this.setDeadline(this.settings.timeouts.commandMs);
+    this.#endWhenIdle();
   }
 
   /** Called about once a second. */
