@@ -13,8 +13,7 @@ export type Expected =
 
 export class ReplyQueue {
   readonly #entries: (Expected | string)[] = [];
-  /** commands sent upstream and not yet answered */
-  unanswered = 0;
+  #unanswered = 0;
 
   get empty(): boolean {
     return this.#entries.length === 0;
@@ -35,9 +34,14 @@ export class ReplyQueue {
     return typeof head === 'object' && head.kind === kind;
   }
 
+  /** Commands sent upstream and not yet answered. */
+  get unanswered(): number {
+    return this.#unanswered;
+  }
+
   expect(expected: Expected): void {
     this.#entries.push(expected);
-    this.unanswered += 1;
+    this.#unanswered += 1;
   }
 
   /** A reply of ours that has to wait for those before it. */
@@ -49,7 +53,7 @@ export class ReplyQueue {
   next(): Expected | undefined {
     const head = this.#entries.shift();
     if (typeof head !== 'object') return undefined;
-    this.unanswered -= 1;
+    this.#unanswered -= 1;
     return head;
   }
 
@@ -62,6 +66,6 @@ export class ReplyQueue {
 
   clear(): void {
     this.#entries.length = 0;
-    this.unanswered = 0;
+    this.#unanswered = 0;
   }
 }
