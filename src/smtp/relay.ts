@@ -194,8 +194,8 @@ export class Relay {
   #refusedEarly(reply: UpstreamReply): void {
     this.#host.io.destroyUpstream();
     this.#host.relayReply(reply);
-    this.#host.endAfterReply();
     this.#end({ kind: 'replied', code: reply.code, line: reply.raw });
+    this.#host.endAfterReply();
   }
 
   #broken(): void {
