@@ -216,6 +216,7 @@ export class Content {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
     this.#spool.onDrain = undefined;
+    this.#host.spoolPressure(false);
     this.#spool.release();
   }
 }

@@ -298,7 +298,6 @@ export class SmtpSession implements ContentHost {
 
   contentEnded(): void {
     this.transaction = undefined;
-    this.#loop.spoolPressure(false);
     if (this.phase !== 'content') return;
     this.phase = 'commands';
     this.setDeadline(this.settings.timeouts.commandMs);
