@@ -164,7 +164,9 @@ export class Content {
       return;
     }
     this.#host.services.unexpected(error);
-    this.#answer(replies.internal);
+    // Half the content may be at the next hop, and to it our RSET would be more of it.
+    if (this.#state === 'relaying') this.#host.upstreamBroken();
+    else this.#answer(replies.internal);
   }
 
   readonly #judged = (judgement: Judgement): void => {
