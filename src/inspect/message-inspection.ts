@@ -5,7 +5,7 @@
 import type { EntityFacts } from '../mime/entity.js';
 import { Framer, type FramerHandler, type Leaf } from '../mime/framer.js';
 import type { Field } from '../mime/header.js';
-import { type Problem, problemEffects } from '../mime/problem.js';
+import { type Problem, type ProblemCode, problemEffects } from '../mime/problem.js';
 import { GateError } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import type { Spool } from '../runtime/spool.js';
@@ -21,6 +21,19 @@ interface Part {
   findings: PartFindings | undefined;
 }
 
+/** no part has this number in RFC 9051 §6.4.5 */
+export const rawMessagePath = '0';
+const rawMessageFacts: EntityFacts = {
+  type: 'message/rfc822',
+  boundary: undefined,
+  encoding: 'binary',
+  encodingUnknown: false,
+  disposition: undefined,
+  names: [],
+  charset: undefined,
+  smimeType: undefined,
+  typeDeclared: false,
+};
 const plainBodies = new Set(['text/plain', 'text/html']);
 
 export class MessageInspection implements Inspection, FramerHandler {
@@ -33,6 +46,7 @@ export class MessageInspection implements Inspection, FramerHandler {
   #batch: Part[] = [];
   #batchBytes = 0;
   readonly #submissions = new Set<Submission>();
+  #rawAdded = false;
   #pending = 0;
   #failure: GateError | undefined;
   #aborted = false;
@@ -55,7 +69,7 @@ export class MessageInspection implements Inspection, FramerHandler {
 
   // FramerHandler: the message header is complete
   onHeader(raw: Buffer, fields: readonly Field[], end: number): void {
-    this.#raw = Buffer.from(raw.subarray(0, end));
+    this.#raw = raw;
     this.#fields = fields;
     this.header = { fields, end };
   }
@@ -139,6 +153,7 @@ export class MessageInspection implements Inspection, FramerHandler {
 
   finish(): InspectionReport | Promise<InspectionReport> {
     const bytes = this.#framer.finish();
+    if (this.#isDoubtful()) this.#addRawMessage(bytes);
     this.#submitBatch();
     const failure = this.#failure ?? this.#spool.failure;
     if (failure !== undefined) return Promise.reject(failure);
@@ -147,11 +162,41 @@ export class MessageInspection implements Inspection, FramerHandler {
   }
 
   async #whenExamined(bytes: number): Promise<InspectionReport> {
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    });
+    await this.#examined();
+    if (!this.#rawAdded && this.#isDoubtful()) {
+      this.#addRawMessage(bytes);
+      await this.#examined();
+    }
     if (this.#failure !== undefined) throw this.#failure;
     return this.#report(bytes);
+  }
+
+  #examined(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#pending === 0) resolve();
+      else this.#wake = resolve;
+    });
+  }
+
+  /** Whether another reading of what was found so far is plausible. */
+  #isDoubtful(): boolean {
+    const doubtful = (code: ProblemCode) => problemEffects[code] !== 'note';
+    return (
+      this.#framer.problems.some(({ code }) => doubtful(code)) ||
+      this.#parts.some(({ findings }) => findings?.problems.some(doubtful))
+    );
+  }
+
+  /**
+   * Our reading may miss a part that some reader finds, so the message itself is examined as one more file: a scanner
+   * that parses mail then adds its own reading, and nothing in it stays unhashed.
+   */
+  #addRawMessage(bytes: number): void {
+    this.#rawAdded = true;
+    const leaf: Leaf = { path: rawMessagePath, facts: rawMessageFacts, start: 0, end: bytes, enclosed: true };
+    const part: Part = { leaf, task: taskOf(leaf, this.#digests), findings: undefined };
+    this.#parts.push(part);
+    this.#submit([part]);
   }
 
   abort(): void {
@@ -168,10 +213,12 @@ export class MessageInspection implements Inspection, FramerHandler {
     const parts = this.#parts.map(partFacts);
     const doubtful = problems.some(({ code, part }) => part === '' && problemEffects[code] === 'ambiguous');
     const facts = new MessageFacts(this.#raw, this.#fields, doubtful);
+    const ambiguous = problems.some(({ code }) => problemEffects[code] === 'ambiguous');
+    const unscannable = problems.some(({ code }) => problemEffects[code] === 'unscannable');
     return {
       bytes,
-      ambiguous: problems.some(({ code }) => problemEffects[code] === 'ambiguous'),
-      unscannable: problems.some(({ code }) => problemEffects[code] === 'unscannable'),
+      ambiguous,
+      unscannable,
       problems,
       // Own getters: JSON and structured clone read them like plain values, and nobody else pays for them.
       get addresses() {

@@ -24,7 +24,7 @@ export interface Leaf {
 /** Called during `write` and `finish`, in the order of the message. */
 export interface FramerHandler {
   onLeaf(leaf: Leaf): void;
-  /** the top header block; `raw` is valid only during the call */
+  /** the top header block; `raw` may be kept */
   onHeader(raw: Buffer, fields: readonly Field[], end: number): void;
 }
 
@@ -159,10 +159,11 @@ export class Framer {
     this.#entities += 1;
     if (parent === undefined) return;
     const problems = new Set<ProblemCode>(reader.problems);
-    if (top) this.#handler.onHeader(reader.raw, reader.fields, reader.fieldsEnd);
+    const raw = top ? reader.takeRaw() : reader.raw;
+    if (top) this.#handler.onHeader(raw, reader.fields, reader.fieldsEnd);
     const message = parent.kind === 'message';
     const defaultType = parent.digest ? 'message/rfc822' : 'text/plain';
-    const facts = readEntity(reader.raw, reader.fields, defaultType, message, problems);
+    const facts = readEntity(raw, reader.fields, defaultType, message, problems);
     if (reader.bareLf) this.#report(reader.crlf ? 'lines-mixed' : 'lines-bare-lf', '');
     // RFC 2046 §5.1.1 allows a part without an empty line, but readers that miss the delimiter read on.
     if (reader.state === 'delimiter' && !message) problems.add('header-unterminated');
@@ -273,7 +274,7 @@ export class Framer {
       if (!crlf) this.#report(this.#reader.crlf ? 'lines-mixed' : 'lines-bare-lf', '');
       end -= crlf ? 2 : 1;
     }
-    this.#fillGap(buffer, from, Math.max(end, from));
+    this.#fillGap(buffer, from, hit);
     if (match.prefix) this.#report('boundary-prefix', path);
     this.#delimiter(this.#base + end, this.#base + match.end, match.level, match.close);
     return match.end;
