@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import type { Deliver, DeliveryRequest, RecipientReply, Route } from '../src/quarantine/deliver.js';
 import { loadReleaseKey } from '../src/quarantine/keys.js';
-import { newMailer } from '../src/quarantine/mailer.js';
+import { type AutomaticEnvelope, newMailer } from '../src/quarantine/mailer.js';
 import { Outbox } from '../src/quarantine/outbox.js';
 import { newOwner } from '../src/quarantine/process-owner.js';
 import { reentryFieldName, verifyReentry } from '../src/quarantine/reentry.js';
@@ -161,6 +161,27 @@ t.test('a temporary refusal is tried again later, a permanent one is not', async
   );
 });
 
+t.test('mail of ours takes the TLS that its route demands, or waits', async (t) => {
+  const mailer = newMailer('gate.example.org');
+  const send = (route: Route, mail: AutomaticEnvelope) => mailer(route, mail, new AbortController().signal);
+  const mail = { recipient: 'anna@example.org', message: Buffer.from('Subject: x\r\n\r\nx\r\n') };
+  for (const tls of ['starttls', 'implicit'] as const) {
+    const server = await startMailServer(t, tls);
+    const route = { ...routeTo(server.port), tls };
+    t.match(await send({ ...route, verify: false }, mail), { kind: 'sent' }, tls);
+    t.equal(server.received[0]?.secure, true, tls);
+    t.match(await send({ ...route, verify: true }, mail), { kind: 'temporary', reply: /certificate/ }, tls);
+    t.equal(server.received.length, 1, 'not to a server that cannot prove its name');
+  }
+  const plain = await startMailServer(t);
+  t.match(await send({ ...routeTo(plain.port), tls: 'starttls' }, mail), { kind: 'temporary' });
+  t.equal(plain.received.length, 0, 'STARTTLS that is not offered is not skipped');
+  t.match(await send(routeTo(1), mail), { kind: 'temporary', reply: /ECONNREFUSED/ });
+  const hostile = { ...mail, recipient: 'anna@example.org>\r\nRCPT TO:<victim@example.com' };
+  t.match(await send(routeTo(plain.port), hostile), { kind: 'permanent' });
+  t.equal(plain.attempts, 0, 'no command hides in an address');
+});
+
 t.test('retries slow down and end after the time to give up', async (t) => {
   const test = await openVault(t);
   const { vault, clock } = test;
@@ -238,7 +259,7 @@ t.test('a release gives the next hop the exact bytes and the original envelope',
   });
   t.same(requests[0]?.recipients, [
     { address: 'anna@example.org', parameters: ['ORCPT=rfc822;anna@example.org', 'NOTIFY=NEVER'] },
-    { address: 'carl@example.org', parameters: [] },
+    { address: 'carl@example.org', parameters: ['NOTIFY=NEVER'] },
   ]);
   t.equal((await test.vault.detail(id)).item.state, 'released');
   const again = await releaseNow(

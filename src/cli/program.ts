@@ -5,6 +5,7 @@ import { messageOf } from '../runtime/errors.js';
 import { registerCheckConfig } from './check-config.js';
 import { registerLists } from './lists.js';
 import { registerRun } from './run.js';
+import { registerScan } from './scan.js';
 
 export function createProgram(): Command {
   const program = new Command('sluice')
@@ -17,6 +18,7 @@ export function createProgram(): Command {
   registerRun(program);
   registerCheckConfig(program);
   registerLists(program);
+  registerScan(program);
   return program;
 }
 

@@ -7,6 +7,7 @@
 const overlapCharacters = 512;
 
 const uuencodeBegin = /(?:^|[\r\n])begin(?:-base64)?[ \t]+[0-7]{3,4}[ \t]+\S/i;
+const quotedPart = /\n--[^\r\n]{1,200}\r?\ncontent-(?:type|transfer-encoding|disposition)[ \t]*:/i;
 const dataUri = /data:[^,"'<>]{0,256};\s*base64/i;
 /** HTML smuggling: the payload is assembled by script, or refreshed in from a data: or javascript: address */
 const smuggling =
@@ -19,6 +20,7 @@ export class TextScan {
   #tail = '\n';
   found = false;
   embeddedFile = false;
+  embeddedPart = false;
 
   /** @param charset as declared, lower case */
   constructor(type: string, charset: string | undefined) {
@@ -27,11 +29,15 @@ export class TextScan {
   }
 
   write(decoded: Buffer): void {
-    if (this.embeddedFile || decoded.length === 0) return;
+    if (decoded.length === 0) return;
     const text = this.#tail + decoded.toString('latin1');
     if (this.#embedded(text)) {
       this.found = true;
       this.embeddedFile = true;
+    }
+    if (text.includes('\n--') && quotedPart.test(text)) {
+      this.found = true;
+      this.embeddedPart = true;
     }
     if (this.#html && !this.found) this.found = dataUri.test(text) || smuggling.test(text);
     this.#tail = text.slice(-overlapCharacters);

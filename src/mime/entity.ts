@@ -198,7 +198,9 @@ function readBoundary(parameters: Parameters, multipart: boolean, problems: Set<
     problems.add('boundary-too-long');
     return undefined;
   }
-  if (boundary !== value || boundary.length > 70 || !boundaryPattern.test(boundary)) problems.add('boundary-odd');
+  // Single quotes are part of the value, but some readers take them off.
+  if (boundary.startsWith("'") || boundary !== value || boundary.length > 70 || !boundaryPattern.test(boundary))
+    problems.add('boundary-odd');
   // A delimiter line cannot hold a line end.
   return /[\r\n]/.test(boundary) ? undefined : boundary;
 }

@@ -24,7 +24,7 @@ export interface Leaf {
 /** Called during `write` and `finish`, in the order of the message. */
 export interface FramerHandler {
   onLeaf(leaf: Leaf): void;
-  /** the top header block; `raw` is valid only during the call */
+  /** the top header block; `raw` may be kept */
   onHeader(raw: Buffer, fields: readonly Field[], end: number): void;
 }
 
@@ -143,7 +143,9 @@ export class Framer {
     const lineStart = this.#start + end;
     const next = this.#start + consumed;
     this.#endHeader();
-    if (match.kind === 'delimiter') this.#delimiter(lineStart, next, match.level, match.close);
+    if (match.kind !== 'delimiter') return;
+    if (match.padded) this.#report('delimiter-padding', this.#levels[match.level]?.path ?? '');
+    this.#delimiter(lineStart, next, match.level, match.close);
   }
 
   #delimiterInHeader(raw: Buffer, start: number, end: number): boolean {
@@ -159,13 +161,14 @@ export class Framer {
     this.#entities += 1;
     if (parent === undefined) return;
     const problems = new Set<ProblemCode>(reader.problems);
-    if (top) this.#handler.onHeader(reader.raw, reader.fields, reader.fieldsEnd);
+    const raw = top ? reader.takeRaw() : reader.raw;
+    if (top) this.#handler.onHeader(raw, reader.fields, reader.fieldsEnd);
     const message = parent.kind === 'message';
     const defaultType = parent.digest ? 'message/rfc822' : 'text/plain';
-    const facts = readEntity(reader.raw, reader.fields, defaultType, message, problems);
+    const facts = readEntity(raw, reader.fields, defaultType, message, problems);
     if (reader.bareLf) this.#report(reader.crlf ? 'lines-mixed' : 'lines-bare-lf', '');
-    // RFC 2046 §5.1.1 allows a part without an empty line, but readers that miss the delimiter read on.
-    if (reader.state === 'delimiter' && !message) problems.add('header-unterminated');
+    // RFC 2046 §5.1.1 allows a part without an empty line, but readers that look for one read on.
+    if (reader.state === 'delimiter') problems.add('header-unterminated');
     parent.children += message ? 0 : 1;
     const path = this.#pathOf(parent, facts);
     this.#facts = facts;
@@ -273,7 +276,8 @@ export class Framer {
       if (!crlf) this.#report(this.#reader.crlf ? 'lines-mixed' : 'lines-bare-lf', '');
       end -= crlf ? 2 : 1;
     }
-    this.#fillGap(buffer, from, Math.max(end, from));
+    this.#fillGap(buffer, from, hit);
+    if (match.padded) this.#report('delimiter-padding', path);
     if (match.prefix) this.#report('boundary-prefix', path);
     this.#delimiter(this.#base + end, this.#base + match.end, match.level, match.close);
     return match.end;

@@ -7,6 +7,7 @@ export interface Received {
   readonly mailFrom: string;
   readonly recipients: readonly string[];
   readonly content: Buffer;
+  readonly secure: boolean;
 }
 
 export interface MailServer {
@@ -18,11 +19,16 @@ export interface MailServer {
   attempts: number;
 }
 
-export async function startMailServer(t: { teardown(work: () => unknown): void }): Promise<MailServer> {
+/** @param tls offered by the server, with a certificate that nobody trusts */
+export async function startMailServer(
+  t: { teardown(work: () => unknown): void },
+  tls: 'none' | 'starttls' | 'implicit' = 'none',
+): Promise<MailServer> {
   const state: MailServer & { port: number } = { port: 0, received: [], answer: () => undefined, attempts: 0 };
   const server = new SMTPServer({
     authOptional: true,
-    disabledCommands: ['STARTTLS'],
+    secure: tls === 'implicit',
+    disabledCommands: tls === 'starttls' ? [] : ['STARTTLS'],
     onRcptTo(address, _session, callback) {
       state.attempts += 1;
       const code = state.answer(address.address);
@@ -37,6 +43,7 @@ export async function startMailServer(t: { teardown(work: () => unknown): void }
         state.received.push({
           mailFrom: mailFrom === false ? '' : mailFrom.address,
           recipients: rcptTo.map((recipient) => recipient.address),
+          secure: session.secure,
           content: Buffer.concat(chunks),
         });
         callback();
