@@ -1,6 +1,7 @@
 /** Whole inspections: golden facts, agreement with another parser, and what happens when a worker does not answer. */
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { simpleParser } from 'mailparser';
 import t, { type Test } from 'tap';
