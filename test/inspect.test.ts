@@ -316,11 +316,14 @@ t.test('addresses that may allow are only those that every reader agrees on', as
   t.same(await addresses('From: A <a@x.example>\r\nTo: b@y.example\r\nCc: c@z.example, d@z.example'), {
     sender: ['a@x.example'],
     receiver: ['b@y.example', 'c@z.example', 'd@z.example'],
-    certain: ['a@x.example', 'b@y.example'],
+    certainSender: ['a@x.example'],
+    certainReceiver: ['b@y.example'],
   });
-  t.same((await addresses('From: a@x.example\r\nFrom: b@x.example')).certain, []);
-  t.same((await addresses('From: a@x.example\r\nReply-To: c@x.example')).certain, ['a@x.example']);
-  t.same((await addresses('From : a@x.example')).certain, [], 'a field that some readers do not see');
+  t.same((await addresses('From: a@x.example\r\nFrom: b@x.example')).certainSender, []);
+  t.same((await addresses('From: a@x.example\r\nReply-To: c@x.example')).certainSender, ['a@x.example']);
+  const forged = await addresses('From: a@x.example\r\nFrom: e@x.example\r\nTo: a@x.example');
+  t.same([forged.certainSender, forged.certainReceiver], [[], ['a@x.example']], 'one field vouches for no other');
+  t.same((await addresses('From : a@x.example')).certainSender, [], 'a field that some readers do not see');
   t.same((await addresses('From: a@x.example <b@x.example>')).sender, ['a@x.example', 'b@x.example']);
 });
 

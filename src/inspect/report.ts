@@ -48,10 +48,12 @@ export interface BodyAddresses {
   /** To and Cc */
   readonly receiver: readonly string[];
   /**
-   * Those of `sender` and `receiver` that may *allow*: the field is there once, with one mailbox, and parsed without a
-   * problem. Anything may block.
+   * Those of `sender` that may *allow*: their field (From or Sender) is there once, with one mailbox, in a header that
+   * can be read in one way. Anything may block.
    */
-  readonly certain: readonly string[];
+  readonly certainSender: readonly string[];
+  /** the same of `receiver` (To, Cc) */
+  readonly certainReceiver: readonly string[];
 }
 
 export interface InspectionReport {
