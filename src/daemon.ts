@@ -87,7 +87,7 @@ export class Daemon {
     const { config } = this;
     mkdirSync(config.dataDirectory, { recursive: true, mode: 0o700 });
     const quarantine = await this.#startQuarantine();
-    this.#inspector = createInspector();
+    this.#inspector = createInspector({ shortDigests: () => this.#live.snapshot.feeds.hasShortDigests });
     this.#spools = new SpoolPool(emptySpoolDirectory(config.dataDirectory));
     this.#scorer = new Scorer([new EmbeddedBackend(() => this.#live.snapshot.feeds)], () => this.#live.snapshot.scorer);
     const pipeline: PipelineServices = {

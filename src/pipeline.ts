@@ -16,7 +16,7 @@ import { causeOfFailure, unreadReport } from './pipeline/failure.js';
 import { findReadmission } from './pipeline/readmission.js';
 import { MessageRecord } from './pipeline/record.js';
 import type { Case, PipelineListener, PipelineServices } from './pipeline/services.js';
-import { decide, decideUnread } from './policy/decide.js';
+import { type DecisionPolicy, decide, decideUnread } from './policy/decide.js';
 import { type HashHit, matchHashes } from './policy/hash-lists.js';
 import { matchLists } from './policy/match-lists.js';
 import { partsToScore } from './policy/scope.js';
@@ -29,8 +29,12 @@ import type { Intake, Judgement, SmtpEnvelope, SmtpHandler } from './smtp/handle
 export function createSmtpPipeline(services: PipelineServices, listener: PipelineListener): SmtpHandler {
   return {
     open: (envelope, spool) => new SmtpIntake(services, listener, envelope, spool),
-    mayTag: () => services.policy().decision.action === 'warn',
+    mayTag: () => mayTag(services.policy().decision),
   };
+}
+
+function mayTag({ action, ambiguous }: DecisionPolicy): boolean {
+  return action === 'warn' || ambiguous === 'warn';
 }
 
 class SmtpIntake implements Intake {

@@ -358,17 +358,24 @@ t.test('a submission listener rejects EICAR, a warning one tags it', async (t) =
   other.destroy();
 });
 
-/** `bytes`: the replies are equal. `code`: equal codes; the text may be the gate's own, for it checks the grammar. */
-const dialogues: readonly { readonly name: string; readonly lines: readonly string[]; readonly compare?: 'code' }[] = [
+/**
+ * Without `compare` the replies are equal. `code`: equal codes, the text may be the gate's own. `class`: equal first
+ * digits, where servers differ among themselves in what they notice first.
+ */
+const dialogues: readonly {
+  readonly name: string;
+  readonly lines: readonly string[];
+  readonly compare?: 'code' | 'class';
+}[] = [
   { name: 'HELO', lines: ['HELO client.example', 'NOOP'] },
   { name: 'VRFY', lines: ['EHLO client.example', 'VRFY bob@example.org', 'VRFY bob'] },
   { name: 'unknown command', lines: ['EHLO client.example', 'FROBNICATE now'], compare: 'code' },
-  { name: 'commands without arguments', lines: ['EHLO client.example', 'MAIL', 'RCPT', 'VRFY'], compare: 'code' },
+  { name: 'commands without arguments', lines: ['EHLO client.example', 'MAIL', 'RCPT', 'VRFY'], compare: 'class' },
   { name: 'EHLO without a name', lines: ['EHLO'], compare: 'code' },
   {
     name: 'broken paths',
     lines: ['EHLO c.example', 'MAIL FROM:<a@b', 'MAIL FROM:a b@c>', 'MAIL TO:<a@b.example>'],
-    compare: 'code',
+    compare: 'class',
   },
   {
     name: 'unknown recipient',
@@ -441,12 +448,9 @@ t.test("replies are the real server's own", { skip: skipWithout('postfix', 'root
   for (const { name, lines, compare } of dialogues) {
     const direct = await converse(postfix.port, lines);
     const gated = await converse(gate.port, lines);
-    if (compare === 'code')
-      t.same(
-        gated.map((reply) => reply.slice(0, 3)),
-        direct.map((reply) => reply.slice(0, 3)),
-        name,
-      );
+    const digits = compare === 'class' ? 1 : 3;
+    const codes = (replies: readonly string[]) => replies.map((reply) => reply.slice(0, digits));
+    if (compare !== undefined) t.same(codes(gated), codes(direct), name);
     // The list of extensions is filtered; everything else is not touched.
     else t.same(withoutExtensions(gated), withoutExtensions(direct), name);
   }
@@ -581,7 +585,6 @@ t.test(
       await postfix.waitForLog(new RegExp(`client=\\S*\\[127\\.0\\.0\\.${20 + version}\\]`));
       t.pass(`PROXY v${version}: Postfix logs the real client`);
       client.destroy();
-      await haproxy.stop();
     }
     const forger = await Client.open(gate.port, { from: '127.0.0.30' });
     await forger.send(proxyV1({ source: '192.0.2.66', sourcePort: 1, target: '127.0.0.1', targetPort: 25 }));
@@ -651,8 +654,13 @@ t.test('a stop lets running transactions finish', async (t) => {
   const sent = client.mail('a@client.example', ['bob@example.org'], dotMail());
   await waitFor('DATA upstream', 5000, () => sink.commands.find(({ verb }) => verb === 'DATA'));
   await sleep(200);
+  const idle = await Client.greet(gate.port);
+  const begun = Date.now();
   const stopped = gate.stop();
+  t.match((await idle.reply()).raw, /^421 /, 'whoever is not in a transaction is told at once');
   t.equal((await sent).raw, '250 2.0.0 late\r\n');
+  t.match((await client.reply()).raw, /^421 /, 'and the other after it');
   t.equal(await stopped, 0);
+  t.ok(Date.now() - begun < 10_000, 'nobody is waited for who has nothing to finish');
   t.equal(sink.messages.length, 1);
 });

@@ -26,6 +26,8 @@ export interface PartTask {
   readonly attachment: boolean;
   /** wanted even for a text body that is none */
   readonly digests: boolean;
+  /** SHA-1 and MD5 too; they cost four times as much as SHA-256 alone */
+  readonly shortDigests: boolean;
 }
 
 export interface PartFindings {
@@ -40,8 +42,8 @@ export interface PartFindings {
   readonly problems: readonly ProblemCode[];
 }
 
-/** Media type of the first bytes of a file; undefined when unknown. */
-export type Sniffer = (head: Buffer) => string | undefined;
+/** Media type of a file by its first bytes; undefined when unknown. The digest of the whole lets it remember. */
+export type Sniffer = (head: Buffer, sha256: string) => string | undefined;
 
 interface BodyDecoder {
   write(chunk: Buffer): Buffer;
@@ -51,7 +53,8 @@ interface BodyDecoder {
 const empty: Buffer = Buffer.alloc(0);
 /** enough of a body to see how it begins */
 const markBytes = 512;
-const base64Lines = /^(?:[A-Za-z0-9+/]{60,76}\r?\n){3}/;
+/** three lines of it, or a head that is nothing else */
+const base64Lines = /^(?:[A-Za-z0-9+/]{60,76}\r?\n){3}|^[A-Za-z0-9+/\r\n]{60,}={0,2}\s*$/;
 const partFields = /^\s*content-(?:type|transfer-encoding|disposition)[ \t]*:/i;
 /** types whose content is a header block by definition: message/rfc822, text/rfc822-headers (RFC 6522 §3) */
 const holdsFields = /^(?:message\/|text\/rfc822)/;
@@ -70,14 +73,23 @@ export function bodyDecoder(encoding: string, problems: Set<ProblemCode>): BodyD
   }
 }
 
+/** Words and numbers alone could be anything; base64 of a file has all kinds of characters. */
+function looksLikeBase64(beginning: string): boolean {
+  return base64Lines.test(beginning) && /[A-Z]/.test(beginning) && /[a-z]/.test(beginning) && /[0-9]/.test(beginning);
+}
+
+function wantedHashes({ attachment, digests, shortDigests }: PartTask): Hash[] {
+  if (!attachment && !digests) return [];
+  return (shortDigests ? ['sha256', 'sha1', 'md5'] : ['sha256']).map((algorithm) => createHash(algorithm));
+}
+
 /** @param chunks the encoded body in order; they are not written to afterwards */
 export function examine(task: PartTask, chunks: Iterable<Buffer>, sniff: Sniffer | undefined): PartFindings {
   const problems = new Set<ProblemCode>();
   const decoder = bodyDecoder(task.encoding, problems);
   const text =
     task.type === 'text/plain' || task.type === 'text/html' ? new TextScan(task.type, task.charset) : undefined;
-  const hashes: Hash[] =
-    task.attachment || task.digests ? [createHash('sha256'), createHash('sha1'), createHash('md5')] : [];
+  const hashes = wantedHashes(task);
   const eicar = new EicarTest();
   const headBytes = sniff === undefined ? markBytes : limits.inspect.sniffBytes;
   let head = empty;
@@ -100,7 +112,7 @@ export function examine(task: PartTask, chunks: Iterable<Buffer>, sniff: Sniffer
   if (text?.embeddedPart === true) problems.add('body-embedded-part');
   const flags: PartFlag[] = [];
   const beginning = head.toString('latin1', 0, markBytes);
-  if (decoder === identity && base64Lines.test(beginning)) problems.add('body-looks-encoded');
+  if (decoder === identity && looksLikeBase64(beginning)) problems.add('body-looks-encoded');
   if (partFields.test(beginning) && !holdsFields.test(task.type)) problems.add('body-starts-as-header');
   if (task.encrypted || head.indexOf(pgpMessage) === 0) flags.push(partFlags.encrypted);
   if (eicar.found) flags.push(partFlags.eicar);
@@ -108,6 +120,6 @@ export function examine(task: PartTask, chunks: Iterable<Buffer>, sniff: Sniffer
   const doubtful = [...problems].some((code) => problemEffects[code] !== 'note');
   const attachment = task.attachment || text?.found === true || eicar.found || doubtful;
   const [sha256 = '', sha1 = '', md5 = ''] = hashes.map((hash) => hash.digest('hex'));
-  const detectedType = attachment && bytes > 0 ? sniff?.(head) : undefined;
+  const detectedType = attachment && bytes > 0 ? sniff?.(head, sha256) : undefined;
   return { bytes, attachment, sha256, sha1, md5, detectedType, flags, problems: [...problems] };
 }

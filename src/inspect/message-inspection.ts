@@ -11,7 +11,9 @@ import { limits } from '../runtime/limits.js';
 import type { Spool } from '../runtime/spool.js';
 import { examine, type PartFindings, type PartTask } from './examine.js';
 import type { Inspection, MessageHeader } from './inspection.js';
+import type { KnownTypes } from './known-types.js';
 import { MessageFacts } from './message-facts.js';
+import type { UntypedFile, WorkerResult, WorkerTask } from './part-worker.js';
 import type { InspectionReport, PartFacts } from './report.js';
 import type { Submission, WorkerQueue } from './worker-queue.js';
 
@@ -32,20 +34,30 @@ const rawMessageFacts: EntityFacts = {
   names: [],
   charset: undefined,
   smimeType: undefined,
-  typeDeclared: false,
 };
 const plainBodies = new Set(['text/plain', 'text/html']);
 
+/** What all inspections of a process share, and what this one is asked for. */
+export interface InspectionTools {
+  readonly queue: WorkerQueue;
+  readonly types: KnownTypes;
+  /** digests also of text bodies that are no attachments */
+  readonly textBodies: boolean;
+  /** SHA-1 and MD5 as well */
+  readonly shortDigests: boolean;
+}
+
 export class MessageInspection implements Inspection, FramerHandler {
   readonly #spool: Spool;
-  readonly #queue: WorkerQueue;
-  readonly #digests: boolean;
+  readonly #tools: InspectionTools;
   readonly #framer: Framer;
   readonly #parts: Part[] = [];
   /** small attachments, sent to a worker together */
   #batch: Part[] = [];
   #batchBytes = 0;
   readonly #submissions = new Set<Submission>();
+  /** files whose type only libmagic can tell */
+  readonly #untyped: { readonly part: Part; readonly file: UntypedFile }[] = [];
   #rawAdded = false;
   #pending = 0;
   #failure: GateError | undefined;
@@ -55,11 +67,9 @@ export class MessageInspection implements Inspection, FramerHandler {
   header: MessageHeader = { fields: [], end: 0 };
   #fields: readonly Field[] = [];
 
-  /** @param digests also of text bodies that are no attachments */
-  constructor(spool: Spool, queue: WorkerQueue, digests: boolean) {
+  constructor(spool: Spool, tools: InspectionTools) {
     this.#spool = spool;
-    this.#queue = queue;
-    this.#digests = digests;
+    this.#tools = tools;
     this.#framer = new Framer(this);
   }
 
@@ -76,24 +86,49 @@ export class MessageInspection implements Inspection, FramerHandler {
 
   // FramerHandler: a leaf has ended
   onLeaf(leaf: Leaf): void {
-    const task = taskOf(leaf, this.#digests);
+    const task = taskOf(leaf, this.#tools);
     const part: Part = { leaf, task, findings: undefined };
     this.#parts.push(part);
     const bytes = leaf.end - leaf.start;
     const memory = this.#spool.memory;
-    if (bytes > limits.inspect.inlineBytes) {
-      this.#submit([part]);
-    } else if (task.attachment || memory === undefined) {
-      this.#addToBatch(part);
-    } else {
-      const findings = examine(task, [memory.subarray(leaf.start, leaf.end)], undefined);
-      part.findings = findings;
-      // A text that turned out to carry a file is examined again where files are.
-      if (findings.attachment) {
-        part.task = { ...task, attachment: true };
-        this.#addToBatch(part);
-      }
+    if (memory === undefined && bytes <= limits.inspect.inlineBytes) this.#addToBatch(part);
+    else if (memory === undefined || bytes > limits.inspect.inlineBytes) this.#submit([part]);
+    else this.#examineHere(part, memory.subarray(leaf.start, leaf.end));
+  }
+
+  /** Small and in memory: a trip to a worker would cost more than the work, but for a type that is not known yet. */
+  #examineHere(part: Part, body: Buffer): void {
+    let untyped: UntypedFile | undefined;
+    const sniff = (head: Buffer, sha256: string): string | undefined => {
+      const known = this.#tools.types.find(head, sha256);
+      if (known === undefined) untyped = { head: Buffer.from(head), sha256 };
+      return known?.type;
+    };
+    const findings = examine(part.task, [body], sniff);
+    if (findings.attachment && findings.sha256 === '') {
+      // A text that turned out to carry a file is read again for its digests.
+      part.task = { ...part.task, attachment: true };
+      this.#examineHere(part, body);
+      return;
     }
+    part.findings = findings;
+    if (untyped !== undefined) this.#untyped.push({ part, file: untyped });
+  }
+
+  /** One trip for all files of the message whose type has to be asked for. */
+  #submitUntyped(): void {
+    if (this.#untyped.length === 0) return;
+    const asked = this.#untyped.splice(0);
+    const files = asked.map(({ file }) => file);
+    this.#supervise(async () => {
+      const result = await this.#run(() => ({ kind: 'types', files }));
+      if (result.kind !== 'types') return;
+      for (const [index, { part, file }] of asked.entries()) {
+        const detectedType = result.types[index];
+        this.#tools.types.remember(file.sha256, detectedType);
+        if (part.findings !== undefined) part.findings = { ...part.findings, detectedType };
+      }
+    });
   }
 
   #addToBatch(part: Part): void {
@@ -113,15 +148,26 @@ export class MessageInspection implements Inspection, FramerHandler {
   }
 
   #submit(parts: readonly Part[]): void {
+    const spool = this.#spool;
+    const tasks = parts.map((part) => part.task);
+    this.#supervise(async () => {
+      const flushed = spool.flush(parts.reduce((end, part) => Math.max(end, part.leaf.end), 0));
+      if (flushed !== undefined) await flushed;
+      if (this.#failure !== undefined || this.#aborted) return;
+      const result = await this.#run(() => ({ kind: 'parts', source: spool.source(), parts: tasks }));
+      if (result.kind !== 'parts') return;
+      for (const [index, part] of parts.entries()) part.findings = result.findings[index];
+    });
+  }
+
+  /** Counts work that the report waits for; its failure is the inspection's. */
+  #supervise(work: () => Promise<void>): void {
     if (this.#failure !== undefined || this.#aborted) return;
     this.#pending += 1;
-    void this.#examineInWorker(parts)
+    work()
       .catch((error: unknown) => {
-        this.#fail(
-          error instanceof GateError
-            ? error
-            : new GateError('inspection-crashed', 'inspection failed', { cause: error }),
-        );
+        const crashed = () => new GateError('inspection-crashed', 'inspection failed', { cause: error });
+        this.#fail(error instanceof GateError ? error : crashed());
       })
       .finally(() => {
         this.#pending -= 1;
@@ -129,18 +175,11 @@ export class MessageInspection implements Inspection, FramerHandler {
       });
   }
 
-  async #examineInWorker(parts: readonly Part[]): Promise<void> {
-    const flushed = this.#spool.flush(parts.reduce((end, part) => Math.max(end, part.leaf.end), 0));
-    if (flushed !== undefined) await flushed;
-    if (this.#failure !== undefined || this.#aborted) return;
-    const tasks = parts.map((part) => part.task);
-    const spool = this.#spool;
-    const submission = this.#queue.submit(spool, () => ({ kind: 'parts', source: spool.source(), parts: tasks }));
+  async #run(task: () => WorkerTask): Promise<WorkerResult> {
+    const submission = this.#tools.queue.submit(this.#spool, task);
     this.#submissions.add(submission);
     try {
-      const findings = await submission.result;
-      if (typeof findings === 'string') return;
-      for (const [index, part] of parts.entries()) part.findings = findings[index];
+      return await submission.result;
     } finally {
       this.#submissions.delete(submission);
     }
@@ -149,12 +188,15 @@ export class MessageInspection implements Inspection, FramerHandler {
   #fail(error: GateError): void {
     this.#failure ??= error;
     for (const submission of this.#submissions) submission.cancel();
+    // What still runs for this message cannot change its answer.
+    this.#wake?.();
   }
 
   finish(): InspectionReport | Promise<InspectionReport> {
     const bytes = this.#framer.finish();
     if (this.#isDoubtful()) this.#addRawMessage(bytes);
     this.#submitBatch();
+    this.#submitUntyped();
     const failure = this.#failure ?? this.#spool.failure;
     if (failure !== undefined) return Promise.reject(failure);
     if (this.#pending === 0) return this.#report(bytes);
@@ -173,7 +215,7 @@ export class MessageInspection implements Inspection, FramerHandler {
 
   #examined(): Promise<void> {
     return new Promise((resolve) => {
-      if (this.#pending === 0) resolve();
+      if (this.#pending === 0 || this.#failure !== undefined) resolve();
       else this.#wake = resolve;
     });
   }
@@ -194,7 +236,7 @@ export class MessageInspection implements Inspection, FramerHandler {
   #addRawMessage(bytes: number): void {
     this.#rawAdded = true;
     const leaf: Leaf = { path: rawMessagePath, facts: rawMessageFacts, start: 0, end: bytes, enclosed: true };
-    const part: Part = { leaf, task: taskOf(leaf, this.#digests), findings: undefined };
+    const part: Part = { leaf, task: taskOf(leaf, this.#tools), findings: undefined };
     this.#parts.push(part);
     this.#submit([part]);
   }
@@ -259,7 +301,7 @@ function isEncrypted(facts: EntityFacts): boolean {
   return pkcs7 && (facts.smimeType === 'enveloped-data' || facts.smimeType === 'authenveloped-data');
 }
 
-function taskOf(leaf: Leaf, digests: boolean): PartTask {
+function taskOf(leaf: Leaf, { textBodies, shortDigests }: InspectionTools): PartTask {
   const { facts, start, end } = leaf;
   return {
     start,
@@ -270,7 +312,8 @@ function taskOf(leaf: Leaf, digests: boolean): PartTask {
     type: facts.type,
     charset: facts.charset,
     attachment: isAttachment(leaf),
-    digests,
+    digests: textBodies,
+    shortDigests,
   };
 }
 

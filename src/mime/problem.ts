@@ -15,6 +15,8 @@ export const problemEffects = {
   // Header blocks
   /** more bytes or fields than are read: what lies beyond could be anything */
   'header-too-long': 'unscannable',
+  /** a message that starts with an empty line: some readers skip it and find a header below */
+  'header-empty': 'ambiguous',
   /** a line that is no field and no continuation: some readers skip it, some start the body here */
   'header-no-colon': 'ambiguous',
   /** an mbox `From ` line in front: some readers skip it, some end the header with it */
@@ -89,6 +91,8 @@ export const problemEffects = {
   'boundary-prefix': 'ambiguous',
   /** text behind a boundary on its line: a delimiter by RFC 2046 §5.1.1, none for exact readers */
   'delimiter-junk': 'ambiguous',
+  /** blanks behind a delimiter: allowed by RFC 2046 §5.1.1, but exact readers see no delimiter */
+  'delimiter-padding': 'ambiguous',
   /** a delimiter behind blanks or text on its line, or behind a bare CR */
   'delimiter-misplaced': 'ambiguous',
   /** a multipart has parts behind its closing delimiter; they are inspected too */

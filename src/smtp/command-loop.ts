@@ -129,7 +129,9 @@ export class CommandLoop {
     const command = Object.hasOwn(commands, verb) ? commands[verb] : undefined;
     const malformed = lineProblem(line, verb);
     if (malformed !== undefined) {
-      session.refuseCommand(malformed);
+      // The octets that such a BDAT announces would run as commands (RFC 3030 §2).
+      if (verb === 'BDAT') session.refuse(replies.bdatSyntax);
+      else session.refuseCommand(malformed);
     } else if (session.draining && session.transaction === undefined && verb !== 'QUIT') {
       session.lastReply(replies.shuttingDown);
     } else if (command === undefined) {

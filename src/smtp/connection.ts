@@ -253,6 +253,8 @@ export class Connection implements SessionIo, Flushable {
     });
     tls.once('close', () => this.#tcp.destroy());
     tls.once('secure', () => {
+      // The session may have ended meanwhile; its timer then closes what is left.
+      if (this.#ended) return;
       clearTimeout(this.#timer);
       this.#socket = tls;
       this.client.replaceSocket(tls);
@@ -276,7 +278,8 @@ export class Connection implements SessionIo, Flushable {
     this.#socket.resume();
     this.#socket.end();
     this.#upstreamSocket?.end();
-    this.#timer = setTimeout(() => this.destroy(), lingerMs);
+    clearTimeout(this.#timer);
+    if (!this.#closed) this.#timer = setTimeout(() => this.destroy(), lingerMs);
   }
 }
 

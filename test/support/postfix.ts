@@ -2,7 +2,7 @@
  * A private Postfix: own configuration, queue, data and log in a folder of its own, on a free port, delivering one
  * domain by LMTP to a sink and discarding the rest. Needs root, because Postfix's master does.
  */
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -130,7 +130,7 @@ export class Postfix {
     this.#folder = folder;
     this.port = port;
     this.#disarm = atExit(() => {
-      execFileSync(programPath('postfix'), ['-c', join(folder, 'etc'), 'stop'], { stdio: 'ignore' });
+      spawnSync(programPath('postfix'), ['-c', join(folder, 'etc'), 'stop'], { stdio: 'ignore' });
     });
   }
 

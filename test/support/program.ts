@@ -75,6 +75,7 @@ export class Haproxy {
   }
 
   async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const ended = new Promise((resolve) => {
       this.#child.once('exit', resolve);
     });
