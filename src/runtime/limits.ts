@@ -16,6 +16,8 @@ export const limits = {
     pipelineMax: 256,
     /** bytes held for a client that sends faster than we may parse; then its socket is paused. */
     clientBufferBytes: 65536,
+    /** bytes of replies that a client has not read; above it none of its commands are run, or they would pile up. */
+    clientBacklogBytes: 65536,
     /** keep-alive NOOPs in one transaction; Exim's smtp_accept_max_nonmail is 10, and other commands count too. */
     keepAliveMax: 8,
     keepAliveIntervalMs: 60_000,

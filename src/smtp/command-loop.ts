@@ -113,6 +113,7 @@ export class CommandLoop {
     const session = this.#session;
     const { queue } = session;
     if (queue.length >= limits.smtp.pipelineMax) return false;
+    if (session.io.client.backlog > limits.smtp.clientBacklogBytes) return false;
     // Without PIPELINING upstream (RFC 2920 §3.1), one command at a time, whatever our client does.
     if ((!session.extensions.pipelining || this.#exclusive) && !queue.empty) return false;
     const line = this.#input.line(limits.smtp.authLineBytes);

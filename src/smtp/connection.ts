@@ -50,6 +50,7 @@ export class Connection implements SessionIo, Flushable {
   #peer: { address: string; port: number };
   #timer: NodeJS.Timeout | undefined;
   #paused = false;
+  #awaitsReader = false;
   #ended = false;
   #closed = false;
 
@@ -206,6 +207,17 @@ export class Connection implements SessionIo, Flushable {
   flushNow(): void {
     this.client.flush();
     this.upstream.flush();
+    this.#awaitReader();
+  }
+
+  /** A client that does not read its replies gets no more of them until it has. */
+  #awaitReader(): void {
+    if (this.#awaitsReader || this.client.backlog <= limits.smtp.clientBacklogBytes) return;
+    this.#awaitsReader = true;
+    this.client.afterWritten(() => {
+      this.#awaitsReader = false;
+      this.#guard(() => this.#session?.clientDrained());
+    });
   }
 
   #clientClosed(): void {

@@ -96,6 +96,11 @@ export class SmtpSession implements ContentHost {
     this.#loop.add(chunk);
   }
 
+  /** The client has read its replies: commands that waited for that are run. */
+  clientDrained(): void {
+    if (!this.ended) this.#loop.run();
+  }
+
   upstreamData(chunk: Buffer): void {
     if (this.ended) return;
     this.#lastUpstream = this.services.now();

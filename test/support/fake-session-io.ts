@@ -14,6 +14,10 @@ export class FakeOutlet implements Outlet {
 
   flush(): void {}
 
+  get backlog(): number {
+    return this.stalled ? this.sent.length : 0;
+  }
+
   afterWritten(callback: () => void): void {
     if (this.stalled) this.#waiting.push(callback);
     else callback();
