@@ -58,11 +58,15 @@ function parseSize(text: string): number {
   return Number(match[1]) * unit;
 }
 
-/** Enough messages for a steady number, few enough to end: some 120 MB or 8,000 messages a run. */
-function messagesFor(bytes: number, connections: number, quick: boolean): number {
-  const most = Math.max(8, Math.min(8000, (120 * mebibyte) / bytes));
-  const few = connections === 1 ? most / 2 : most;
-  return Math.max(connections === 1 ? 4 : Math.min(connections, 24), Math.round(quick ? few / 3 : few));
+/**
+ * Enough messages for a steady number, few enough to end: some 120 MB or 8,000 messages a run, at least one for each
+ * connection; a quick run has a third of that, and no more connections than messages.
+ */
+function scenarioOf(bytes: number, connections: number, quick: boolean): Scenario {
+  const usual = Math.min(8000, Math.max(12, (120 * mebibyte) / bytes)) / (connections === 1 ? 2 : 1);
+  if (!quick) return { bytes, connections, messages: Math.max(connections, Math.round(usual)) };
+  const messages = Math.max(Math.min(connections, 24), Math.round(usual / 3));
+  return { bytes, connections: Math.min(connections, messages), messages };
 }
 
 function parseOptions(parameters: readonly string[]): Options {
@@ -83,9 +87,7 @@ function parseOptions(parameters: readonly string[]): Options {
   const scenarios = values.sizes
     .split(',')
     .map(parseSize)
-    .flatMap((bytes) =>
-      connections.map((count) => ({ bytes, connections: count, messages: messagesFor(bytes, count, values.quick) })),
-    );
+    .flatMap((bytes) => connections.map((count) => scenarioOf(bytes, count, values.quick)));
   return {
     rounds: Math.min(50, Number(values.rounds ?? (values.quick ? 3 : 5))),
     scenarios,

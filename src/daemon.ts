@@ -7,6 +7,7 @@ import { LiveConfig, type ReloadResult } from './config/live-config.js';
 import { formatProblem } from './config/problem.js';
 import type { Config } from './config/schema.js';
 import { createListener } from './daemon/listeners.js';
+import { quarantinePolicy } from './daemon/quarantine-policy.js';
 import { newDeliver, newSender, routeTable } from './daemon/routes.js';
 import { createInspector, type Inspector } from './inspect/inspection.js';
 import type { PipelineServices } from './pipeline/services.js';
@@ -86,7 +87,7 @@ export class Daemon {
     const { config } = this;
     mkdirSync(config.dataDirectory, { recursive: true, mode: 0o700 });
     const quarantine = await this.#startQuarantine();
-    this.#inspector = createInspector();
+    this.#inspector = createInspector({ shortDigests: () => this.#live.snapshot.feeds.hasShortDigests });
     this.#spools = new SpoolPool(emptySpoolDirectory(config.dataDirectory));
     this.#scorer = new Scorer([new EmbeddedBackend(() => this.#live.snapshot.feeds)], () => this.#live.snapshot.scorer);
     const pipeline: PipelineServices = {
@@ -141,9 +142,7 @@ export class Daemon {
   }
 
   #quarantinePolicy(): QuarantinePolicy {
-    const { notice, administrators, publicUrl } = this.#live.snapshot;
-    const { retentionDays } = this.config.quarantine;
-    return { retentionDays, notice, administrators, publicUrl: publicUrl === '' ? undefined : publicUrl };
+    return quarantinePolicy(this.#live.snapshot, this.config.quarantine.retentionDays);
   }
 
   async #startStatus(): Promise<void> {

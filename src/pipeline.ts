@@ -10,17 +10,17 @@
  *
  * Each step is a value or a promise; mail that needs no worker and no backend is judged without a promise.
  */
-import type { InspectionReport } from './inspect/report.js';
+import type { InspectionReport, PartFacts } from './inspect/report.js';
 import { type Acting, act } from './pipeline/act.js';
 import { causeOfFailure, unreadReport } from './pipeline/failure.js';
 import { findReadmission } from './pipeline/readmission.js';
 import { MessageRecord } from './pipeline/record.js';
 import type { Case, PipelineListener, PipelineServices } from './pipeline/services.js';
-import { decide, decideUnread } from './policy/decide.js';
-import { matchHashes } from './policy/hash-lists.js';
+import { type DecisionPolicy, decide, decideUnread } from './policy/decide.js';
+import { type HashHit, matchHashes } from './policy/hash-lists.js';
 import { matchLists } from './policy/match-lists.js';
 import { partsToScore } from './policy/scope.js';
-import type { Verdict } from './policy/verdict.js';
+import type { ListHit, Verdict } from './policy/verdict.js';
 import type { Spool } from './runtime/spool.js';
 import type { PartScore } from './scoring/backend.js';
 import type { Intake, Judgement, SmtpEnvelope, SmtpHandler } from './smtp/handler.js';
@@ -29,13 +29,17 @@ import type { Intake, Judgement, SmtpEnvelope, SmtpHandler } from './smtp/handle
 export function createSmtpPipeline(services: PipelineServices, listener: PipelineListener): SmtpHandler {
   return {
     open: (envelope, spool) => new SmtpIntake(services, listener, envelope, spool),
-    mayTag: () => services.policy().decision.action === 'warn',
+    mayTag: () => mayTag(services.policy().decision),
   };
+}
+
+function mayTag({ action, ambiguous }: DecisionPolicy): boolean {
+  return action === 'warn' || ambiguous === 'warn';
 }
 
 class SmtpIntake implements Intake {
   readonly #case: Case;
-  readonly #abort = new AbortController();
+  #abort: AbortController | undefined;
 
   constructor(services: PipelineServices, listener: PipelineListener, envelope: SmtpEnvelope, spool: Spool) {
     const inspection = services.inspector.start(spool);
@@ -54,14 +58,14 @@ class SmtpIntake implements Intake {
     spool.retain();
     const verdict = this.#verdict(acting);
     if (policy.decision.action === 'permit') return this.#inBackground(acting, verdict);
-    const judgement = then(verdict, ([report, decided]) => act(acting, report, decided));
+    const judgement = then(verdict, ([report, reached]) => act(acting, report, reached));
     if (judgement instanceof Promise) return judgement.finally(() => spool.release());
     spool.release();
     return judgement;
   }
 
   abort(reason: string): void {
-    this.#abort.abort();
+    this.#abort?.abort();
     this.#case.inspection.abort();
     this.#case.record.aborted(this.#case.envelope, this.#case.spool.length, reason);
   }
@@ -71,7 +75,7 @@ class SmtpIntake implements Intake {
     const { services, spool, record } = this.#case;
     const whole = { start: 0, end: spool.length };
     const work = Promise.resolve(verdict)
-      .then(([report, decided]) => act(acting, report, decided))
+      .then(([report, reached]) => act(acting, report, reached))
       .finally(() => spool.release());
     services.supervise(work, 'background inspection');
     return { kind: 'relay', pieces: [whole], settled: (outcome) => record.relayed(outcome) };
@@ -80,8 +84,8 @@ class SmtpIntake implements Intake {
   #verdict(acting: Acting): Decided | Promise<Decided> {
     const failed = (error: unknown): Decided => this.#undecidable(acting, error);
     try {
-      const decided = then(this.#case.inspection.finish(), (report) => this.#decideReport(acting, report));
-      return decided instanceof Promise ? decided.catch(failed) : decided;
+      const outcome = then(this.#case.inspection.finish(), (report) => this.#decideReport(acting, report));
+      return outcome instanceof Promise ? outcome.catch(failed) : outcome;
     } catch (error) {
       return failed(error);
     }
@@ -90,39 +94,20 @@ class SmtpIntake implements Intake {
   #decideReport(acting: Acting, report: InspectionReport): Decided | Promise<Decided> {
     this.#case.record.inspected();
     return then(findReadmission(acting), (released) => {
-      if (released !== undefined) return this.#decided(acting, report, [], released);
-      return this.#scoreAndDecide(acting, report);
+      const hits = findHits(acting, report);
+      if (released !== undefined) return decided(acting, report, [], { ...hits, released });
+      return this.#scoreAndDecide(acting, report, hits);
     });
   }
 
-  #scoreAndDecide(acting: Acting, report: InspectionReport): Decided | Promise<Decided> {
+  #scoreAndDecide(acting: Acting, report: InspectionReport, hits: Hits): Decided | Promise<Decided> {
     const { policy, services, spool } = acting;
-    const { listHits, hashHits } = this.#hits(acting, report);
-    const parts = partsToScore(report, listHits, hashHits, policy.decision);
-    if (parts.length === 0) return this.#decided(acting, report, [], undefined);
-    const contentOf = (part: (typeof parts)[number]) => services.inspector.content(spool, part);
+    const parts = partsToScore(report, hits.listHits, hits.hashHits, policy.decision);
+    if (parts.length === 0) return decided(acting, report, [], hits);
+    this.#abort = new AbortController();
+    const contentOf = (part: PartFacts) => services.inspector.content(spool, part);
     const scores = services.scorer.score(parts, contentOf, this.#abort.signal);
-    return then(scores, (answers) => this.#decided(acting, report, answers, undefined));
-  }
-
-  #hits({ policy, envelope }: Acting, report: InspectionReport) {
-    const envelopeTo = envelope.recipients.map((recipient) => recipient.address);
-    const addresses = { envelopeFrom: envelope.mailFrom, envelopeTo, body: report.addresses };
-    return {
-      listHits: matchLists(policy.addresses, addresses, policy.allowRules),
-      hashHits: matchHashes(policy.hashes, report.parts),
-    };
-  }
-
-  #decided(
-    acting: Acting,
-    report: InspectionReport,
-    scores: readonly PartScore[],
-    released: string | undefined,
-  ): Decided {
-    const hits = this.#hits(acting, report);
-    const input = { report, scores, ...hits, policy: acting.policy.decision };
-    return [report, decide(released === undefined ? input : { ...input, released })];
+    return then(scores, (answers) => decided(acting, report, answers, hits));
   }
 
   /** Inspection itself failed: the policy's fallback for that cause decides, as for a backend that gave no answer. */
@@ -134,6 +119,27 @@ class SmtpIntake implements Intake {
 }
 
 type Decided = readonly [InspectionReport, Verdict];
+
+interface Hits {
+  readonly listHits: readonly ListHit[];
+  readonly hashHits: readonly HashHit[];
+  readonly released?: string;
+}
+
+function findHits({ policy, envelope }: Acting, report: InspectionReport): Hits {
+  const { addresses, hashes, allowRules } = policy;
+  const envelopeTo = envelope.recipients.map((recipient) => recipient.address);
+  const listHits = matchLists(
+    addresses,
+    { envelopeFrom: envelope.mailFrom, envelopeTo, body: report.addresses },
+    allowRules,
+  );
+  return { listHits, hashHits: matchHashes(hashes, report.parts) };
+}
+
+function decided(acting: Acting, report: InspectionReport, scores: readonly PartScore[], hits: Hits): Decided {
+  return [report, decide({ report, scores, ...hits, policy: acting.policy.decision })];
+}
 
 /** Goes on at once with a value, later with a promise. */
 function then<In, Out>(value: In | Promise<In>, next: (value: In) => Out | Promise<Out>): Out | Promise<Out> {

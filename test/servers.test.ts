@@ -222,7 +222,7 @@ t.test('smtp-source in many sessions loses nothing', { skip: skipWithout('smtp-s
   t.same(sink.violations, []);
 });
 
-t.test('TLS on both legs', { skip: skipWithout('postfix', 'root', 'swaks', 'curl', 'openssl') }, async (t) => {
+t.test('TLS on both legs', { skip: skipWithout('postfix', 'root', 'msmtp', 'curl', 'openssl') }, async (t) => {
   const certificates = makeCertificates(folder);
   const { postfix, mailbox } = await startPostfix(t, {
     certificates,
@@ -237,22 +237,17 @@ t.test('TLS on both legs', { skip: skipWithout('postfix', 'root', 'swaks', 'curl
     caFile: certificates.caFile,
   };
   const gate = await startGate(t, { listener: { tls: 'starttls', tlsFiles, upstream } });
-  const verified = ['--tls', '--tls-verify', '--tls-ca-path', certificates.caFile];
-  const swaks = await runProgram('swaks', [
-    '--server',
-    `localhost:${gate.port}`,
-    ...envelope,
-    ...verified,
-    '--body',
-    'one',
-  ]);
-  t.equal(swaks.code, 0, swaks.output.slice(-400));
   const file = join(folder, 'tls.eml');
   writeFileSync(file, buildMail({}));
   const people = ['--mail-from', 'alice@client.example', '--mail-rcpt', 'bob@example.org'];
   const secure = ['--ssl-reqd', '--cacert', certificates.caFile, '-T', file];
   const curl = await runProgram('curl', ['-sS', `smtp://localhost:${gate.port}`, ...people, ...secure]);
   t.equal(curl.code, 0, curl.output);
+  const host = ['--host=localhost', `--port=${gate.port}`, '--tls=on', `--tls-trust-file=${certificates.caFile}`];
+  const msmtp = await runProgram('msmtp', [...host, '--auth=off', '--from=alice@client.example', 'bob@example.org'], {
+    input: readFileSync(file),
+  });
+  t.equal(msmtp.code, 0, msmtp.output);
   await mailbox.waitForMessage(2);
   t.match(postfix.log, /TLS connection established from/, 'Postfix, which demands TLS, got it');
 
@@ -363,17 +358,24 @@ t.test('a submission listener rejects EICAR, a warning one tags it', async (t) =
   other.destroy();
 });
 
-/** `bytes`: the replies are equal. `code`: equal codes; the text may be the gate's own, for it checks the grammar. */
-const dialogues: readonly { readonly name: string; readonly lines: readonly string[]; readonly compare?: 'code' }[] = [
+/**
+ * Without `compare` the replies are equal. `code`: equal codes, the text may be the gate's own. `class`: equal first
+ * digits, where servers differ among themselves in what they notice first.
+ */
+const dialogues: readonly {
+  readonly name: string;
+  readonly lines: readonly string[];
+  readonly compare?: 'code' | 'class';
+}[] = [
   { name: 'HELO', lines: ['HELO client.example', 'NOOP'] },
   { name: 'VRFY', lines: ['EHLO client.example', 'VRFY bob@example.org', 'VRFY bob'] },
   { name: 'unknown command', lines: ['EHLO client.example', 'FROBNICATE now'], compare: 'code' },
-  { name: 'commands without arguments', lines: ['EHLO client.example', 'MAIL', 'RCPT', 'VRFY'], compare: 'code' },
+  { name: 'commands without arguments', lines: ['EHLO client.example', 'MAIL', 'RCPT', 'VRFY'], compare: 'class' },
   { name: 'EHLO without a name', lines: ['EHLO'], compare: 'code' },
   {
     name: 'broken paths',
     lines: ['EHLO c.example', 'MAIL FROM:<a@b', 'MAIL FROM:a b@c>', 'MAIL TO:<a@b.example>'],
-    compare: 'code',
+    compare: 'class',
   },
   {
     name: 'unknown recipient',
@@ -446,12 +448,9 @@ t.test("replies are the real server's own", { skip: skipWithout('postfix', 'root
   for (const { name, lines, compare } of dialogues) {
     const direct = await converse(postfix.port, lines);
     const gated = await converse(gate.port, lines);
-    if (compare === 'code')
-      t.same(
-        gated.map((reply) => reply.slice(0, 3)),
-        direct.map((reply) => reply.slice(0, 3)),
-        name,
-      );
+    const digits = compare === 'class' ? 1 : 3;
+    const codes = (replies: readonly string[]) => replies.map((reply) => reply.slice(0, digits));
+    if (compare !== undefined) t.same(codes(gated), codes(direct), name);
     // The list of extensions is filtered; everything else is not touched.
     else t.same(withoutExtensions(gated), withoutExtensions(direct), name);
   }
@@ -580,12 +579,12 @@ t.test(
     const gate = await startGate(t, { upstreamPort: postfix.port, listener });
     for (const version of [1, 2] as const) {
       const haproxy = await Haproxy.start(gate.port, version);
+      t.teardown(() => haproxy.stop());
       const client = await Client.greet(haproxy.port, { from: `127.0.0.${20 + version}` });
       t.equal((await client.mail('alice@client.example', ['bob@example.org'], dotMail())).code, 250);
       await postfix.waitForLog(new RegExp(`client=\\S*\\[127\\.0\\.0\\.${20 + version}\\]`));
       t.pass(`PROXY v${version}: Postfix logs the real client`);
       client.destroy();
-      await haproxy.stop();
     }
     const forger = await Client.open(gate.port, { from: '127.0.0.30' });
     await forger.send(proxyV1({ source: '192.0.2.66', sourcePort: 1, target: '127.0.0.1', targetPort: 25 }));
@@ -655,8 +654,13 @@ t.test('a stop lets running transactions finish', async (t) => {
   const sent = client.mail('a@client.example', ['bob@example.org'], dotMail());
   await waitFor('DATA upstream', 5000, () => sink.commands.find(({ verb }) => verb === 'DATA'));
   await sleep(200);
+  const idle = await Client.greet(gate.port);
+  const begun = Date.now();
   const stopped = gate.stop();
+  t.match((await idle.reply()).raw, /^421 /, 'whoever is not in a transaction is told at once');
   t.equal((await sent).raw, '250 2.0.0 late\r\n');
+  t.match((await client.reply()).raw, /^421 /, 'and the other after it');
   t.equal(await stopped, 0);
+  t.ok(Date.now() - begun < 10_000, 'nobody is waited for who has nothing to finish');
   t.equal(sink.messages.length, 1);
 });

@@ -111,7 +111,7 @@ t.test(
     t.notMatch(sink.messages.map((message) => message.mail).join(), /evil/, 'and nothing from the smuggled sender');
     for (const [index, line] of harmless.entries()) {
       // RFC 5321 §4.5.2: the first dot of a line is the wire's, not the message's.
-      const wanted = `${opening}${line.replace('\r\n.', '\r\n')}${second}\r\n`;
+      const wanted = `\r\n\r\nfirst${line.replace('\r\n.', '\r\n')}${second}\r\n`;
       t.ok(
         sink.messages.some(({ bytes }) => bytes.toString('latin1').endsWith(wanted)),
         `${JSON.stringify(harmless[index])}`,

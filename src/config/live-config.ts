@@ -64,10 +64,15 @@ export class LiveConfig<S> {
     file: string,
     options: LiveConfigOptions<S>,
   ): Promise<{ readonly live: LiveConfig<S>; readonly warnings: readonly ConfigProblem[] }> {
-    // Until the first snapshot is there a change has nobody to tell; it is noticed by the next look.
     let live: LiveConfig<S> | undefined;
+    // A change during the first reading has nobody to tell yet; it is made good below.
+    let missed = false;
+    const onChange = () => {
+      missed = true;
+      void live?.reload();
+    };
     const times = options.watch === true ? undefined : options.watch;
-    const watch = options.watch === undefined ? undefined : new FileWatch(() => void live?.reload(), times);
+    const watch = options.watch === undefined ? undefined : new FileWatch(onChange, times);
     await watch?.watch([resolve(file)]);
     const { config, snapshot, problems } = await readAll(file, options.build, watch);
     if (config === undefined || snapshot === undefined) {
@@ -76,6 +81,7 @@ export class LiveConfig<S> {
       throw new GateError('config-invalid', lines.join('\n'), { temporary: false });
     }
     live = new LiveConfig(config, snapshot, options, watch);
+    if (missed) void live.reload();
     return { live, warnings: problems };
   }
 

@@ -106,8 +106,8 @@ function issueFindings(issue: z.core.$ZodIssue, written: unknown): Finding[] {
 
 function unknownKeyText(key: string, known: readonly string[]): string {
   const guess = nearest(key, known);
-  if (guess !== undefined) return `no such key; did you mean ${guess}?`;
-  return `no such key; known here: ${known.join(', ')}`;
+  if (guess !== undefined) return `a known key; did you mean ${guess}?`;
+  return `a known key; here these are: ${known.join(', ')}`;
 }
 
 function keysAt(path: KeyPath): ReadonlyMap<string, unknown> | undefined {

@@ -38,7 +38,7 @@ const examples: Readonly<Record<string, unknown>> = {
 /** Every key with its sentence, type, range and default; keys that are absent by default stand in comments. */
 export function referenceYaml(): string {
   const head = [
-    '# Every key of the configuration, at its default. Made from the schema by `npm run reference`; do not edit.',
+    '# Every key of the configuration, at its default. Made from the schema by dist/src/config/write-reference.js; do not edit.',
     '# Relative file names belong to the folder of the configuration file. Unknown keys are errors.',
     '# A line that begins with #: and a key is absent by default; the value shown is an example.',
     '',

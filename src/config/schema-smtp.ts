@@ -57,13 +57,13 @@ const upstreamSchema = z
   .describe('The real server behind this listener.');
 
 export const listenerSchema = z.strictObject({
+  listen: listenAddress.describe('Address and port to listen on, IPv6 in brackets; port 0 takes a free one.'),
   name: formed(
     z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/),
     'letters, digits, dots, dashes and underscores, at most 63',
   )
     .optional()
     .describe('Name in logs, metrics and the quarantine; `smtp-<port>` when absent.'),
-  listen: listenAddress.describe('Address and port to listen on, IPv6 in brackets; port 0 takes a free one.'),
   tls: z.enum(tlsModes).default('none').describe('What clients get: no TLS, STARTTLS, or TLS from the first byte.'),
   tlsFiles: tlsFilesSchema.optional().describe('Certificate and key of this listener alone.'),
   upstream: upstreamSchema,

@@ -66,13 +66,13 @@ export function newDeliver(hostname: string): Deliver {
 export function newSender(hostname: string): SendMail {
   const mailer = newMailer(hostname);
   const engine = newDeliver(hostname);
-  return async (route, mail) => {
-    if (route.proxyHeader !== true) return mailer(route, mail);
+  return async (route, mail, signal) => {
+    if (route.proxyHeader !== true) return mailer(route, mail, signal);
     const message = Buffer.from(mail.message);
     const source = { kind: 'memory', bytes: new SharedArrayBuffer(0), length: 0 } as const;
     const request = { route, mailFrom: '', mailParameters: [], pieces: [message], source };
     const recipients = [{ address: mail.recipient, parameters: [] }];
-    const [reply] = await engine({ ...request, recipients }, AbortSignal.timeout(10 * connectTimeoutMs));
+    const [reply] = await engine({ ...request, recipients }, signal);
     if (reply === undefined) return { kind: 'temporary', reply: 'no answer' };
     return { kind: reply.delivered ? 'sent' : reply.permanent ? 'permanent' : 'temporary', reply: reply.reply };
   };

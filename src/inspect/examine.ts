@@ -5,7 +5,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { Base64Decoder } from '../mime/base64.js';
 import type { TransferEncoding } from '../mime/entity.js';
-import type { ProblemCode } from '../mime/problem.js';
+import { type ProblemCode, problemEffects } from '../mime/problem.js';
 import { QuotedPrintableDecoder } from '../mime/quoted-printable.js';
 import { limits } from '../runtime/limits.js';
 import { EicarTest } from './eicar.js';
@@ -26,6 +26,8 @@ export interface PartTask {
   readonly attachment: boolean;
   /** wanted even for a text body that is none */
   readonly digests: boolean;
+  /** SHA-1 and MD5 too; they cost four times as much as SHA-256 alone */
+  readonly shortDigests: boolean;
 }
 
 export interface PartFindings {
@@ -40,18 +42,22 @@ export interface PartFindings {
   readonly problems: readonly ProblemCode[];
 }
 
-/** Media type of the first bytes of a file; undefined when unknown. */
-export type Sniffer = (head: Buffer) => string | undefined;
+/** Media type of a file by its first bytes; undefined when unknown. The digest of the whole lets it remember. */
+export type Sniffer = (head: Buffer, sha256: string) => string | undefined;
 
 interface BodyDecoder {
   write(chunk: Buffer): Buffer;
   finish(): Buffer;
 }
 
-const empty = Buffer.alloc(0);
+const empty: Buffer = Buffer.alloc(0);
 /** enough of a body to see how it begins */
 const markBytes = 512;
-const base64Lines = /^(?:[A-Za-z0-9+/]{60,76}\r?\n){3}/;
+/** three lines of it, or a head that is nothing else */
+const base64Lines = /^(?:[A-Za-z0-9+/]{60,76}\r?\n){3}|^[A-Za-z0-9+/\r\n]{60,}={0,2}\s*$/;
+const partFields = /^\s*content-(?:type|transfer-encoding|disposition)[ \t]*:/i;
+/** types whose content is a header block by definition: message/rfc822, text/rfc822-headers (RFC 6522 §3) */
+const holdsFields = /^(?:message\/|text\/rfc822)/;
 const pgpMessage = Buffer.from('-----BEGIN PGP MESSAGE-----');
 const identity: BodyDecoder = { write: (chunk) => chunk, finish: () => empty };
 
@@ -67,15 +73,25 @@ export function bodyDecoder(encoding: string, problems: Set<ProblemCode>): BodyD
   }
 }
 
-/** @param chunks the encoded body in order, each valid until the next is taken */
+/** Words and numbers alone could be anything; base64 of a file has all kinds of characters. */
+function looksLikeBase64(beginning: string): boolean {
+  return base64Lines.test(beginning) && /[A-Z]/.test(beginning) && /[a-z]/.test(beginning) && /[0-9]/.test(beginning);
+}
+
+function wantedHashes({ attachment, digests, shortDigests }: PartTask): Hash[] {
+  if (!attachment && !digests) return [];
+  return (shortDigests ? ['sha256', 'sha1', 'md5'] : ['sha256']).map((algorithm) => createHash(algorithm));
+}
+
+/** @param chunks the encoded body in order; they are not written to afterwards */
 export function examine(task: PartTask, chunks: Iterable<Buffer>, sniff: Sniffer | undefined): PartFindings {
   const problems = new Set<ProblemCode>();
   const decoder = bodyDecoder(task.encoding, problems);
   const text =
     task.type === 'text/plain' || task.type === 'text/html' ? new TextScan(task.type, task.charset) : undefined;
-  const hashes: Hash[] =
-    task.attachment || task.digests ? [createHash('sha256'), createHash('sha1'), createHash('md5')] : [];
+  const hashes = wantedHashes(task);
   const eicar = new EicarTest();
+  const headBytes = sniff === undefined ? markBytes : limits.inspect.sniffBytes;
   let head = empty;
   let bytes = 0;
   const take = (decoded: Buffer) => {
@@ -84,21 +100,26 @@ export function examine(task: PartTask, chunks: Iterable<Buffer>, sniff: Sniffer
     for (const hash of hashes) hash.update(decoded);
     text?.write(decoded);
     eicar.write(decoded);
-    if (head.length < (sniff === undefined ? markBytes : limits.inspect.sniffBytes)) {
-      head = Buffer.concat([head, decoded.subarray(0, limits.inspect.sniffBytes - head.length)]);
+    const missing = headBytes - head.length;
+    if (missing > 0) {
+      const more = decoded.subarray(0, missing);
+      head = head.length === 0 ? more : Buffer.concat([head, more]);
     }
   };
   for (const chunk of chunks) take(decoder.write(chunk));
   take(decoder.finish());
   if (text?.embeddedFile === true) problems.add('body-embedded-file');
+  if (text?.embeddedPart === true) problems.add('body-embedded-part');
   const flags: PartFlag[] = [];
-  if (decoder === identity && base64Lines.test(head.toString('latin1', 0, markBytes)))
-    problems.add('body-looks-encoded');
+  const beginning = head.toString('latin1', 0, markBytes);
+  if (decoder === identity && looksLikeBase64(beginning)) problems.add('body-looks-encoded');
+  if (partFields.test(beginning) && !holdsFields.test(task.type)) problems.add('body-starts-as-header');
   if (task.encrypted || head.indexOf(pgpMessage) === 0) flags.push(partFlags.encrypted);
   if (eicar.found) flags.push(partFlags.eicar);
   if (task.encodingUnknown) flags.push(partFlags.undecodable);
-  const attachment = task.attachment || text?.found === true || eicar.found || problems.has('body-looks-encoded');
+  const doubtful = [...problems].some((code) => problemEffects[code] !== 'note');
+  const attachment = task.attachment || text?.found === true || eicar.found || doubtful;
   const [sha256 = '', sha1 = '', md5 = ''] = hashes.map((hash) => hash.digest('hex'));
-  const detectedType = attachment && bytes > 0 ? sniff?.(head) : undefined;
+  const detectedType = attachment && bytes > 0 ? sniff?.(head, sha256) : undefined;
   return { bytes, attachment, sha256, sha1, md5, detectedType, flags, problems: [...problems] };
 }

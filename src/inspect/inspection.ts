@@ -9,6 +9,7 @@ import { GateError } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import { type Spool, SpoolPool } from '../runtime/spool.js';
 import { bodyDecoder } from './examine.js';
+import { KnownTypes } from './known-types.js';
 import { MessageInspection } from './message-inspection.js';
 import type { InspectionReport, PartFacts } from './report.js';
 import { WorkerQueue } from './worker-queue.js';
@@ -57,7 +58,7 @@ export interface Inspector {
   digest(spool: Spool): Promise<string>;
   /** The decoded bytes of a leaf. The spool must be held (`retain`) while it is read. */
   content(spool: Spool, part: PartFacts): DecodedContent;
-  stats(): { readonly queued: number; readonly running: number };
+  stats(): { readonly queued: number; readonly running: number; readonly lostThreads: number };
   close(): Promise<void>;
 }
 
@@ -70,6 +71,8 @@ export interface InspectorOptions {
    * thread; `all` fills them too, as `sluice scan` prints them.
    */
   readonly digests?: 'attachments' | 'all';
+  /** asked for each message: whether anybody wants SHA-1 and MD5 too. Default: yes */
+  readonly shortDigests?: () => boolean;
   /** for tests only: a module with the same exports as part-worker.js, to see what a crash or a hang does */
   readonly workerFile?: URL;
 }
@@ -82,12 +85,14 @@ export function createInspector(options: InspectorOptions = {}): Inspector {
     taskTimeoutMs: options.partTimeoutMs ?? limits.inspect.partTimeoutMs,
     workerFile: options.workerFile ?? new URL('./part-worker.js', import.meta.url),
   });
-  const digests = options.digests === 'all';
+  const textBodies = options.digests === 'all';
+  const short = options.shortDigests ?? (() => true);
+  const types = new KnownTypes();
   return {
-    start: (spool) => new MessageInspection(spool, queue, digests),
+    start: (spool) => new MessageInspection(spool, { queue, types, textBodies, shortDigests: short() }),
     digest: (spool) => digestMessage(spool, queue),
     content: contentOf,
-    stats: () => ({ queued: queue.queued, running: queue.running }),
+    stats: () => ({ queued: queue.queued, running: queue.running, lostThreads: queue.lostThreads }),
     close: () => queue.close(),
   };
 }
@@ -99,8 +104,8 @@ async function digestMessage(spool: Spool, queue: WorkerQueue): Promise<string> 
   }
   await spool.flush(length);
   const result = await queue.submit(spool, () => ({ kind: 'digest', source: spool.source() })).result;
-  if (typeof result !== 'string') throw new GateError('inspection-crashed', 'digest: wrong kind of result');
-  return result;
+  if (result.kind !== 'digest') throw new GateError('inspection-crashed', 'digest: wrong kind of result');
+  return result.sha256;
 }
 
 function contentOf(spool: Spool, part: PartFacts): DecodedContent {

@@ -22,6 +22,10 @@ export type DelimiterMatch =
       readonly end: number;
       /** another open boundary is a prefix of the one that matched */
       readonly prefix: boolean;
+      /** blanks stand between the boundary and the line end */
+      readonly padded: boolean;
+      /** the line ends in LF alone */
+      readonly bareLf: boolean;
     }
   /** a boundary followed by other text on its line */
   | { readonly kind: 'junk'; readonly level: number };
@@ -140,17 +144,20 @@ export class Delimiters {
     from: number,
     end: number,
     last: boolean,
-  ): { close: boolean; end: number } | 'more' | undefined {
+  ): { close: boolean; padded: boolean; bareLf: boolean; end: number } | 'more' | undefined {
     let at = from;
     const close = buffer[at] === dash && buffer[at + 1] === dash && at + 1 < end;
     if (!close && !last && buffer[at] === dash && at + 1 >= end) return 'more';
     if (close) at += 2;
     const limit = Math.min(end, at + paddingBytesMax);
+    const paddingStart = at;
     while (at < limit && (buffer[at] === 0x20 || buffer[at] === 0x09)) at += 1;
-    if (at >= end) return last ? { close, end: at } : 'more';
-    if (buffer[at] === lf) return { close, end: at + 1 };
+    const padded = at > paddingStart;
+    const bareLf = buffer[at] === lf;
+    if (at >= end) return last ? { close, padded, bareLf: false, end: at } : 'more';
+    if (bareLf) return { close, padded, bareLf, end: at + 1 };
     if (buffer[at] !== cr) return undefined;
-    if (at + 1 >= end) return last ? { close, end: at + 1 } : 'more';
-    return buffer[at + 1] === lf ? { close, end: at + 2 } : undefined;
+    if (at + 1 >= end) return last ? { close, padded, bareLf, end: at + 1 } : 'more';
+    return buffer[at + 1] === lf ? { close, padded, bareLf, end: at + 2 } : undefined;
   }
 }

@@ -15,7 +15,7 @@ function decoderOf(charset: string): TextDecoder | undefined {
   if (decoders.has(label)) return decoders.get(label);
   let decoder: TextDecoder | undefined;
   try {
-    decoder = new TextDecoder(label);
+    decoder = new TextDecoder(label, { fatal: true });
   } catch {
     decoder = undefined;
   }
@@ -23,10 +23,13 @@ function decoderOf(charset: string): TextDecoder | undefined {
   return decoder;
 }
 
-/** Bytes as text in `charset`; Latin-1 when that charset is unknown. */
+/** Bytes as text in `charset`; Latin-1 when that charset is unknown or the bytes are not in it. */
 export function decodeCharset(bytes: Buffer, charset: string): string {
-  const decoder = decoderOf(charset);
-  return decoder === undefined ? bytes.toString('latin1') : decoder.decode(bytes);
+  try {
+    return decoderOf(charset)?.decode(bytes) ?? bytes.toString('latin1');
+  } catch {
+    return bytes.toString('latin1');
+  }
 }
 
 function wordBytes(encoding: string, text: string): Buffer {

@@ -24,7 +24,7 @@ export interface Leaf {
 /** Called during `write` and `finish`, in the order of the message. */
 export interface FramerHandler {
   onLeaf(leaf: Leaf): void;
-  /** the top header block; `raw` is valid only during the call */
+  /** the top header block; `raw` may be kept */
   onHeader(raw: Buffer, fields: readonly Field[], end: number): void;
 }
 
@@ -42,7 +42,6 @@ interface Level {
 type State = 'header' | 'leaf' | 'gap' | 'opaque';
 
 const empty = Buffer.alloc(0);
-const detailBytes = 120;
 
 export class Framer {
   readonly problems: Problem[] = [];
@@ -143,7 +142,9 @@ export class Framer {
     const lineStart = this.#start + end;
     const next = this.#start + consumed;
     this.#endHeader();
-    if (match.kind === 'delimiter') this.#delimiter(lineStart, next, match.level, match.close);
+    if (match.kind !== 'delimiter') return;
+    if (match.padded) this.#report('delimiter-padding', this.#levels[match.level]?.path ?? '');
+    this.#delimiter(lineStart, next, match.level, match.close);
   }
 
   #delimiterInHeader(raw: Buffer, start: number, end: number): boolean {
@@ -159,13 +160,15 @@ export class Framer {
     this.#entities += 1;
     if (parent === undefined) return;
     const problems = new Set<ProblemCode>(reader.problems);
-    if (top) this.#handler.onHeader(reader.raw, reader.fields, reader.fieldsEnd);
+    const raw = top ? reader.takeRaw() : reader.raw;
+    if (top) this.#handler.onHeader(raw, reader.fields, reader.fieldsEnd);
     const message = parent.kind === 'message';
     const defaultType = parent.digest ? 'message/rfc822' : 'text/plain';
-    const facts = readEntity(reader.raw, reader.fields, defaultType, message, problems);
-    if (reader.bareLf) this.#report(reader.crlf ? 'lines-mixed' : 'lines-bare-lf', '');
-    // RFC 2046 §5.1.1 allows a part without an empty line, but readers that miss the delimiter read on.
-    if (reader.state === 'delimiter' && !message) problems.add('header-unterminated');
+    const facts = readEntity(raw, reader.fields, defaultType, message, problems);
+    if (reader.bareLf) this.#reportBareLf();
+    if (top && reader.fields.length === 0 && reader.state === 'complete') problems.add('header-empty');
+    // RFC 2046 §5.1.1 allows a part without an empty line, but readers that look for one read on.
+    if (reader.state === 'delimiter') problems.add('header-unterminated');
     parent.children += message ? 0 : 1;
     const path = this.#pathOf(parent, facts);
     this.#facts = facts;
@@ -270,10 +273,12 @@ export class Framer {
     if (!atStart) {
       const first = hit > 1 ? buffer[hit - 2] : this.#before[hit];
       const crlf = first === 0x0d && this.#base + hit - 2 >= this.#start;
-      if (!crlf) this.#report(this.#reader.crlf ? 'lines-mixed' : 'lines-bare-lf', '');
+      if (!crlf) this.#reportBareLf();
       end -= crlf ? 2 : 1;
     }
-    this.#fillGap(buffer, from, Math.max(end, from));
+    if (match.bareLf) this.#reportBareLf();
+    this.#fillGap(buffer, from, hit);
+    if (match.padded) this.#report('delimiter-padding', path);
     if (match.prefix) this.#report('boundary-prefix', path);
     this.#delimiter(this.#base + end, this.#base + match.end, match.level, match.close);
     return match.end;
@@ -353,7 +358,11 @@ export class Framer {
     this.#handler.onLeaf({ path, facts, start: level.start, end: Math.max(end, level.start), enclosed: true });
   }
 
-  #report(code: ProblemCode, part: string, detail?: string): void {
+  #reportBareLf(): void {
+    this.#report(this.#reader.crlf ? 'lines-mixed' : 'lines-bare-lf', '');
+  }
+
+  #report(code: ProblemCode, part: string): void {
     const key = `${code} ${part}`;
     if (this.#seen.has(key)) return;
     if (this.problems.length >= limits.mime.problemsMax) {
@@ -362,7 +371,7 @@ export class Framer {
       return;
     }
     this.#seen.add(key);
-    this.problems.push(detail === undefined ? { code, part } : { code, part, detail: detail.slice(0, detailBytes) });
+    this.problems.push({ code, part });
   }
 }
 

@@ -26,6 +26,8 @@ const firstStepBytes = 1024;
 const listsFieldNames = /(?:signature|seal|-results)$/i;
 const hiddenField = /^[ \t]+(?:content-(?:type|transfer-encoding|disposition)|mime-version)[ \t]*:/i;
 
+const empty: Buffer = Buffer.alloc(0);
+
 /** Reads one block. Reusable through `reset`; `raw` is then overwritten. */
 export class HeaderReader {
   raw: Buffer = Buffer.allocUnsafe(2048);
@@ -58,7 +60,7 @@ export class HeaderReader {
   }
 
   reset(): void {
-    if (this.raw.length > 65_536) this.raw = Buffer.allocUnsafe(2048);
+    if (this.raw.length > 65_536) this.raw = empty;
     this.fields = [];
     this.state = 'reading';
     this.end = 0;
@@ -78,8 +80,9 @@ export class HeaderReader {
     let step = firstStepBytes;
     let from = at;
     while (from < chunk.length && this.state === 'reading') {
-      const count = Math.min(step, chunk.length - from);
       const before = this.#length;
+      // Exactly up to the bound, so that the result does not depend on how the input was split.
+      const count = Math.min(step, chunk.length - from, limits.mime.headerBytes - before);
       this.#reserve(count);
       chunk.copy(this.raw, before, from, from + count);
       this.#length = before + count;
@@ -89,6 +92,13 @@ export class HeaderReader {
       step *= 2;
     }
     return from;
+  }
+
+  /** Gives the block's bytes away; the next block gets its own buffer. Only after the block ended. */
+  takeRaw(): Buffer {
+    const taken = this.raw.subarray(0, this.consumed);
+    this.raw = empty;
+    return taken;
   }
 
   /** The message ended inside the block. */
@@ -101,7 +111,7 @@ export class HeaderReader {
 
   #reserve(count: number): void {
     if (this.#length + count <= this.raw.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(this.raw.length * 2, this.#length + count));
+    const grown = Buffer.allocUnsafe(Math.max(this.raw.length * 2, this.#length + count, 512));
     this.raw.copy(grown, 0, 0, this.#length);
     this.raw = grown;
   }
@@ -130,7 +140,7 @@ export class HeaderReader {
     }
     // A CR at the end of what is here is judged with the next bytes.
     this.#scanned = length > this.#lineStart && raw[length - 1] === 0x0d ? length - 1 : length;
-    if (length > limits.mime.headerBytes) {
+    if (length >= limits.mime.headerBytes) {
       this.problems.add('header-too-long');
       this.#complete(this.#lineStart, length, 'overflow');
     }

@@ -78,6 +78,7 @@ function parsePair(text: string, from: number, list: Parameter[], problems: Set<
   const variants: string[] = [];
   const short = /^[^\s(,"]*/.exec(value)?.[0] ?? '';
   if (short !== value) {
+    problems.add('parameter-odd');
     variants.push(short);
     // "(comment)value" and "val(comment)ue": some readers see the value without the comment
     if (value.includes('(')) variants.push(value.replace(/\([^()]*\)/g, '').trim());

@@ -15,6 +15,8 @@ export const problemEffects = {
   // Header blocks
   /** more bytes or fields than are read: what lies beyond could be anything */
   'header-too-long': 'unscannable',
+  /** a message that starts with an empty line: some readers skip it and find a header below */
+  'header-empty': 'ambiguous',
   /** a line that is no field and no continuation: some readers skip it, some start the body here */
   'header-no-colon': 'ambiguous',
   /** an mbox `From ` line in front: some readers skip it, some end the header with it */
@@ -41,8 +43,6 @@ export const problemEffects = {
   'header-hidden-field': 'ambiguous',
   /** the message or part ends, or a delimiter comes, before the empty line */
   'header-unterminated': 'ambiguous',
-  /** a field that RFC 5322 §3.6 allows once comes twice: From, To, Cc, Sender, Reply-To, Subject, Date */
-  'header-duplicate': 'note',
 
   // Content-* fields
   /** Content-Type twice: first and last reading differ */
@@ -91,6 +91,8 @@ export const problemEffects = {
   'boundary-prefix': 'ambiguous',
   /** text behind a boundary on its line: a delimiter by RFC 2046 §5.1.1, none for exact readers */
   'delimiter-junk': 'ambiguous',
+  /** blanks behind a delimiter: allowed by RFC 2046 §5.1.1, but exact readers see no delimiter */
+  'delimiter-padding': 'ambiguous',
   /** a delimiter behind blanks or text on its line, or behind a bare CR */
   'delimiter-misplaced': 'ambiguous',
   /** a multipart has parts behind its closing delimiter; they are inspected too */
@@ -135,6 +137,10 @@ export const problemEffects = {
   'qp-raw-bytes': 'note',
   /** an identity body that starts with lines of base64: some readers decode it */
   'body-looks-encoded': 'ambiguous',
+  /** a body that begins with Content-* fields: the header goes on here for readers that skip a blank line */
+  'body-starts-as-header': 'ambiguous',
+  /** a text that quotes a MIME part with its delimiter: shown as text, opened by readers that guess boundaries */
+  'body-embedded-part': 'note',
   /** uuencode, yEnc or BinHex data in a text: many readers offer it as a file */
   'body-embedded-file': 'note',
 

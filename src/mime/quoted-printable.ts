@@ -128,17 +128,18 @@ export class QuotedPrintableDecoder {
       this.problems.add('qp-bad-escape');
       return -1;
     }
-    if (end > at + 1) this.problems.add('qp-trailing-blanks');
-    if (end >= input.length) return last ? end - at : 0;
-    if (input[end] === lf) return end + 1 - at;
-    if (input[end] !== cr) {
+    if (end >= input.length && !last) return 0;
+    if (input[end] === cr && end + 1 >= input.length && !last) return 0;
+    // At the end of the body the line end belongs to the delimiter.
+    let length = end - at;
+    if (input[end] === lf) length += 1;
+    else if (input[end] === cr && (input[end + 1] === lf || end + 1 >= input.length)) length += 2;
+    else if (end < input.length) {
       this.problems.add('qp-bad-escape');
       return -1;
     }
-    if (end + 1 >= input.length) return last ? end + 1 - at : 0;
-    if (input[end + 1] === lf) return end + 2 - at;
-    this.problems.add('qp-bad-escape');
-    return -1;
+    if (end > at + 1) this.problems.add('qp-trailing-blanks');
+    return length;
   }
 }
 

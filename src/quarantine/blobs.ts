@@ -2,7 +2,7 @@
  * The sealed files: where they lie, how they are made, opened and removed. It runs the sealing threads and knows
  * nothing of the database, so a file here may be one that no row knows.
  */
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, unlinkSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { Piscina } from 'piscina';
 import type { NoticeFacts, NoticeSettings } from '../notice/settings.js';
@@ -89,6 +89,18 @@ export class Blobs {
       throw error;
     }
     return { source: { kind: 'file', fd, length: item.bytes }, close };
+  }
+
+  openSealed(id: string): OpenedMessage {
+    try {
+      const fd = openSync(this.fileOf(id), 'r');
+      return { source: { kind: 'file', fd, length: fstatSync(fd).size }, close: () => closeSync(fd) };
+    } catch (error) {
+      throw new GateError('open-failed', `the sealed file of ${id}: ${messageOf(error)}`, {
+        temporary: false,
+        cause: error,
+      });
+    }
   }
 
   /** Plaintext never has a name: whatever kills us, the kernel frees it. */

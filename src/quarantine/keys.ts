@@ -4,9 +4,9 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { generateX25519Identity, identityToRecipient } from 'age-encryption';
+import { Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { GateError, messageOf } from '../runtime/errors.js';
 import { writePrivate } from './private-file.js';
 
@@ -70,24 +70,53 @@ function warnIfShared(file: string, warn: KeyOptions['warn']): void {
   }
 }
 
-/** Finds the configured keys, or those made earlier in the data directory, or makes them. */
-export async function prepareKeys(options: KeyOptions, now: number): Promise<Keys> {
+function readRecipients(file: string): string[] {
+  const lines = readFileSync(file, 'utf8').split(/\r?\n/);
+  const recipients = lines.map((line) => line.trim()).filter((line) => line.startsWith('age1'));
+  if (recipients.length === 0) throw new GateError('key-unreadable', `${file} holds no age recipient (a line age1…)`);
+  return recipients;
+}
+
+/** The configured keys, or those made earlier in the data directory; undefined when there are none yet. */
+export function findKeys(options: KeyOptions): Keys | undefined {
   const ownIdentity = join(options.dataDirectory, 'identity.txt');
   const identityFile = options.identityFile ?? (existsSync(ownIdentity) ? ownIdentity : undefined);
-  if (options.recipients.length > 0) {
-    if (identityFile !== undefined) warnIfShared(identityFile, options.warn);
-    return { recipients: options.recipients, identityFile };
+  const ownRecipients = join(options.dataDirectory, 'recipients.txt');
+  if (options.recipients.length === 0 && !existsSync(ownRecipients)) return undefined;
+  if (identityFile !== undefined) warnIfShared(identityFile, options.warn);
+  const recipients = options.recipients.length > 0 ? options.recipients : readRecipients(ownRecipients);
+  return { recipients, identityFile };
+}
+
+/** Finds the keys, or makes them in the data directory. For the daemon, which must be able to seal. */
+export async function prepareKeys(options: KeyOptions, now: number): Promise<Keys> {
+  mkdirSync(options.dataDirectory, { recursive: true, mode: 0o700 });
+  const identityFile = options.identityFile ?? join(options.dataDirectory, 'identity.txt');
+  const keys =
+    findKeys(options) ?? (await makeKeys(options, identityFile, join(options.dataDirectory, 'recipients.txt'), now));
+  await checkKeys(keys, options.warn);
+  return keys;
+}
+
+/** A key that cannot seal must stop the start, not every hold; one that cannot open is worth a warning before it is needed. */
+async function checkKeys(keys: Keys, warn: KeyOptions['warn']): Promise<void> {
+  for (const recipient of keys.recipients) {
+    try {
+      new Encrypter().addRecipient(recipient);
+    } catch (error) {
+      throw new GateError(
+        'key-unreadable',
+        `quarantine.recipients: ${recipient} is no age recipient: ${messageOf(error)}`,
+      );
+    }
   }
-  const recipientsFile = join(options.dataDirectory, 'recipients.txt');
-  if (existsSync(recipientsFile)) {
-    const lines = readFileSync(recipientsFile, 'utf8').split(/\r?\n/);
-    const recipients = lines.map((line) => line.trim()).filter((line) => line.startsWith('age1'));
-    if (recipients.length === 0)
-      throw new GateError('key-unreadable', `${recipientsFile} holds no age recipient (a line age1…)`);
-    if (identityFile !== undefined) warnIfShared(identityFile, options.warn);
-    return { recipients, identityFile };
+  if (keys.identityFile === undefined || !existsSync(keys.identityFile)) return;
+  const own = await Promise.all(readIdentities(keys.identityFile).map((identity) => identityToRecipient(identity)));
+  if (!own.some((recipient) => keys.recipients.includes(recipient))) {
+    warn(
+      `the identities in ${keys.identityFile} belong to none of the recipients: what is sealed now cannot be opened here`,
+    );
   }
-  return makeKeys(options, identityFile ?? ownIdentity, recipientsFile, now);
 }
 
 /** The identity is written first: recipients without their identity would seal mail for nobody. */

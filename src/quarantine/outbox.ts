@@ -117,7 +117,7 @@ export class Outbox {
     if (route === undefined)
       return { kind: 'temporary', reply: `no upstream is configured for listener ${mail.listener}` };
     if (mail.message === undefined) return { kind: 'permanent', reply: 'the mail has no content' };
-    return this.#options.send(route, { recipient: mail.recipient, message: mail.message });
+    return this.#options.send(route, { recipient: mail.recipient, message: mail.message }, this.#abort.signal);
   }
 
   async #queueDigests(): Promise<void> {
@@ -146,7 +146,7 @@ export class Outbox {
     const done = Promise.allSettled(this.#working);
     await Promise.race([done, sleep(limits.quarantine.stopGraceMs, undefined, { ref: false })]);
     this.#abort.abort();
-    // A notice that hangs in its connection cannot be called back; sent twice is better than a stop that hangs too.
+    // Whoever does not let go now is left behind: sent twice after the next start is better than a stop that hangs.
     await Promise.race([done, sleep(limits.quarantine.abortGraceMs, undefined, { ref: false })]);
     await this.#options.vault.store.call('releaseLeases', this.#owner);
   }

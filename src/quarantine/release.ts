@@ -33,13 +33,11 @@ interface Pending {
 }
 
 /**
- * RFC 3461 §4.1: the recipient never asked for reports about a mail that somebody else sends again, so NOTIFY becomes
- * NEVER; ORCPT stays, it names the address that the sender wrote.
+ * RFC 3461 §4.1: NOTIFY becomes NEVER, because the sender of a mail that was held as malicious is told nothing of its
+ * later fate. ORCPT stays, it names the address that he wrote. A next hop without DSN never sees either.
  */
 function recipientParameters(parameters: readonly string[]): string[] {
-  const usedDsn = parameters.some((parameter) => /^(NOTIFY|ORCPT)=/i.test(parameter));
-  const kept = parameters.filter((parameter) => !/^NOTIFY=/i.test(parameter));
-  return usedDsn ? [...kept, 'NOTIFY=NEVER'] : kept;
+  return [...parameters.filter((parameter) => !/^NOTIFY=/i.test(parameter)), 'NOTIFY=NEVER'];
 }
 
 /**

@@ -55,6 +55,10 @@ export interface Digest {
   readonly omitted: number;
 }
 
+function bounded(reply: string): string {
+  return reply.slice(0, limits.quarantine.replyCharacters);
+}
+
 export class Store {
   readonly #database: Database;
   readonly #items: ItemTable;
@@ -241,14 +245,14 @@ export class Store {
     return this.#write(() => this.#outbox.releaseLeases(owner));
   }
 
-  /** Records what became of a notice or an administrator's mail. */
+  /** Records what became of a mail as a whole: a notice, an administrator's mail, a release that asked no next hop. */
   settleMail(id: number, outcome: MailOutcome, now: number): SettledState {
     return this.#write(() => {
       const mail = this.#outbox.get(id);
       if (mail === undefined || mail.state !== 'queued') return 'sent';
       const state = this.#settle(mail, outcome, now);
       if (state === 'failed') {
-        const detail = { mail: id, kind: mail.kind, reply: outcome.reply };
+        const detail = { mail: id, kind: mail.kind, reply: bounded(outcome.reply) };
         this.#audit.append({ at: now, actor: 'gate', action: 'mail-failed', item: mail.item, detail });
       }
       return state;
@@ -256,16 +260,17 @@ export class Store {
   }
 
   #settle(mail: OutboxMail, outcome: MailOutcome, now: number): SettledState {
+    const reply = bounded(outcome.reply);
     if (outcome.kind === 'sent') {
-      this.#outbox.finish(mail.id, 'sent', outcome.reply);
+      this.#outbox.finish(mail.id, 'sent', reply);
       return 'sent';
     }
     const tired = now - mail.created >= limits.outbox.giveUpMs;
     if (outcome.kind === 'permanent' || tired) {
-      this.#outbox.finish(mail.id, 'failed', outcome.reply);
+      this.#outbox.finish(mail.id, 'failed', reply);
       return 'failed';
     }
-    this.#outbox.retryLater(mail.id, now + retryDelayMs(mail.attempts), outcome.reply);
+    this.#outbox.retryLater(mail.id, now + retryDelayMs(mail.attempts), reply);
     return 'queued';
   }
 
@@ -283,7 +288,7 @@ export class Store {
       for (const { position, reply } of replies) {
         const status = reply.delivered ? 'delivered' : reply.permanent ? 'failed' : 'pending';
         const { address, stage, code } = reply;
-        this.#items.setDelivery(id, position, { address, status, stage, code, reply: reply.reply, at: now });
+        this.#items.setDelivery(id, position, { address, status, stage, code, reply: bounded(reply.reply), at: now });
       }
       const records = this.#items.deliveries(id);
       const kind = records.some((record) => record.status === 'pending')
@@ -291,17 +296,16 @@ export class Store {
         : records.some((record) => record.status === 'failed')
           ? 'permanent'
           : 'sent';
-      const state = this.#settle(mail, { kind, reply: replies.map(({ reply }) => reply.reply).join(' | ') }, now);
-      const detail = { mail: mailId, outcome: state, replies: replies.map(({ reply }) => reply.reply) };
+      const distinct = [...new Set(replies.map(({ reply }) => bounded(reply.reply)))].slice(
+        0,
+        limits.quarantine.repliesMax,
+      );
+      const state = this.#settle(mail, { kind, reply: distinct.join(' | ') }, now);
+      const detail = { mail: mailId, outcome: state, replies: distinct };
       this.#audit.append({ at: now, actor: 'gate', action: 'delivery', item: id, detail });
       if (state === 'sent') this.#markReleased(id, subscribers, now);
       return state;
     });
-  }
-
-  /** Records a release that ended before any next hop was asked. */
-  failRelease(mailId: number, outcome: MailOutcome, now: number): SettledState {
-    return this.settleMail(mailId, outcome, now);
   }
 
   #markReleased(id: string, subscribers: Subscribers, now: number): void {

@@ -3,13 +3,13 @@
  * the database so that each step leaves something true on the disk; it sends nothing.
  */
 import { mkdirSync } from 'node:fs';
-import { GateError } from '../runtime/errors.js';
+import { GateError, messageOf } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import { Blobs, type OpenedMessage } from './blobs.js';
 import { type DirectoryLock, lockDirectory } from './database.js';
 import type { HoldRequest, HoldResult, Quarantine } from './hold.js';
 import { incidentOf, newItem, planNotices, subscribersOf } from './holding.js';
-import { newItemId, repeatKey } from './item.js';
+import { type Item, newItemId, repeatKey } from './item.js';
 import type { Keys } from './keys.js';
 import type { NewMail } from './outbox-table.js';
 import { type Recovery, recover } from './recover.js';
@@ -140,7 +140,10 @@ export class Vault implements Quarantine {
     try {
       this.blobs.remove(id);
     } catch (error) {
-      this.#log('warn', 'a sealed file that is not needed could not be removed', { item: id, error });
+      this.#log('warn', 'a sealed file that is not needed could not be removed', {
+        item: id,
+        reason: messageOf(error),
+      });
     }
   }
 
@@ -169,13 +172,22 @@ export class Vault implements Quarantine {
     return detail;
   }
 
-  /** The original, decrypted and verified as a whole. */
-  async openItem(id: string): Promise<OpenedMessage> {
+  async #present(id: string): Promise<Item> {
     const { item } = await this.detail(id);
     if (item.state === 'deleted' || item.state === 'expired') {
       throw new GateError('state-conflict', `item ${id} is ${item.state}: its content is gone`, { temporary: false });
     }
-    return this.blobs.open(item);
+    return item;
+  }
+
+  /** The original, decrypted and verified as a whole. */
+  async openItem(id: string): Promise<OpenedMessage> {
+    return this.blobs.open(await this.#present(id));
+  }
+
+  /** The sealed file as it lies on the disk; any age program with the identity opens it. */
+  async openSealed(id: string): Promise<OpenedMessage> {
+    return this.blobs.openSealed((await this.#present(id)).id);
   }
 
   /** Expires what has been kept long enough; returns how many. To be called at start and every hour. */

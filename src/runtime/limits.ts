@@ -25,7 +25,6 @@ export const limits = {
     tagReserveBytes: 16384,
     /** bytes; a PROXY v1 line is at most 107, a v2 header with TLVs rarely above 1 KiB. */
     proxyHeaderBytes: 4096,
-    proxyHeaderTimeoutMs: 10_000,
   },
   config: {
     /** characters of a configuration file; big lists belong into files of their own. */
@@ -34,8 +33,8 @@ export const limits = {
     aliasesMax: 100,
     /** problems reported for one list file; more of them only raise a counter. */
     listProblemsMax: 20,
-    /** bytes of a list file handled in one go, so that loading a big one never holds the event loop for long. */
-    listChunkBytes: 131_072,
+    /** bytes of a list file handled in one go, so that loading a big one never holds the event loop for long; a few ms. */
+    listChunkBytes: 32_768,
     /** ms of quiet after a file event before files are looked at: editors write in several steps. */
     watchSettleMs: 200,
     /** ms between looks at the files, for file systems that send no events. */
@@ -52,6 +51,12 @@ export const limits = {
     readChunkBytes: 262_144,
     /** ms after an aborted worker task before its file is closed: the dying thread may still be inside pread. */
     abortGraceMs: 2000,
+  },
+  log: {
+    /** bytes of log lines gathered before they are written: a system call per message is a tenth of its cost. */
+    bufferBytes: 8192,
+    /** ms after which gathered lines are written all the same, so that somebody who watches sees them. */
+    flushIntervalMs: 250,
   },
   mime: {
     /** bytes of one header block that are kept; what lies beyond is not read as fields and the report says so. */
@@ -72,8 +77,10 @@ export const limits = {
     problemsMax: 200,
   },
   inspect: {
-    /** bytes of encoded part; main-thread cost of a worker trip breaks even near 32 KiB. */
-    inlineBytes: 32_768,
+    /** bytes of an encoded part in memory that is examined on the main thread: at most 0.3 ms, while a worker trip costs 0.2. */
+    inlineBytes: 131_072,
+    /** types by content remembered in a thread, by digest; about 150 bytes each. */
+    knownTypes: 4096,
     /** bytes of decoded content handed to type detection. */
     sniffBytes: 8192,
     /** inspection threads; the machine's cores are shared with the main thread and the sealing worker. */
@@ -94,8 +101,8 @@ export const limits = {
     keyBytesMax: 536_870_912,
     /** bytes of a line of a list file; longer ones are reported and skipped. */
     lineBytes: 4096,
-    /** entries put into a table before the event loop gets its turn; some 10 ms. */
-    buildSlice: 32_768,
+    /** entries put into a table before the event loop gets its turn; a few ms. */
+    buildSlice: 8192,
   },
   policy: {
     /** reasons of one kind kept in a verdict; the worst come first. */
@@ -149,6 +156,10 @@ export const limits = {
     storeQueueMax: 4096,
     /** ms that one connection waits for another process's write transaction. */
     busyTimeoutMs: 5000,
+    /** characters of a next hop's reply that are kept; enough for any explanation. */
+    replyCharacters: 1000,
+    /** different replies of one release attempt that go into the audit row. */
+    repliesMax: 20,
     /** rows of one list in the command line. */
     listMax: 10_000,
     /** items expired in one transaction, so that holds never wait long behind a sweep. */
@@ -159,6 +170,8 @@ export const limits = {
     stopGraceMs: 10_000,
     /** ms that abandoned deliveries get to close their connections. */
     abortGraceMs: 1000,
+    /** ms a release from the command line waits for its answer; RFC 5321 §4.5.3.2.6 gives the next hop 10 minutes after the dot. */
+    commandReleaseMs: 900_000,
     /** ms between two looks at a release that another process works on. */
     watchIntervalMs: 200,
     /** ms of silence on a connection that sends a notice (RFC 5321 §4.5.3.2 says 5 minutes, 10 after the dot). */

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { type DestinationStream, destination, type Logger as PinoLogger, pino } from 'pino';
+import { limits } from './limits.js';
 
 export type Logger = PinoLogger;
 export type AddressMode = 'full' | 'hashed' | 'none';
@@ -13,17 +14,21 @@ export interface LogOptions {
   readonly addresses: AddressMode;
   /** appended to; standard output when undefined */
   readonly file: string | undefined;
-  /** bytes gathered before a write; 0 writes each line at once */
-  readonly bufferBytes?: number;
 }
 
 /** Field names that hold addresses or subjects wherever they stand in a record. */
 const personal = ['from', 'to', 'address', 'addresses', 'subject', 'recipients', 'sender', 'messageId'] as const;
 
-/** Replaces personal values in a record, at the top level and in `envelope`. */
+/** Field names whose values never reach the log, whoever puts them there by mistake. */
+const secret = ['password', 'token', 'secret', 'identity', 'credentials'] as const;
+
+/** The record as it may be written: personal values as `mode` says, secrets never. */
 export function redact(record: Record<string, unknown>, mode: AddressMode): Record<string, unknown> {
-  if (mode === 'full') return record;
+  const hidden = secret.some((key) => record[key] !== undefined);
+  if (mode === 'full' && !hidden) return record;
   const copy: Record<string, unknown> = { ...record };
+  for (const key of secret) if (copy[key] !== undefined) copy[key] = '[redacted]';
+  if (mode === 'full') return copy;
   for (const key of personal) {
     if (copy[key] === undefined) continue;
     if (mode === 'none') delete copy[key];
@@ -51,9 +56,12 @@ export function createLog(options: LogOptions, stream?: DestinationStream): Log 
       append: true,
       mkdir: false,
       sync: false,
-      minLength: options.bufferBytes ?? 0,
-      periodicFlush: 500,
+      minLength: limits.log.bufferBytes,
+      periodicFlush: limits.log.flushIntervalMs,
     });
+  const flush = () => {
+    if ('flushSync' in sink && typeof sink.flushSync === 'function') sink.flushSync();
+  };
   const logger = pino(
     {
       level: options.level,
@@ -63,14 +71,8 @@ export function createLog(options: LogOptions, stream?: DestinationStream): Log 
         level: (label) => ({ level: label }),
         log: (record) => redact(record, options.addresses),
       },
-      redact: { paths: ['password', 'token', 'secret', 'identity'], censor: '[redacted]' },
     },
     sink,
   );
-  return {
-    logger,
-    flush: () => {
-      if ('flushSync' in sink && typeof sink.flushSync === 'function') sink.flushSync();
-    },
-  };
+  return { logger, flush };
 }

@@ -21,13 +21,22 @@ export class HashFeeds {
   readonly #nameOf: Uint32Array;
   /** changes with every entry */
   readonly version: string;
+  /** some entry is an MD5 or SHA-1 digest, so that parts need those too */
+  readonly hasShortDigests: boolean;
 
-  constructor(digests: ByteTable, names: ByteTable, scores: Float32Array, nameOf: Uint32Array, version: string) {
+  constructor(
+    digests: ByteTable,
+    names: ByteTable,
+    scores: Float32Array,
+    nameOf: Uint32Array,
+    about: { readonly version: string; readonly hasShortDigests: boolean },
+  ) {
     this.#digests = digests;
     this.#names = names;
     this.#scores = scores;
     this.#nameOf = nameOf;
-    this.version = version;
+    this.version = about.version;
+    this.hasShortDigests = about.hasShortDigests;
   }
 
   static async none(): Promise<HashFeeds> {
@@ -43,6 +52,7 @@ export class HashFeeds {
     if (this.#digests.count === 0) return undefined;
     let worst: FeedMatch | undefined;
     for (const digest of [part.sha256, part.sha1, part.md5]) {
+      if (digest === '') continue;
       const length = scratch.write(digest, 'hex');
       const index = this.#digests.find(scratch, 0, length);
       if (index === -1) continue;
@@ -85,6 +95,7 @@ class FeedBuilder {
   #scores = new Float32Array(256);
   #nameOf = new Uint32Array(256);
   full = false;
+  #short = false;
 
   constructor() {
     this.#names.add(Buffer.from('known-bad-file'));
@@ -98,6 +109,7 @@ class FeedBuilder {
     const rest = /^(?:(-?\d*\.?\d+)(?=$|[\s,;]))?[\s,;]*(.*)$/.exec(match?.[2] ?? '');
     const score = rest?.[1] === undefined ? 1 : Number(rest[1]);
     if (score < 0 || score > 1) return digestForm;
+    this.#short ||= digest.length !== 64;
     const index = this.#digests.add(Buffer.from(digest, 'hex'));
     if (index === -1) {
       this.full = true;
@@ -114,7 +126,8 @@ class FeedBuilder {
     const version = this.#hash.digest('hex').slice(0, 16);
     const scores = this.#scores.slice(0, this.#digests.count);
     const nameOf = this.#nameOf.slice(0, this.#digests.count);
-    return new HashFeeds(await this.#digests.finish(), await this.#names.finish(), scores, nameOf, version);
+    const about = { version, hasShortDigests: this.#short };
+    return new HashFeeds(await this.#digests.finish(), await this.#names.finish(), scores, nameOf, about);
   }
 
   #reserve(index: number): void {

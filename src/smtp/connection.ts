@@ -7,6 +7,7 @@ import { type SecureContext, TLSSocket } from 'node:tls';
 import { GateError, messageOf } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import type { Logger } from '../runtime/log.js';
+import { type Flushable, flushLater } from './flush-batch.js';
 import { readProxyHeader } from './proxy-protocol.js';
 import { replies } from './replies.js';
 import { type Reply, serializeReply } from './reply.js';
@@ -35,7 +36,7 @@ export interface ConnectionServices extends SessionServices {
 /** ms that a closing client gets to read its last reply */
 const lingerMs = 5000;
 
-export class Connection implements SessionIo {
+export class Connection implements SessionIo, Flushable {
   readonly client: SocketOutlet;
   readonly upstream: SocketOutlet;
   readonly #options: ConnectionOptions;
@@ -196,6 +197,14 @@ export class Connection implements SessionIo {
     } catch (error) {
       this.#session?.fail(error);
     }
+    this.flushSoon();
+  }
+
+  flushSoon(): void {
+    flushLater(this);
+  }
+
+  flushNow(): void {
     this.client.flush();
     this.upstream.flush();
     this.#awaitReader();

@@ -62,6 +62,7 @@ export class Relay {
   }
 
   start(): void {
+    this.#spool.retain();
     this.#host.whenQuiet(() => {
       if (this.#ended) return;
       this.#host.setDeadline(this.#host.settings.timeouts.upstreamReplyMs);
@@ -72,7 +73,7 @@ export class Relay {
         this.#host.io.upstream.write(`BDAT ${this.#bytes()} LAST\r\n`);
         this.#send();
       }
-      this.#host.io.upstream.flush();
+      this.#host.io.flushSoon();
     });
   }
 
@@ -118,10 +119,7 @@ export class Relay {
     if (this.#ended) return;
     if (this.#mode.verb === 'DATA') this.#host.io.upstream.write(endOfData);
     this.#written = true;
-    this.#spool.retain();
-    // The next hop may answer before it has read everything; the kernel may still need our memory then.
-    this.#host.io.upstream.afterWritten(() => this.#spool.release());
-    this.#host.io.upstream.flush();
+    this.#host.io.flushSoon();
     this.#host.setDeadline(this.#host.settings.timeouts.upstreamFinalReplyMs);
   }
 
@@ -179,9 +177,8 @@ export class Relay {
 
   #finish(reply: UpstreamReply): void {
     if (this.#ended) return;
-    this.#ended = true;
     this.#host.relayReply(reply);
-    this.#done({ kind: 'replied', code: reply.code, line: reply.raw });
+    this.#end({ kind: 'replied', code: reply.code, line: reply.raw });
   }
 
   /** The client is done with this message, so its envelope must not linger at the next hop. */
@@ -212,6 +209,8 @@ export class Relay {
     if (this.#ended) return;
     this.#ended = true;
     this.#resume?.();
+    // The next hop may answer before it has read everything; the kernel may still need our memory then.
+    this.#host.io.upstream.afterWritten(() => this.#spool.release());
     this.#done(outcome);
   }
 }

@@ -16,6 +16,8 @@ export interface Outlet {
 export interface SessionIo {
   readonly client: Outlet;
   readonly upstream: Outlet;
+  /** Both outlets are flushed at the end of this turn of the event loop. */
+  flushSoon(): void;
   pauseClient(): void;
   resumeClient(): void;
   /** Begins the TLS handshake with the client; `session.secured()` or a close follows. */

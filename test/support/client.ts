@@ -160,13 +160,18 @@ export class Client {
     return this.reply(60_000);
   }
 
-  /** Begins TLS on this connection; everything received before it is dropped, as RFC 3207 §4.2 demands. */
+  /**
+   * Begins TLS on this connection; everything received before it is dropped, as RFC 3207 §4.2 demands.
+   * @throws Error when the handshake fails or the connection is gone
+   */
   async upgrade(ca: string): Promise<void> {
+    if (this.#closed) throw new Error('connection ended before the handshake');
     this.#socket.removeAllListeners();
     this.#input = '';
     const secure = connectTls({ socket: this.#socket, ca, servername: 'localhost' });
     await new Promise<void>((resolve, reject) => {
       secure.once('error', reject);
+      secure.once('close', () => reject(new Error('connection ended in the handshake')));
       secure.once('secureConnect', resolve);
     });
     this.#socket = secure;

@@ -55,6 +55,11 @@ export class FakeIo implements SessionIo {
     this.paused = false;
   }
 
+  flushSoon(): void {
+    this.client.flush();
+    this.upstream.flush();
+  }
+
   startTls(): void {
     this.handshakes += 1;
   }

@@ -7,6 +7,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { atExit } from './at-exit.js';
 import { freePort, waitFor } from './ports.js';
 import { cpuMsOf, residentBytesOf } from './process-facts.js';
 
@@ -80,8 +81,10 @@ export class Gate {
     this.#child.stderr?.on('data', (chunk: Buffer) => {
       this.output += chunk.toString('utf8');
     });
+    const disarm = atExit(() => this.#child.kill('SIGKILL'));
     this.#child.on('exit', (code) => {
       this.#exitCode = code;
+      disarm();
     });
   }
 

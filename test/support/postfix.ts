@@ -2,7 +2,7 @@
  * A private Postfix: own configuration, queue, data and log in a folder of its own, on a free port, delivering one
  * domain by LMTP to a sink and discarding the rest. Needs root, because Postfix's master does.
  */
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -17,6 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { atExit } from './at-exit.js';
 import { programPath } from './missing.js';
 import { freePort, waitFor, waitForPort } from './ports.js';
 import type { TestCertificates } from './tls.js';
@@ -123,10 +124,14 @@ const services = [
 export class Postfix {
   readonly port: number;
   readonly #folder: string;
+  readonly #disarm: () => void;
 
   private constructor(folder: string, port: number) {
     this.#folder = folder;
     this.port = port;
+    this.#disarm = atExit(() => {
+      spawnSync(programPath('postfix'), ['-c', join(folder, 'etc'), 'stop'], { stdio: 'ignore' });
+    });
   }
 
   static async start(options: PostfixOptions): Promise<Postfix> {
@@ -160,6 +165,7 @@ export class Postfix {
   /** Stops the master process of this instance, and with it every worker, by the pid in its own queue folder. */
   async stop(): Promise<void> {
     await run(programPath('postfix'), ['-c', join(this.#folder, 'etc'), 'stop']);
+    this.#disarm();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { atExit } from './at-exit.js';
 import { programPath } from './missing.js';
 import { freePort, waitForPort } from './ports.js';
 
@@ -44,6 +45,10 @@ export class Haproxy {
     this.#child = child;
     this.#folder = folder;
     this.port = port;
+    child.once(
+      'exit',
+      atExit(() => child.kill('SIGKILL')),
+    );
   }
 
   static async start(backendPort: number, version: 1 | 2): Promise<Haproxy> {
@@ -70,6 +75,7 @@ export class Haproxy {
   }
 
   async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const ended = new Promise((resolve) => {
       this.#child.once('exit', resolve);
     });

@@ -28,38 +28,41 @@ const mayImportAll = ['cli', 'daemon', 'main'];
 /** The pipeline meets the protocols only through what they ask of it: their handler contract and its values. */
 const contracts = ['src/smtp/handler.ts', 'src/smtp/reply.ts', 'src/imap/handler.ts'];
 
-/** In the protocol folders only these touch sockets. */
-const socketFiles = /^src\/(?:smtp|imap)\/(?:server|upstream|tls)[a-z-]*\.ts$/;
+/** In the protocol folders only these touch sockets; the rest turns bytes into values and back. */
+const socketFiles = /^src\/(?:smtp|imap)\/(?:server|upstream|connection|socket)[a-z-]*\.ts$/;
+/** what node:net has besides sockets */
+const pureNames = ['isIP', 'isIPv4', 'isIPv6', 'BlockList'];
 const socketModules = /^node:(?:net|tls|dgram|http|https)$/;
 
 export interface Import {
   readonly from: SourceFile;
   readonly line: number;
   readonly specifier: string;
-  readonly typeOnly: boolean;
+  /** brings in types or pure functions only */
+  readonly harmless: boolean;
 }
 
-function specifierOf(node: ts.Node): { readonly text: string; readonly typeOnly: boolean } | undefined {
+function specifierOf(node: ts.Node): { readonly text: string; readonly harmless: boolean } | undefined {
   if (ts.isImportDeclaration(node) && ts.isStringLiteral(node.moduleSpecifier)) {
-    return { text: node.moduleSpecifier.text, typeOnly: isTypeOnly(node.importClause) };
+    return { text: node.moduleSpecifier.text, harmless: isHarmless(node.importClause) };
   }
   if (ts.isExportDeclaration(node) && node.moduleSpecifier !== undefined && ts.isStringLiteral(node.moduleSpecifier)) {
-    return { text: node.moduleSpecifier.text, typeOnly: node.isTypeOnly };
+    return { text: node.moduleSpecifier.text, harmless: node.isTypeOnly };
   }
   const target = ts.isCallExpression(node) || ts.isNewExpression(node) ? node.arguments?.[0] : undefined;
   if (target === undefined || !ts.isStringLiteral(target)) return undefined;
   const dynamic = ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword;
   // A worker's file is named by new URL('./x-worker.js', import.meta.url).
   const worker = ts.isNewExpression(node) && node.expression.getText() === 'URL' && target.text.endsWith('.js');
-  return dynamic || worker ? { text: target.text, typeOnly: false } : undefined;
+  return dynamic || worker ? { text: target.text, harmless: false } : undefined;
 }
 
-function isTypeOnly(clause: ts.ImportClause | undefined): boolean {
+function isHarmless(clause: ts.ImportClause | undefined): boolean {
   if (clause === undefined) return false;
   if (clause.phaseModifier === ts.SyntaxKind.TypeKeyword) return true;
   const named = clause.namedBindings;
   if (clause.name !== undefined || named === undefined || !ts.isNamedImports(named)) return false;
-  return named.elements.every((element) => element.isTypeOnly);
+  return named.elements.every((element) => element.isTypeOnly || pureNames.includes(element.name.text));
 }
 
 export function importsOf(files: readonly SourceFile[]): Import[] {
@@ -68,7 +71,7 @@ export function importsOf(files: readonly SourceFile[]): Import[] {
     walk(from, (node, line) => {
       const specifier = specifierOf(node);
       if (specifier !== undefined) {
-        found.push({ from, line, specifier: specifier.text, typeOnly: specifier.typeOnly });
+        found.push({ from, line, specifier: specifier.text, harmless: specifier.harmless });
       }
     });
   }
@@ -82,9 +85,9 @@ function unitOf(path: string): string {
 function judgeImport(one: Import): string | undefined {
   const unit = unitOf(one.from.path);
   if (socketModules.test(one.specifier)) {
-    const bound = (unit === 'smtp' || unit === 'imap' || unit === 'mime') && !one.typeOnly;
+    const bound = (unit === 'smtp' || unit === 'imap' || unit === 'mime') && !one.harmless;
     return bound && !socketFiles.test(one.from.path)
-      ? `only server and upstream files touch ${one.specifier}`
+      ? `only files named for a socket touch ${one.specifier}`
       : undefined;
   }
   if (!one.specifier.startsWith('.')) return undefined;

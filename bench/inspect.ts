@@ -1,0 +1,181 @@
+/**
+ * How fast messages are framed and inspected, and what that costs the main thread. Numbers of one run on one machine;
+ * compare ratios.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInspector, type Inspector } from '../src/inspect/inspection.js';
+import { Base64Decoder } from '../src/mime/base64.js';
+import { Framer } from '../src/mime/framer.js';
+import { SpoolPool } from '../src/runtime/spool.js';
+
+/** a socket's usual read */
+const chunkBytes = 65_536;
+
+interface Row {
+  readonly name: string;
+  readonly bytes: number;
+  readonly messagesPerSecond: number;
+  readonly megabytesPerSecond: number;
+  /** user and system time of the main thread; undefined where only wall time was taken */
+  readonly mainThreadMicroseconds: number | undefined;
+}
+
+const header = [
+  'Received: from mx.example.org (mx.example.org [192.0.2.1])',
+  '\tby gate.example.net with ESMTPS id 4F5B21A003C',
+  '\tfor <bob@example.net>; Sat, 21 Nov 2026 10:00:00 +0000 (UTC)',
+  'From: Alice <alice@example.org>',
+  'To: Bob <bob@example.net>',
+  'Subject: figures',
+  'Date: Sat, 21 Nov 2026 10:00:00 +0000',
+  'Message-ID: <123@example.org>',
+  'MIME-Version: 1.0',
+].join('\r\n');
+
+/** A text mail of `bytes` bytes. */
+function plainMail(bytes: number): Buffer {
+  const head = `${header}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n`;
+  const line = 'Lorem ipsum dolor sit amet, consectetur adipisicing elit.\r\n';
+  return Buffer.from((head + line.repeat(Math.ceil(bytes / line.length))).slice(0, bytes - 2).concat('\r\n'));
+}
+
+/** A mail with a short text and one base64 attachment of about `bytes` encoded bytes. */
+function attachmentMail(bytes: number): Buffer {
+  const content = Buffer.alloc(Math.ceil((bytes / 78) * 57));
+  for (let at = 0; at < content.length; at += 1) content[at] = (at * 31 + (at >> 8)) & 0xff;
+  content.write('%PDF-1.7\n');
+  const encoded = content.toString('base64').replace(/.{1,76}/g, '$&\r\n');
+  return Buffer.from(
+    `${header}\r\nContent-Type: multipart/mixed; boundary="----=_Part_1"\r\n\r\n------=_Part_1\r\n\r\nSee the file.\r\n` +
+      `------=_Part_1\r\nContent-Type: application/pdf; name="a.pdf"\r\nContent-Transfer-Encoding: base64\r\n\r\n` +
+      `${encoded}------=_Part_1--\r\n`,
+  );
+}
+
+function row(name: string, bytes: number, count: number, seconds: number, mainSeconds?: number): Row {
+  return {
+    name,
+    bytes,
+    messagesPerSecond: Math.round(count / seconds),
+    megabytesPerSecond: Math.round((bytes * count) / seconds / 1e6),
+    mainThreadMicroseconds: mainSeconds === undefined ? undefined : Math.round(((mainSeconds * 1e6) / count) * 10) / 10,
+  };
+}
+
+function benchLoop(name: string, bytes: number, seconds: number, run: () => void): Row {
+  for (let warm = 0; warm < 3; warm += 1) run();
+  const start = performance.now();
+  let count = 0;
+  while (performance.now() - start < seconds * 1000) {
+    run();
+    count += 1;
+  }
+  return row(name, bytes, count, (performance.now() - start) / 1000);
+}
+
+function frameMail(message: Buffer): void {
+  const framer = new Framer({ onLeaf: () => {}, onHeader: () => {} });
+  for (let at = 0; at < message.length; at += chunkBytes) framer.write(message.subarray(at, at + chunkBytes));
+  framer.finish();
+}
+
+function decodeBase64(encoded: Buffer): void {
+  const decoder = new Base64Decoder(new Set());
+  for (let at = 0; at < encoded.length; at += chunkBytes) decoder.write(encoded.subarray(at, at + chunkBytes));
+  decoder.finish();
+}
+
+/** One message through spool and inspection, as a session does it. */
+function inspectMail(inspector: Inspector, pool: SpoolPool, message: Buffer): Promise<void> | undefined {
+  const spool = pool.create();
+  const inspection = inspector.start(spool);
+  for (let at = 0; at < message.length; at += chunkBytes) {
+    const chunk = message.subarray(at, at + chunkBytes);
+    spool.append(chunk);
+    inspection.write(chunk);
+  }
+  const report = inspection.finish();
+  if (!(report instanceof Promise)) {
+    spool.release();
+    return undefined;
+  }
+  return report.then(() => spool.release());
+}
+
+async function benchInspection(
+  name: string,
+  message: Buffer,
+  seconds: number,
+  concurrency: number,
+  inspector: Inspector,
+  pool: SpoolPool,
+): Promise<Row> {
+  const warmUntil = performance.now() + 300;
+  while (performance.now() < warmUntil) await inspectMail(inspector, pool, message);
+  const start = performance.now();
+  const idle = performance.eventLoopUtilization();
+  let count = 0;
+  const session = async () => {
+    while (performance.now() - start < seconds * 1000) {
+      const pending = inspectMail(inspector, pool, message);
+      if (pending !== undefined) await pending;
+      count += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, session));
+  const elapsed = (performance.now() - start) / 1000;
+  const { utilization } = performance.eventLoopUtilization(idle);
+  // Without a wait in it the loop never idles, and the utilization reads 0 in one turn.
+  const busy = concurrency === 1 && utilization === 0 ? 1 : utilization;
+  return row(name, message.length, count, elapsed, busy * elapsed);
+}
+
+function print(rows: readonly Row[]): void {
+  process.stdout.write(
+    `${'what'.padEnd(44)}${'bytes'.padStart(10)}${'msgs/s'.padStart(10)}${'MB/s'.padStart(8)}${'main us'.padStart(10)}\n`,
+  );
+  for (const { name, bytes, messagesPerSecond, megabytesPerSecond, mainThreadMicroseconds } of rows) {
+    const columns = [
+      name.padEnd(44),
+      String(bytes).padStart(10),
+      String(messagesPerSecond).padStart(10),
+      String(megabytesPerSecond).padStart(8),
+      String(mainThreadMicroseconds ?? '').padStart(10),
+    ];
+    process.stdout.write(`${columns.join('')}\n`);
+  }
+}
+
+/** `bench inspect [--seconds N] [--json]`: a table, and with `--json` the same as one JSON line. */
+export async function benchInspect(argv: string[]): Promise<void> {
+  const at = argv.indexOf('--seconds');
+  const seconds = at < 0 ? 1 : Number(argv[at + 1]);
+  if (!(seconds > 0)) throw new RangeError('--seconds wants a positive number');
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
+  const pool = new SpoolPool(directory);
+  const inspector = createInspector();
+  try {
+    const small = plainMail(1024);
+    const medium = attachmentMail(100 * 1024);
+    const large = attachmentMail(10 * 1024 * 1024);
+    const lines = large.subarray(large.indexOf('JVBERi'), large.lastIndexOf('\r\n------='));
+    const rows = [
+      benchLoop('framer, 1 KiB text', small.length, seconds, () => frameMail(small)),
+      benchLoop('framer, 10 MiB base64 attachment', large.length, seconds, () => frameMail(large)),
+      benchLoop('base64 decoder, 10 MiB', lines.length, seconds, () => decodeBase64(lines)),
+      await benchInspection('inspection, 1 KiB text', small, seconds, 1, inspector, pool),
+      await benchInspection('inspection, 100 KiB attachment, 1 at a time', medium, seconds, 1, inspector, pool),
+      await benchInspection('inspection, 100 KiB attachment, 8 at a time', medium, seconds, 8, inspector, pool),
+      await benchInspection('inspection, 10 MiB attachment, 1 at a time', large, seconds, 1, inspector, pool),
+      await benchInspection('inspection, 10 MiB attachment, 4 at a time', large, seconds, 4, inspector, pool),
+    ];
+    print(rows);
+    if (argv.includes('--json'))
+      process.stdout.write(`${JSON.stringify({ bench: 'inspect', node: process.version, rows })}\n`);
+  } finally {
+    await inspector.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,19 @@
+/** Stops what a test started when the test itself cannot any more: it crashed, or the runner ended it by a signal. */
+
+const pending = new Set<() => void>();
+
+function runAll(): void {
+  for (const stop of pending) stop();
+  pending.clear();
+}
+
+process.once('exit', runAll);
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1));
+
+/** `stop` must do its work synchronously. The returned function says that it is not needed any more. */
+export function atExit(stop: () => void): () => void {
+  pending.add(stop);
+  return () => {
+    pending.delete(stop);
+  };
+}
