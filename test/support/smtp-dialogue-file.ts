@@ -13,7 +13,6 @@
  * segment, octet by octet, so that nothing extra can hide. `* greeted EXT…` and `* envelope` stand for the usual openings.
  */
 
-import { type Spool, SpoolPool } from '../../src/runtime/spool.js';
 export interface Dialogue {
   readonly file: string;
   readonly title: string;

@@ -1,4 +1,5 @@
 /** Runs a conversation (smtp-dialogue-file.ts) against a session, and says what was not as written. */
+import { type Spool, SpoolPool } from '../../src/runtime/spool.js';
 import type { Intake, Judgement, RelayOutcome, SmtpEnvelope } from '../../src/smtp/handler.js';
 import type { Reply } from '../../src/smtp/reply.js';
 import { ReplyReader } from '../../src/smtp/reply-reader.js';
