@@ -7,12 +7,12 @@ import type { StoreContext, StoreSettings } from './store-context.js';
 
 export async function loadStoreSettings(file: string): Promise<StoreSettings> {
   const { config, policy } = await readConfiguration(file);
-  const { recipients, identityFile, retentionDays } = config.quarantine;
+  const { recipients, identityFile } = config.quarantine;
   return {
     dataDirectory: config.dataDirectory,
     recipients,
     identityFile,
-    policy: quarantinePolicy(policy, retentionDays),
+    policy: quarantinePolicy(policy, config),
     routes: routeTable(config),
     deliver: newDeliver(config.hostname),
   };

@@ -178,6 +178,25 @@ export const limits = {
     mailerTimeoutMs: 300_000,
     mailerConnectTimeoutMs: 30_000,
   },
+  portal: {
+    /** bytes of a form; ours has one field. */
+    bodyBytes: 1024,
+    /** characters of a token in a link; ours have 32. */
+    tokenCharacters: 64,
+    /** connections at a time; the page is one request long. */
+    connectionsMax: 256,
+    /** ms for a whole request, so that slow senders do not fill the connections. */
+    requestTimeoutMs: 10_000,
+    keepAliveMs: 5000,
+    /** requests of one address: a person who reads his notices, with a whole office behind one address in mind. */
+    peerBurst: 60,
+    peerPerSecond: 2,
+    /** requests of all together: each is a call in the thread that also writes down held mail, which comes first. */
+    burst: 200,
+    perSecond: 50,
+    /** addresses remembered; some 100 bytes each. */
+    peersMax: 10_000,
+  },
   notice: {
     /** characters of one mail-derived string; a reader needs no more to recognise his mail. */
     fieldCharacters: 200,
