@@ -7,6 +7,8 @@ import { LiveConfig, type ReloadResult } from './config/live-config.js';
 import { formatProblem } from './config/problem.js';
 import type { Config } from './config/schema.js';
 import { createListener } from './daemon/listeners.js';
+import { type PortalStart, startPortal } from './daemon/portal.js';
+import { quarantinePolicy } from './daemon/quarantine-policy.js';
 import { newDeliver, newSender, routeTable } from './daemon/routes.js';
 import { createInspector, type Inspector } from './inspect/inspection.js';
 import type { PipelineServices } from './pipeline/services.js';
@@ -37,9 +39,11 @@ export class Daemon {
   readonly metrics: Metrics = createMetrics();
   readonly ports = new Map<string, number>();
   statusPort: number | undefined;
+  portalPort: number | undefined;
   readonly #live: LiveConfig<LivePolicy>;
   readonly #log: Log;
   readonly #logger: Logger;
+  readonly #quarantineLog: QuarantineLog = (level, event, fields) => this.#logger[level](fields, event);
   readonly #servers: { name: string; server: SmtpServer }[] = [];
   readonly #timers: NodeJS.Timeout[] = [];
   #vault: Vault | undefined;
@@ -48,6 +52,7 @@ export class Daemon {
   #scorer: Scorer | undefined;
   #spools: SpoolPool | undefined;
   #status: Server | undefined;
+  #portal: PortalStart = { running: undefined, check: undefined };
   #stopping: Promise<void> | undefined;
 
   private constructor(live: LiveConfig<LivePolicy>, log: Log) {
@@ -86,6 +91,7 @@ export class Daemon {
     const { config } = this;
     mkdirSync(config.dataDirectory, { recursive: true, mode: 0o700 });
     const quarantine = await this.#startQuarantine();
+    await this.#startPortal(quarantine);
     this.#inspector = createInspector({ shortDigests: () => this.#live.snapshot.feeds.hasShortDigests });
     this.#spools = new SpoolPool(emptySpoolDirectory(config.dataDirectory));
     this.#scorer = new Scorer([new EmbeddedBackend(() => this.#live.snapshot.feeds)], () => this.#live.snapshot.scorer);
@@ -111,7 +117,12 @@ export class Daemon {
     this.#every(hourMs, 'retention', () => this.#vault?.sweep());
     this.#every(outboxCountMs, 'outbox count', () => this.#countOutbox());
     this.#logger.info(
-      { listeners: Object.fromEntries(this.ports), status: this.statusPort, pid: process.pid },
+      {
+        listeners: Object.fromEntries(this.ports),
+        status: this.statusPort,
+        portal: this.portalPort,
+        pid: process.pid,
+      },
       'ready',
     );
   }
@@ -119,7 +130,7 @@ export class Daemon {
   async #startQuarantine(): Promise<Vault> {
     const { config } = this;
     const { dataDirectory } = config;
-    const log: QuarantineLog = (level, event, fields) => this.#logger[level](fields, event);
+    const log = this.#quarantineLog;
     const warn = (sentence: string) => this.#logger.warn(sentence);
     const { recipients, identityFile } = config.quarantine;
     const keys = await prepareKeys({ dataDirectory, recipients, identityFile, warn }, Date.now());
@@ -140,10 +151,21 @@ export class Daemon {
     return vault;
   }
 
+  /** Before the listeners, so that the first notice knows whether it may have a link. */
+  async #startPortal(vault: Vault): Promise<void> {
+    this.#portal = await startPortal(this.config, {
+      store: vault.store,
+      notice: () => this.#live.snapshot.notice,
+      publicUrl: () => this.#live.snapshot.publicUrl,
+      clock: Date.now,
+      log: this.#quarantineLog,
+      answered: (status) => this.metrics.portalAnswers.inc({ status }),
+    });
+    this.portalPort = this.#portal.running?.port;
+  }
+
   #quarantinePolicy(): QuarantinePolicy {
-    const { notice, administrators, publicUrl } = this.#live.snapshot;
-    const { retentionDays } = this.config.quarantine;
-    return { retentionDays, notice, administrators, publicUrl: publicUrl === '' ? undefined : publicUrl };
+    return quarantinePolicy(this.#live.snapshot, this.config);
   }
 
   async #startStatus(): Promise<void> {
@@ -170,8 +192,11 @@ export class Daemon {
       `listener ${name}`,
       this.#stopping === undefined ? 'ok' : 'stopping',
     ]);
-    const checks: Record<string, string> = Object.fromEntries([...listeners, ...backends]);
-    return { ready: Object.values(checks).every((check) => check === 'ok'), checks };
+    const vital: Record<string, string> = Object.fromEntries([...listeners, ...backends]);
+    const { check } = this.#portal;
+    // Told, but no reason to send mail elsewhere.
+    const checks = check === undefined ? vital : { ...vital, portal: check };
+    return { ready: Object.values(vital).every((state) => state === 'ok'), checks };
   }
 
   #refreshGauges(): void {
@@ -179,6 +204,7 @@ export class Daemon {
     metrics.spoolBytes.set(this.#spools?.usedBytes ?? 0);
     metrics.spoolFiles.set(this.#spools?.openFiles ?? 0);
     metrics.inspectionQueue.set(this.#inspector?.stats().queued ?? 0);
+    metrics.portalUp.set(this.#portal.running === undefined ? 0 : 1);
     for (const { name, up } of this.#scorer?.health() ?? []) metrics.backendUp.set({ backend: name }, up ? 1 : 0);
   }
 
@@ -224,7 +250,7 @@ export class Daemon {
   async #stop(): Promise<void> {
     const graceMs = this.config.smtp.timeouts.shutdownSeconds * 1000;
     this.#live.close();
-    await Promise.all(this.#servers.map(({ server }) => server.stop(graceMs)));
+    await Promise.all([...this.#servers.map(({ server }) => server.stop(graceMs)), this.#portal.running?.close()]);
     for (const timer of this.#timers) clearInterval(timer);
     await this.#outbox?.stop();
     await this.#scorer?.close();

@@ -1,6 +1,7 @@
 /** Whole inspections: golden facts, agreement with another parser, and what happens when a worker does not answer. */
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { simpleParser } from 'mailparser';
 import t, { type Test } from 'tap';
@@ -291,6 +292,8 @@ t.test('text that carries a file is an attachment, and ordinary text is not', as
   t.notOk(await attachment('text/html', '<p>data: see below</p><img src="cid:1">'));
   t.ok(await attachment('text/plain', 'hi\r\n--b\r\nContent-Type: application/zip\r\n\r\nUEsDBA=='));
   t.ok(await attachment('text/plain', '\r\nContent-Type: application/zip\r\n\r\nUEsDBA=='));
+  t.ok(await attachment('text/plain', eicarFile().toString('base64')), 'base64 that nobody declared');
+  t.notOk(await attachment('text/plain', '1234567890'.repeat(8)));
   t.notOk(await attachment('text/plain', 'x', 'Content-Disposition: inline\r\n'));
   t.ok(await attachment('text/plain', 'x', 'Content-Disposition: attachment\r\n'));
   t.ok(await attachment('text/plain; name=x.txt', 'x'));
@@ -313,11 +316,14 @@ t.test('addresses that may allow are only those that every reader agrees on', as
   t.same(await addresses('From: A <a@x.example>\r\nTo: b@y.example\r\nCc: c@z.example, d@z.example'), {
     sender: ['a@x.example'],
     receiver: ['b@y.example', 'c@z.example', 'd@z.example'],
-    certain: ['a@x.example', 'b@y.example'],
+    certainSender: ['a@x.example'],
+    certainReceiver: ['b@y.example'],
   });
-  t.same((await addresses('From: a@x.example\r\nFrom: b@x.example')).certain, []);
-  t.same((await addresses('From: a@x.example\r\nReply-To: c@x.example')).certain, ['a@x.example']);
-  t.same((await addresses('From : a@x.example')).certain, [], 'a field that some readers do not see');
+  t.same((await addresses('From: a@x.example\r\nFrom: b@x.example')).certainSender, []);
+  t.same((await addresses('From: a@x.example\r\nReply-To: c@x.example')).certainSender, ['a@x.example']);
+  const forged = await addresses('From: a@x.example\r\nFrom: e@x.example\r\nTo: a@x.example');
+  t.same([forged.certainSender, forged.certainReceiver], [[], ['a@x.example']], 'one field vouches for no other');
+  t.same((await addresses('From : a@x.example')).certainSender, [], 'a field that some readers do not see');
   t.same((await addresses('From: a@x.example <b@x.example>')).sender, ['a@x.example', 'b@x.example']);
 });
 
@@ -355,13 +361,40 @@ t.test('a worker that crashes, hangs or is overrun costs one message, and the ne
     await healthy(content);
   }
   const running = [run('wait'), run('wait'), run('wait')];
-  t.same(inspector.stats(), { queued: 2, running: 1 });
+  t.match(inspector.stats(), { queued: 2, running: 1 });
   const busy = await rejection(run('too many'));
   t.equal((busy as GateError).code, 'inspection-busy');
   await Promise.all(running);
   await healthy('an overrun');
-  t.same(inspector.stats(), { queued: 0, running: 0 });
+  t.match(inspector.stats(), { queued: 0, running: 0 });
   t.equal(pool.usedBytes, 0, 'no spool is left behind');
+});
+
+t.test('a message with very many parts does not hold up the others', async (t) => {
+  const { inspector, pool } = harness(t, { workerFile: hostileWorker });
+  const parts = `--b\r\nContent-Type: a/b\r\nContent-Transfer-Encoding: base64\r\n\r\nd2FpdA==\r\n`;
+  const crowd = pool.create();
+  // Too large for memory, so that its small parts go to workers in batches.
+  const padding = `X-Padding: ${'x'.repeat(900)}\r\n`.repeat(300);
+  const head = 'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n';
+  const message = Buffer.from(`${padding}${head}${parts.repeat(limits.inspect.batchParts * 3)}--b--\r\n`);
+  const inspection = feed(inspector, crowd, message, 65_536);
+  const crowded = rejection(inspection.finish());
+  // Batches wait for the disk before they queue.
+  for (let turns = 0; inspector.stats().queued < 2 && turns < 1000; turns += 1) await sleep(1);
+  t.match(inspector.stats(), { queued: 2, running: 1 });
+  const order: string[] = [];
+  const other = pool.create();
+  const single = Promise.resolve(feed(inspector, other, attachmentMail(Buffer.from('fine')), 4096).finish());
+  const ended = single.then(() => order.push('single'));
+  void crowded.then(() => order.push('crowd'));
+  await ended;
+  t.same(order, ['single'], 'its turn came after the batch that was running');
+  t.equal(inspector.stats().running, 1, 'while the other one goes on');
+  inspection.abort();
+  await crowded;
+  crowd.release();
+  other.release();
 });
 
 t.test('an abandoned message leaves nothing behind', async (t) => {

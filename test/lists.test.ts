@@ -192,7 +192,8 @@ const message: MessageAddresses = {
   body: {
     sender: ['from@out.example'],
     receiver: ['to@in.example', 'cc@in.example'],
-    certain: ['from@out.example', 'to@in.example'],
+    certainSender: ['from@out.example'],
+    certainReceiver: ['to@in.example'],
   },
 };
 const anyField: AllowRules = { allowFields: noLists.allowFields, allowRecipients: 'any' };

@@ -179,6 +179,9 @@ t.test('an outer delimiter ends inner multiparts, and parts behind a closing del
   t.same(codes(`${head}nothing here`), ['multipart-empty']);
   t.same(codes(`${head}--o\r\nA: b\r\n--o--\r\n`), ['header-unterminated']);
   t.same(codes(`${head}--o\r\n\r\na\r\n--o-- x\r\n`), ['delimiter-junk', 'delimiter-missing']);
+  t.same(codes(`\r\n${head}`), ['header-empty']);
+  t.same(codes(`${head}--o\r\n\r\na\r\n--o--\n`), ['lines-mixed']);
+  t.same(codes(`${head}<script>x</script>\r\n--o\r\n\r\na\r\n--o--`), ['preamble-content']);
   t.same(codes(`${head}--o \r\n\r\na\r\n--o--\t\r\n`), ['delimiter-padding']);
   t.same(codes(`${head}--o\r\n\r\na\r--o\r\n\r\n--o--\r\n`), ['delimiter-misplaced']);
   t.end();

@@ -15,6 +15,7 @@ const settings: NoticeSettings = {
   message: 'A mail to you was held back.\n\nNothing is lost: ask for it below.',
   linkText: 'Open the quarantine',
   learnMoreUrl: 'https://intranet.example.org/mail?a=1&b=2',
+  validDays: 7,
   releaseRequestAddress: 'security@example.org',
 };
 

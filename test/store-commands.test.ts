@@ -125,7 +125,7 @@ t.test('list and show tell what is held, without obeying what strangers wrote', 
     err: /Allowed choices/,
   });
   t.match(await sluice(setting, 'quarantine', 'list'), { code: 2, err: /--config/ });
-  t.match(await sluice(setting, 'quarantine', 'list', '-c', 'other'), { code: 2, err: /other: no such file/ });
+  t.match(await sluice(setting, 'quarantine', 'list', '-c', 'other'), { code: 1, err: /other: no such file/ });
   t.match(await sluice(setting, 'quarantine', 'show', 'nothing', ...config), { code: 1, err: /quarantine list/ });
 });
 

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { loadConfig } from '../config/load.js';
 import { type ConfigProblem, formatProblem } from '../config/problem.js';
 import { buildLivePolicy } from '../policy/live-policy.js';
+import { usualFile, usualFiles } from './configuration.js';
 
 /** Problems on standard output, one a line, then a summary. */
 export async function checkConfig(file: string, print: (line: string) => void): Promise<number> {
@@ -17,12 +18,23 @@ export async function checkConfig(file: string, print: (line: string) => void): 
   return errors === 0 ? 0 : 1;
 }
 
+const examples = `
+Every problem is shown with its line, what was found and what was expected. config/reference.yaml explains all keys.
+
+Exit code: 0 the file can be used (there may be warnings), 1 it cannot, 2 wrong use.
+
+Examples:
+  sluice check-config sluice.yaml
+  sluice check-config && systemctl reload sluice`;
+
 export function registerCheckConfig(program: Command): void {
   program
     .command('check-config')
     .description('Check a configuration file and the lists that it names; exit code 1 when it cannot be used')
-    .argument('<file>', 'configuration file (YAML)')
-    .action(async (file: string) => {
+    .argument('[file]', `configuration file (default: ${usualFiles.join(', else ')})`)
+    .addHelpText('after', examples)
+    .action(async (given: string | undefined, _options: unknown, command: Command) => {
+      const file = given ?? usualFile(command, 'name a file');
       process.exitCode = await checkConfig(file, (line) => process.stdout.write(`${line}\n`));
     });
 }

@@ -16,18 +16,27 @@ export interface Configuration {
   readonly policy: LivePolicy;
 }
 
-/** `--config`, the same for every command that works with the gate's own configuration. */
+/**
+ * Gives a command, and those below it, the option `--config`; their actions find it set. Without it the first usual
+ * file is taken, and when there is none the command ends as wrong use.
+ */
+export function takesConfig(command: Command): Command {
+  return command.addOption(configOption()).hook('preAction', (_registered, called) => {
+    const given: unknown = called.optsWithGlobals().config;
+    called.setOptionValue('config', given ?? usualFile(called, 'give --config FILE'));
+  });
+}
+
+/** For a command below one that takes a configuration: the option may stand behind either name. */
 export function configOption(): Option {
   return new Option('-c, --config <file>', `configuration file (default: ${usualFiles.join(', else ')})`);
 }
 
-/** The file that was named, or the first usual one; ends the command as wrong use when there is none. */
-export function configFile(given: string | undefined, command: Command): string {
-  const found = given ?? usualFiles.find((file) => existsSync(file));
+/** The first usual file that is there. @param advice how this command is told of another one */
+export function usualFile(command: Command, advice: string): string {
+  const found = usualFiles.find((file) => existsSync(file));
   if (found !== undefined) return found;
-  return command.error(
-    `error: no configuration: name one with --config FILE; there is none at ${usualFiles.join(' or ')}`,
-  );
+  return command.error(`error: no configuration: ${advice}, there is none at ${usualFiles.join(' or ')}`);
 }
 
 /** Rejects with `config-invalid`, its message listing all errors, each on its line. */

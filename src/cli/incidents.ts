@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { type Incident, type IncidentStatus, incidentStatuses } from '../incident/incident.js';
 import { timeText } from '../notice/clean.js';
 import { limits } from '../runtime/limits.js';
+import { configOption, takesConfig } from './configuration.js';
 import {
   commandActor,
   jsonText,
@@ -39,33 +40,33 @@ function listText(incidents: readonly Incident[]): string {
   return [tableText([head, ...rows]), ...comments].join('\n');
 }
 
+const examples = `
+Examples:
+  sluice incidents --json
+  sluice incidents set ID --status complete --comment "user informed"`;
+
 export function registerIncidents(program: Command, context: StoreContext): void {
-  const incidents = program
-    .command('incidents')
-    .description('list malicious messages, newest first')
-    .option('-c, --config <file>', 'configuration file')
+  const incidents = takesConfig(program.command('incidents'))
+    .description('List malicious messages, newest first')
     .option('--json', 'print JSON')
-    .action((options: { readonly config?: string; readonly json?: boolean }, command: Command) => {
-      const { config } = options;
-      // The option may also stand after `set`, so it cannot be a required one here.
-      if (config === undefined) return command.error("error: required option '-c, --config <file>' not specified");
-      return runCommand(context, () =>
-        withVault(context, config, async (vault) => {
+    .addHelpText('afterAll', examples)
+    .action((options: { readonly config: string; readonly json?: boolean }) =>
+      runCommand(context, () =>
+        withVault(context, options.config, async (vault) => {
           const found = await vault.store.call('listIncidents', limits.quarantine.listMax);
           context.stdout.write(`${options.json === true ? jsonText(found) : listText(found)}\n`);
           return 0;
         }),
-      );
-    });
+      ),
+    );
   incidents
     .command('set <id>')
-    .description('change the status of an incident or comment on it')
-    .option('-c, --config <file>', 'configuration file')
+    .description('Change the status of an incident or comment on it')
+    .addOption(configOption())
     .addOption(new Option('--status <status>', 'new status').choices([...incidentStatuses]))
     .option('--comment <text>', 'what was found or done')
     .action((id: string, given: { readonly status?: IncidentStatus; readonly comment?: string }, command: Command) => {
-      const { config } = command.optsWithGlobals<{ readonly config?: string }>();
-      if (config === undefined) return command.error("error: required option '-c, --config <file>' not specified");
+      const { config } = command.opts<{ readonly config: string }>();
       if (given.status === undefined && given.comment === undefined)
         return command.error('error: give --status, --comment or both');
       return runCommand(context, () =>

@@ -5,11 +5,16 @@ import { writePrivate } from '../quarantine/private-file.js';
 import { GateError } from '../runtime/errors.js';
 import { runCommand, type StoreContext } from './store-context.js';
 
+const examples = `
+Examples:
+  sluice keygen --out identity.txt   prints the public key for quarantine.recipients`;
+
 export function registerKeygen(program: Command, context: StoreContext): void {
   program
     .command('keygen')
-    .description('make an age identity for the quarantine; its public key goes to quarantine.recipients')
+    .description('Make an age identity for the quarantine; its public key goes to quarantine.recipients')
     .option('--out <file>', 'write the identity to this new file with mode 0600 (default: the standard output)')
+    .addHelpText('after', examples)
     .action((options: { readonly out?: string }) =>
       runCommand(context, async () => {
         const { recipient, identityText } = await newKeyPair(context.now());

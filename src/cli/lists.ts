@@ -7,6 +7,7 @@ import type { Config } from '../config/schema.js';
 import { listFields } from '../config/schema-policy.js';
 import { type AddressLists, loadAddressLists } from '../policy/address-lists.js';
 import type { ListField } from '../policy/verdict.js';
+import { takesConfig } from './configuration.js';
 
 export interface ListTest {
   readonly addresses: readonly string[];
@@ -85,15 +86,18 @@ function conditions(fields: readonly ListField[], rules: Config['lists']): strin
   return texts;
 }
 
+const examples = `
+Examples:
+  sluice lists test bob@example.net
+  sluice lists test --config sluice.yaml --field body-sender bob@example.net anna@example.org`;
+
 export function registerLists(program: Command): void {
-  const lists = program.command('lists').description('Ask the allow and block lists');
-  lists
-    .command('test')
+  const lists = program.command('lists').description('Ask the allow and block lists').addHelpText('afterAll', examples);
+  takesConfig(lists.command('test'))
     .description(
       'Say which entry matches an address, where it stands, and what that leads to; exit code 1 when blocked',
     )
     .argument('<address...>', 'addresses such as name@example.org')
-    .requiredOption('--config <file>', 'configuration file (YAML)')
     .addOption(new Option('--field <field>', 'where the address stands; all fields when absent').choices(listFields))
     .action(async (addresses: string[], options: { config: string; field?: ListField }) => {
       const test: ListTest = { addresses, field: options.field, configFile: options.config };

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { renderNotice } from '../notice/notice.js';
 import type { NoticeFacts } from '../notice/settings.js';
+import { takesConfig } from './configuration.js';
 import { runCommand, type StoreContext, terminalText } from './store-context.js';
 
 /** A mail that never was, with one of everything that a notice shows. */
@@ -42,12 +43,15 @@ function sampleFacts(publicUrl: string | undefined): NoticeFacts {
   };
 }
 
+const examples = `
+Examples:
+  sluice preview --config sluice.yaml --out /tmp/notice`;
+
 export function registerPreview(program: Command, context: StoreContext): void {
-  program
-    .command('preview')
-    .description('write the notice that recipients get as notice.eml and notice.html')
-    .requiredOption('-c, --config <file>', 'configuration file')
+  takesConfig(program.command('preview'))
+    .description('Write the notice that recipients get as notice.eml and notice.html')
     .option('--out <directory>', 'where to write', '.')
+    .addHelpText('after', examples)
     .action((options: { readonly config: string; readonly out: string }) =>
       runCommand(context, async () => {
         const { policy } = await context.load(options.config);

@@ -3,9 +3,24 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { messageOf } from '../runtime/errors.js';
 import { registerCheckConfig } from './check-config.js';
+import { registerDemo } from './demo.js';
+import { registerIncidents } from './incidents.js';
+import { registerKeygen } from './keygen.js';
 import { registerLists } from './lists.js';
+import { registerPreview } from './preview.js';
+import { registerQuarantine } from './quarantine.js';
 import { registerRun } from './run.js';
 import { registerScan } from './scan.js';
+import { storeContext } from './store-program.js';
+
+const examples = `
+Exit code of every command: 0 done, 1 problem found, 2 wrong use.
+
+Examples:
+  sluice demo                              see the gate at work, nothing else is needed
+  sluice check-config sluice.yaml          then: sluice run --config sluice.yaml
+  sluice scan --pretty mail.eml            what the gate would do with a message
+  sluice quarantine list                   what it holds; release, show, export, delete`;
 
 export function createProgram(): Command {
   const program = new Command('sluice')
@@ -13,12 +28,21 @@ export function createProgram(): Command {
       'An inline mail gate: relays SMTP transparently and inspects every attachment before its reader sees it',
     )
     .version(version())
+    .addHelpText('after', examples)
     .showHelpAfterError('(sluice --help, or sluice COMMAND --help, says more)')
     .exitOverride();
+  const context = storeContext((code) => {
+    process.exitCode = code;
+  });
   registerRun(program);
   registerCheckConfig(program);
-  registerLists(program);
+  registerDemo(program);
   registerScan(program);
+  registerPreview(program, context);
+  registerQuarantine(program, context);
+  registerIncidents(program, context);
+  registerLists(program);
+  registerKeygen(program, context);
   return program;
 }
 
@@ -29,6 +53,11 @@ function version(): string {
 }
 
 export async function runProgram(argv: readonly string[]): Promise<void> {
+  // Whoever reads our output may have seen enough, as `head` has.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit();
+  });
   try {
     await createProgram().parseAsync([...argv]);
   } catch (error) {

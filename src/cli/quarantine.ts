@@ -14,6 +14,7 @@ import type { Vault } from '../quarantine/vault.js';
 import { GateError } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import { type SpoolSource, sourceChunks } from '../runtime/spool-source.js';
+import { takesConfig } from './configuration.js';
 import {
   commandActor,
   type ExitCode,
@@ -190,12 +191,25 @@ async function release(
   }
 }
 
-export function registerQuarantine(program: Command, context: StoreContext): void {
-  const quarantine = program.command('quarantine').description('look at held mail, give it back, delete it');
-  const add = (name: string, description: string) =>
-    quarantine.command(name).description(description).requiredOption('-c, --config <file>', 'configuration file');
+const examples = `
+All of them work beside a running gate and without one.
 
-  add('list', 'list quarantined messages, newest first')
+Exit code: 0 done, 1 not done (the reason is printed), 2 wrong use.
+
+Examples:
+  sluice quarantine list --state held
+  sluice quarantine show ID
+  sluice quarantine release ID      to all its recipients, with the mail server's answers
+  sluice quarantine export ID --sealed && age -d -i identity.txt ID.eml.age`;
+
+export function registerQuarantine(program: Command, context: StoreContext): void {
+  const quarantine = program
+    .command('quarantine')
+    .description('Look at held mail, give it back, delete it')
+    .addHelpText('afterAll', examples);
+  const add = (name: string, description: string) => takesConfig(quarantine.command(name).description(description));
+
+  add('list', 'List quarantined messages, newest first')
     .addOption(new Option('--state <state>', 'only those in this state').choices(Object.values(itemStates)))
     .option('--json', 'print JSON')
     .action((options: Shared & { readonly state?: ItemState }) =>
@@ -207,26 +221,26 @@ export function registerQuarantine(program: Command, context: StoreContext): voi
         }),
       ),
     );
-  add('show <id>', 'show one message: envelope, findings, deliveries, history')
+  add('show <id>', 'Show one message: envelope, findings, deliveries, history')
     .option('--json', 'print JSON')
     .action((id: string, options: Shared) =>
       runCommand(context, () =>
         withVault(context, options.config, (vault) => show(vault, id, options.json === true, context)),
       ),
     );
-  add('export <id>', 'write the original to a file')
+  add('export <id>', 'Write the original to a file')
     .option('--out <file>', 'where to write; - is the standard output (default: ID.eml)')
     .option('--sealed', 'write it encrypted, as it lies in quarantine; needs no identity')
     .action((id: string, options: Shared & { readonly out?: string; readonly sealed?: boolean }) =>
       runCommand(context, () => withVault(context, options.config, (vault) => exportItem(vault, id, options, context))),
     );
-  add('release <id>', 'deliver the original to all its recipients and print the answers').action(
+  add('release <id>', 'Deliver the original to all its recipients and print the answers').action(
     (id: string, options: Shared) =>
       runCommand(context, () =>
         withVault(context, options.config, (vault, settings) => release(vault, id, settings, context)),
       ),
   );
-  add('delete <id>', 'destroy the original for all its recipients').action((id: string, options: Shared) =>
+  add('delete <id>', 'Destroy the original for all its recipients').action((id: string, options: Shared) =>
     runCommand(context, () =>
       withVault(context, options.config, async (vault) => {
         await vault.delete(id, commandActor());

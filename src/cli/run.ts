@@ -2,12 +2,22 @@
 import type { Command } from 'commander';
 import { Daemon } from '../daemon.js';
 import { messageOf } from '../runtime/errors.js';
+import { takesConfig } from './configuration.js';
+
+const examples = `
+The log goes to standard output, one JSON object a line, unless log.file says otherwise. A changed configuration or list
+file is taken over while connections live; one with errors is refused and named in the log.
+
+Exit code: 0 stopped by a signal, 1 could not start or ended by an error, 2 wrong use.
+
+Examples:
+  sluice check-config sluice.yaml && sluice run --config sluice.yaml
+  kill -HUP PID   reads the configuration again at once`;
 
 export function registerRun(program: Command): void {
-  program
-    .command('run')
+  takesConfig(program.command('run'))
     .description('Start the gate and keep it running (SIGTERM stops it gracefully, SIGHUP reloads the configuration)')
-    .requiredOption('-c, --config <file>', 'configuration file (YAML)')
+    .addHelpText('after', examples)
     .action(async ({ config }: { config: string }) => {
       let daemon: Daemon;
       try {

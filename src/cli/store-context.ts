@@ -78,8 +78,10 @@ export async function runCommand(context: StoreContext, work: () => Promise<Exit
   try {
     context.exit(await work());
   } catch (error) {
-    context.stderr.write(`sluice: ${terminalText(messageOf(error), 2000)}\n`);
-    context.exit(error instanceof GateError && error.code === 'config-invalid' ? 2 : 1);
+    // A bad configuration has many problems, each on its line.
+    const lines = messageOf(error).split('\n');
+    context.stderr.write(`sluice: ${lines.map((line) => terminalText(line, 2000)).join('\n')}\n`);
+    context.exit(1);
   }
 }
 

@@ -2,6 +2,7 @@
  * Checks between keys: what the schema cannot see because it looks at one value at a time. Pure; files are looked at in
  * file-checks.ts.
  */
+import { isLoopback, parseHostPort } from './host-port.js';
 import { checkListeners } from './listener-checks.js';
 import type { Finding } from './problem.js';
 import type { Config, Settings } from './schema.js';
@@ -15,6 +16,7 @@ export function checkSettings(settings: Settings, config: Config): Finding[] {
     ...checkLists(settings.lists),
     ...checkQuarantine(settings),
     ...checkAdministrators(settings.administrators),
+    ...checkPortal(settings.portal),
   ];
 }
 
@@ -141,4 +143,21 @@ function checkAdministrators(administrators: Settings['administrators']): Findin
       },
     ];
   });
+}
+
+/** A personal link is a secret: whoever reads it on its way may do what it is for. */
+function checkPortal({ listen, publicUrl }: Settings['portal']): Finding[] {
+  const address = parseHostPort(listen);
+  if (address === undefined || publicUrl === '') return [];
+  const { protocol, hostname, port } = new URL(publicUrl);
+  const local = isLoopback(hostname.replace(/^\[|\]$/g, ''));
+  const path = ['portal', 'publicUrl'];
+  if (isLoopback(address.host) && local && protocol === 'http:' && Number(port || 80) !== address.port) {
+    const expected = `the port of portal.listen, ${address.port}: else the links in notices lead elsewhere`;
+    return [{ severity: 'warning', path, value: publicUrl, expected }];
+  }
+  if (isLoopback(address.host) || protocol === 'https:') return [];
+  const expected =
+    'an https address, with a TLS proxy before the page: links and requests would cross the network in clear';
+  return [{ severity: 'warning', path, value: publicUrl, expected }];
 }

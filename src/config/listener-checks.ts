@@ -25,10 +25,10 @@ export function checkListeners(settings: Settings, config: Config): Finding[] {
       },
     ];
   }
-  const status = settings.status === undefined ? undefined : parseHostPort(settings.status.listen);
   return [
     ...listeners.flatMap((listener, index) => checkListener(listener, ['smtp', 'listeners', index])),
-    ...checkClashes(listeners, status),
+    ...checkClashes(listeners),
+    ...checkWebPorts(settings, listeners),
     ...checkLoops(listeners),
     ...checkTlsPair(settings),
   ];
@@ -110,7 +110,7 @@ function checkProxyPeers(listener: ListenerConfig, path: KeyPath): Finding[] {
   });
 }
 
-function checkClashes(listeners: readonly ListenerConfig[], status: HostPort | undefined): Finding[] {
+function checkClashes(listeners: readonly ListenerConfig[]): Finding[] {
   const findings: Finding[] = [];
   listeners.forEach((listener, index) => {
     const path = ['smtp', 'listeners', index];
@@ -131,15 +131,24 @@ function checkClashes(listeners: readonly ListenerConfig[], status: HostPort | u
         expected: 'a name that no other listener has',
       });
     }
-    if (status !== undefined && sameSocket(status, listener.listen)) {
-      findings.push({
-        severity: 'error',
-        path: ['status', 'listen'],
-        value: formatHostPort(status),
-        expected: 'an address and port that no listener has',
-      });
-    }
   });
+  return findings;
+}
+
+/** The ports for monitoring and for recipients, against the listeners and each other. */
+function checkWebPorts(settings: Settings, listeners: readonly ListenerConfig[]): Finding[] {
+  const status = settings.status === undefined ? undefined : parseHostPort(settings.status.listen);
+  const portal = parseHostPort(settings.portal.listen);
+  const findings: Finding[] = [];
+  for (const [section, address] of [['status', status] as const, ['portal', portal] as const]) {
+    if (address === undefined || !listeners.some((listener) => sameSocket(address, listener.listen))) continue;
+    const expected = 'an address and port that no listener has';
+    findings.push({ severity: 'error', path: [section, 'listen'], value: formatHostPort(address), expected });
+  }
+  if (status !== undefined && portal !== undefined && sameSocket(status, portal)) {
+    const expected = 'an address and port other than that of status';
+    findings.push({ severity: 'error', path: ['portal', 'listen'], value: formatHostPort(portal), expected });
+  }
   return findings;
 }
 

@@ -118,12 +118,18 @@ export class LiveConfig<S> {
     const result: ReloadResult = {
       applied,
       problems,
-      restartKeys:
-        config === undefined ? [] : restartKeys.filter((key) => !isDeepStrictEqual(config[key], this.started[key])),
+      restartKeys: config === undefined ? [] : restartKeysOf(config, this.started),
     };
     this.#options.onReload(result);
     return result;
   }
+}
+
+function restartKeysOf(config: Config, started: Config): string[] {
+  const changed: string[] = restartKeys.filter((key) => !isDeepStrictEqual(config[key], started[key]));
+  // The rest of its section is read live.
+  if (config.portal.listen !== started.portal.listen) changed.push('portal.listen');
+  return changed;
 }
 
 async function readAll<S>(file: string, build: SnapshotBuilder<S>, watch: FileWatch | undefined) {

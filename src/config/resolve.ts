@@ -11,7 +11,7 @@ export function resolveConfig(settings: Settings, file: string): Config {
   const optional = <K extends string>(key: K, name: string | undefined) =>
     (name === undefined ? {} : { [key]: absolute(name) }) as { [P in K]?: string };
   const ownName = settings.hostname ?? (isHost(hostname()) ? hostname() : 'localhost');
-  const { lists, quarantine, scoring, notice } = settings;
+  const { lists, quarantine, scoring, notice, portal } = settings;
   return {
     ...settings,
     file,
@@ -36,6 +36,8 @@ export function resolveConfig(settings: Settings, file: string): Config {
     },
     quarantine: { ...quarantine, ...optional('identityFile', quarantine.identityFile) },
     notice: { ...notice, from: notice.from ?? `Mail Security <postmaster@${ownName}>` },
+    // No link may lead to a page that is not there.
+    portal: portal.listen === '' ? { ...portal, publicUrl: '' } : portal,
     log: { ...settings.log, ...optional('file', settings.log.file) },
   };
 }

@@ -88,6 +88,28 @@ const noticeSchema = z
   })
   .describe('The message that a recipient gets instead of a blocked one.');
 
+const portalSchema = z
+  .strictObject({
+    listen: z
+      .union([z.literal(''), listenAddress])
+      .default('127.0.0.1:8080')
+      .describe(
+        'Address and port of the page. Empty: there is none, and notices have no link. If the port is taken, the gate says so and runs without the page.',
+      ),
+    publicUrl: formed(
+      z
+        .string()
+        .max(2000)
+        .refine((text) => isWebAddress(text) && !/[?#@]/.test(text)),
+      'an http or https address without name, query and fragment, or nothing',
+    )
+      .default('http://127.0.0.1:8080')
+      .describe(
+        'Address under which recipients reach the page; it begins the link in notices. Empty: notices have no link.',
+      ),
+  })
+  .describe('The page where a recipient sees what was withheld from him and asks for its release.');
+
 const administratorSchema = z.strictObject({
   address: mailbox.describe('Address of the administrator.'),
   notify: z
@@ -130,16 +152,7 @@ export const settingsSchema = z
 
       .default([])
       .describe('Who gets mail when a message is blocked or released.'),
-    portal: z
-      .strictObject({
-        publicUrl: webAddress
-          .default('')
-          .describe(
-            'Address under which people reach the quarantine; it begins the link in notices. Empty: notices have no link.',
-          ),
-      })
-      .prefault({})
-      .describe('The quarantine as web pages.'),
+    portal: portalSchema.prefault({}),
     status: z
       .strictObject({
         listen: listenAddress.default('127.0.0.1:9090').describe('Address and port of /metrics, /healthz and /readyz.'),

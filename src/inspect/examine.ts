@@ -53,7 +53,8 @@ interface BodyDecoder {
 const empty: Buffer = Buffer.alloc(0);
 /** enough of a body to see how it begins */
 const markBytes = 512;
-const base64Lines = /^(?:[A-Za-z0-9+/]{60,76}\r?\n){3}/;
+/** three lines of it, or a head that is nothing else */
+const base64Lines = /^(?:[A-Za-z0-9+/]{60,76}\r?\n){3}|^[A-Za-z0-9+/\r\n]{60,}={0,2}\s*$/;
 const partFields = /^\s*content-(?:type|transfer-encoding|disposition)[ \t]*:/i;
 /** types whose content is a header block by definition: message/rfc822, text/rfc822-headers (RFC 6522 §3) */
 const holdsFields = /^(?:message\/|text\/rfc822)/;
@@ -70,6 +71,11 @@ export function bodyDecoder(encoding: string, problems: Set<ProblemCode>): BodyD
     default:
       return identity;
   }
+}
+
+/** Words and numbers alone could be anything; base64 of a file has all kinds of characters. */
+function looksLikeBase64(beginning: string): boolean {
+  return base64Lines.test(beginning) && /[A-Z]/.test(beginning) && /[a-z]/.test(beginning) && /[0-9]/.test(beginning);
 }
 
 function wantedHashes({ attachment, digests, shortDigests }: PartTask): Hash[] {
@@ -106,7 +112,7 @@ export function examine(task: PartTask, chunks: Iterable<Buffer>, sniff: Sniffer
   if (text?.embeddedPart === true) problems.add('body-embedded-part');
   const flags: PartFlag[] = [];
   const beginning = head.toString('latin1', 0, markBytes);
-  if (decoder === identity && base64Lines.test(beginning)) problems.add('body-looks-encoded');
+  if (decoder === identity && looksLikeBase64(beginning)) problems.add('body-looks-encoded');
   if (partFields.test(beginning) && !holdsFields.test(task.type)) problems.add('body-starts-as-header');
   if (task.encrypted || head.indexOf(pgpMessage) === 0) flags.push(partFlags.encrypted);
   if (eicar.found) flags.push(partFlags.eicar);

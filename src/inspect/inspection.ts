@@ -58,7 +58,7 @@ export interface Inspector {
   digest(spool: Spool): Promise<string>;
   /** The decoded bytes of a leaf. The spool must be held (`retain`) while it is read. */
   content(spool: Spool, part: PartFacts): DecodedContent;
-  stats(): { readonly queued: number; readonly running: number };
+  stats(): { readonly queued: number; readonly running: number; readonly lostThreads: number };
   close(): Promise<void>;
 }
 
@@ -92,7 +92,7 @@ export function createInspector(options: InspectorOptions = {}): Inspector {
     start: (spool) => new MessageInspection(spool, { queue, types, textBodies, shortDigests: short() }),
     digest: (spool) => digestMessage(spool, queue),
     content: contentOf,
-    stats: () => ({ queued: queue.queued, running: queue.running }),
+    stats: () => ({ queued: queue.queued, running: queue.running, lostThreads: queue.lostThreads }),
     close: () => queue.close(),
   };
 }

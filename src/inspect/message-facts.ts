@@ -41,7 +41,8 @@ export class MessageFacts {
   #readAddresses(): BodyAddresses {
     const sender = new Set<string>();
     const receiver = new Set<string>();
-    const certain = new Set<string>();
+    const certainSender = new Set<string>();
+    const certainReceiver = new Set<string>();
     const counts = new Map<string, number>();
     const candidates: { field: string; address: string }[] = [];
     for (const field of this.#fields) {
@@ -59,8 +60,14 @@ export class MessageFacts {
         candidates.push({ field: name, address: only });
     }
     for (const { field, address } of candidates) {
-      if (counts.get(field) === 1 && !this.#doubtful) certain.add(address);
+      if (counts.get(field) !== 1 || this.#doubtful) continue;
+      (senderFields.has(field) ? certainSender : certainReceiver).add(address);
     }
-    return { sender: [...sender], receiver: [...receiver], certain: [...certain] };
+    return {
+      sender: [...sender],
+      receiver: [...receiver],
+      certainSender: [...certainSender],
+      certainReceiver: [...certainReceiver],
+    };
   }
 }

@@ -34,7 +34,6 @@ const rawMessageFacts: EntityFacts = {
   names: [],
   charset: undefined,
   smimeType: undefined,
-  typeDeclared: false,
 };
 const plainBodies = new Set(['text/plain', 'text/html']);
 
@@ -189,6 +188,8 @@ export class MessageInspection implements Inspection, FramerHandler {
   #fail(error: GateError): void {
     this.#failure ??= error;
     for (const submission of this.#submissions) submission.cancel();
+    // What still runs for this message cannot change its answer.
+    this.#wake?.();
   }
 
   finish(): InspectionReport | Promise<InspectionReport> {
@@ -214,7 +215,7 @@ export class MessageInspection implements Inspection, FramerHandler {
 
   #examined(): Promise<void> {
     return new Promise((resolve) => {
-      if (this.#pending === 0) resolve();
+      if (this.#pending === 0 || this.#failure !== undefined) resolve();
       else this.#wake = resolve;
     });
   }

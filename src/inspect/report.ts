@@ -14,7 +14,10 @@ export type PartFlag = (typeof partFlags)[keyof typeof partFlags];
 
 /** One leaf of the message, or one member inside a leaf. Digests and size are of the decoded bytes. */
 export interface PartFacts {
-  /** RFC 9051 §6.4.5 numbering, `1.2`; members inside a file continue it with `!`, `1.2!1`. */
+  /**
+   * RFC 9051 §6.4.5 numbering, `1.2`; members inside a file continue it with `!`, `1.2!1`. `0` is the raw message
+   * itself, listed as one more file when another reading of it is plausible.
+   */
   readonly path: string;
   /** every candidate name, decoded and raw, without repeats; empty when the part has none */
   readonly names: readonly string[];
@@ -28,7 +31,7 @@ export interface PartFacts {
   /** DESIGN: every leaf that is not an inline text body of the top multipart; when in doubt true */
   readonly attachment: boolean;
   readonly bytes: number;
-  /** lower-case hex of the decoded bytes */
+  /** lower-case hex of the decoded bytes; this and the next two are empty for a text body unless they were asked for */
   readonly sha256: string;
   readonly sha1: string;
   readonly md5: string;
@@ -45,10 +48,12 @@ export interface BodyAddresses {
   /** To and Cc */
   readonly receiver: readonly string[];
   /**
-   * Those of `sender` and `receiver` that may *allow*: the field is there once, with one mailbox, and parsed without a
-   * problem. Anything may block.
+   * Those of `sender` that may *allow*: their field (From or Sender) is there once, with one mailbox, in a header that
+   * can be read in one way. Anything may block.
    */
-  readonly certain: readonly string[];
+  readonly certainSender: readonly string[];
+  /** the same of `receiver` (To, Cc) */
+  readonly certainReceiver: readonly string[];
 }
 
 export interface InspectionReport {

@@ -6,12 +6,14 @@
 /** text kept from one chunk to the next, so that a marker across both is seen */
 const overlapCharacters = 512;
 
-const uuencodeBegin = /(?:^|[\r\n])begin(?:-base64)?[ \t]+[0-7]{3,4}[ \t]+\S/i;
+const uuencodeBegin = /(?:^|[\r\n])begin(?:-base64)?[ \t]{1,16}[0-7]{3,4}[ \t]{1,16}\S/i;
 const quotedPart = /\n--[^\r\n]{1,200}\r?\ncontent-(?:type|transfer-encoding|disposition)[ \t]*:/i;
-const dataUri = /data:[^,"'<>]{0,256};\s*base64/i;
-/** HTML smuggling: the payload is assembled by script, or refreshed in from a data: or javascript: address */
+// The text is the attacker's: no pattern may look far ahead from a start that can be repeated at will.
+/** the end of a data: address before its payload; nothing else in HTML is written so */
+const dataUri = /;\s{0,16}base64\s{0,16},/i;
+/** HTML smuggling: the payload is assembled by script, or by what can run script */
 const smuggling =
-  /<script|<svg[^>]{0,256}\son\w{1,32}\s*=|javascript:|msSaveOrOpenBlob|createObjectURL|\bnew\s+Blob\b|\batob\s*\(|<iframe[^>]{0,256}\ssrcdoc|<embed\b|<object\b/i;
+  /<script|<svg\b|javascript:|msSaveOrOpenBlob|createObjectURL|\bnew\s{1,16}Blob\b|\batob\s{0,16}\(|<iframe\b|<embed\b|<object\b/i;
 /** charsets in which the markers above are written with other bytes */
 const otherBytes = /^(?:utf-?(?:16|32|7)|ucs|iso-10646|unicode|ebcdic|ibm(?:037|1047|500|273)|cp(?:037|1047|500))/i;
 

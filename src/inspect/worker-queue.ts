@@ -32,10 +32,13 @@ export interface Submission {
 
 export class WorkerQueue {
   readonly #options: WorkerQueueOptions;
-  readonly #waiting = new Set<Job>();
+  /** by message, in turn: one with thousands of parts must not hold up all others */
+  readonly #waiting = new Map<Spool, Set<Job>>();
+  #queued = 0;
   readonly #aborts = new Set<AbortController>();
   #threads: Piscina | undefined;
   #running = 0;
+  #lostThreads = 0;
   #closed = false;
 
   constructor(options: WorkerQueueOptions) {
@@ -43,39 +46,57 @@ export class WorkerQueue {
   }
 
   get queued(): number {
-    return this.#waiting.size;
+    return this.#queued;
   }
 
   get running(): number {
     return this.#running;
   }
 
+  /** threads that died outside of a task */
+  get lostThreads(): number {
+    return this.#lostThreads;
+  }
+
   /** Queues a task over a range of `spool` that is already flushed. Throws GateError `inspection-busy` or `aborted`. */
   submit(spool: Spool, task: () => WorkerTask): Submission {
     if (this.#closed) throw new GateError('aborted', 'inspection is closed');
-    if (this.#waiting.size >= this.#options.queueMax) {
-      throw new GateError('inspection-busy', `${this.#waiting.size} tasks wait for inspection`);
+    if (this.#queued >= this.#options.queueMax) {
+      throw new GateError('inspection-busy', `${this.#queued} tasks wait for inspection`);
     }
     const { promise, resolve, reject } = deferred<WorkerResult>();
     const job: Job = { spool, task, resolve, reject };
     spool.taskStarted();
-    this.#waiting.add(job);
+    const jobs = this.#waiting.get(spool) ?? new Set();
+    this.#waiting.set(spool, jobs.add(job));
+    this.#queued += 1;
     this.#next();
     return {
       result: promise,
       cancel: () => {
-        if (!this.#waiting.delete(job)) return;
+        if (!this.#remove(job)) return;
         spool.taskDone(false);
         reject(new GateError('aborted', 'inspection was given up'));
       },
     };
   }
 
+  /** Takes a job out of the queue; its message goes to the end of the line. */
+  #remove(job: Job): boolean {
+    const jobs = this.#waiting.get(job.spool);
+    if (jobs === undefined || !jobs.delete(job)) return false;
+    this.#queued -= 1;
+    this.#waiting.delete(job.spool);
+    if (jobs.size > 0) this.#waiting.set(job.spool, jobs);
+    return true;
+  }
+
   #next(): void {
     while (this.#running < this.#options.threads) {
-      const [job] = this.#waiting;
+      const [jobs] = this.#waiting.values();
+      const [job] = jobs ?? [];
       if (job === undefined) return;
-      this.#waiting.delete(job);
+      this.#remove(job);
       this.#running += 1;
       void this.#run(job).finally(() => {
         this.#running -= 1;
@@ -118,8 +139,9 @@ export class WorkerQueue {
 
   /** Threads start with the first task: a gate that sees no attachment pays nothing for them. */
   #pool(): Piscina {
+    if (this.#threads !== undefined) return this.#threads;
     const { threads, workerFile } = this.#options;
-    this.#threads ??= new Piscina({
+    this.#threads = new Piscina({
       filename: workerFile.href,
       minThreads: threads,
       maxThreads: threads,
@@ -128,17 +150,21 @@ export class WorkerQueue {
       concurrentTasksPerWorker: 1,
       recordTiming: false,
     });
+    // A thread that dies between two tasks takes no message with it, and piscina starts another one.
+    this.#threads.on('error', () => {
+      this.#lostThreads += 1;
+    });
     return this.#threads;
   }
 
   /** Ends all threads; waiting and running tasks are rejected. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const job of this.#waiting) {
+    for (const job of [...this.#waiting.values()].flatMap((jobs) => [...jobs])) {
+      this.#remove(job);
       job.spool.taskDone(false);
       job.reject(new GateError('aborted', 'inspection is closed'));
     }
-    this.#waiting.clear();
     for (const controller of this.#aborts) controller.abort();
     await this.#threads?.destroy();
   }

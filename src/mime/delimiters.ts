@@ -24,6 +24,8 @@ export type DelimiterMatch =
       readonly prefix: boolean;
       /** blanks stand between the boundary and the line end */
       readonly padded: boolean;
+      /** the line ends in LF alone */
+      readonly bareLf: boolean;
     }
   /** a boundary followed by other text on its line */
   | { readonly kind: 'junk'; readonly level: number };
@@ -142,7 +144,7 @@ export class Delimiters {
     from: number,
     end: number,
     last: boolean,
-  ): { close: boolean; padded: boolean; end: number } | 'more' | undefined {
+  ): { close: boolean; padded: boolean; bareLf: boolean; end: number } | 'more' | undefined {
     let at = from;
     const close = buffer[at] === dash && buffer[at + 1] === dash && at + 1 < end;
     if (!close && !last && buffer[at] === dash && at + 1 >= end) return 'more';
@@ -151,10 +153,11 @@ export class Delimiters {
     const paddingStart = at;
     while (at < limit && (buffer[at] === 0x20 || buffer[at] === 0x09)) at += 1;
     const padded = at > paddingStart;
-    if (at >= end) return last ? { close, padded, end: at } : 'more';
-    if (buffer[at] === lf) return { close, padded, end: at + 1 };
+    const bareLf = buffer[at] === lf;
+    if (at >= end) return last ? { close, padded, bareLf: false, end: at } : 'more';
+    if (bareLf) return { close, padded, bareLf, end: at + 1 };
     if (buffer[at] !== cr) return undefined;
-    if (at + 1 >= end) return last ? { close, padded, end: at + 1 } : 'more';
-    return buffer[at + 1] === lf ? { close, padded, end: at + 2 } : undefined;
+    if (at + 1 >= end) return last ? { close, padded, bareLf, end: at + 1 } : 'more';
+    return buffer[at + 1] === lf ? { close, padded, bareLf, end: at + 2 } : undefined;
   }
 }

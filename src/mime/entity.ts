@@ -32,8 +32,6 @@ export interface EntityFacts {
   readonly charset: string | undefined;
   /** smime-type of application/pkcs7-mime (RFC 8551 §3.2.2), lower case */
   readonly smimeType: string | undefined;
-  /** the field was there, so that a default did not apply */
-  readonly typeDeclared: boolean;
 }
 
 const knownEncodings = new Set<string>(Object.values(transferEncodings));
@@ -121,7 +119,6 @@ export function readEntity(
     names: [...names],
     charset: parameterReadings(parameters, 'charset', problems)[0]?.toLowerCase(),
     smimeType: parameterReadings(parameters, 'smime-type', problems)[0]?.toLowerCase(),
-    typeDeclared: found.types.length > 0,
   };
 }
 

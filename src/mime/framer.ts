@@ -42,7 +42,6 @@ interface Level {
 type State = 'header' | 'leaf' | 'gap' | 'opaque';
 
 const empty = Buffer.alloc(0);
-const detailBytes = 120;
 
 export class Framer {
   readonly problems: Problem[] = [];
@@ -166,7 +165,8 @@ export class Framer {
     const message = parent.kind === 'message';
     const defaultType = parent.digest ? 'message/rfc822' : 'text/plain';
     const facts = readEntity(raw, reader.fields, defaultType, message, problems);
-    if (reader.bareLf) this.#report(reader.crlf ? 'lines-mixed' : 'lines-bare-lf', '');
+    if (reader.bareLf) this.#reportBareLf();
+    if (top && reader.fields.length === 0 && reader.state === 'complete') problems.add('header-empty');
     // RFC 2046 §5.1.1 allows a part without an empty line, but readers that look for one read on.
     if (reader.state === 'delimiter') problems.add('header-unterminated');
     parent.children += message ? 0 : 1;
@@ -273,9 +273,10 @@ export class Framer {
     if (!atStart) {
       const first = hit > 1 ? buffer[hit - 2] : this.#before[hit];
       const crlf = first === 0x0d && this.#base + hit - 2 >= this.#start;
-      if (!crlf) this.#report(this.#reader.crlf ? 'lines-mixed' : 'lines-bare-lf', '');
+      if (!crlf) this.#reportBareLf();
       end -= crlf ? 2 : 1;
     }
+    if (match.bareLf) this.#reportBareLf();
     this.#fillGap(buffer, from, hit);
     if (match.padded) this.#report('delimiter-padding', path);
     if (match.prefix) this.#report('boundary-prefix', path);
@@ -357,7 +358,11 @@ export class Framer {
     this.#handler.onLeaf({ path, facts, start: level.start, end: Math.max(end, level.start), enclosed: true });
   }
 
-  #report(code: ProblemCode, part: string, detail?: string): void {
+  #reportBareLf(): void {
+    this.#report(this.#reader.crlf ? 'lines-mixed' : 'lines-bare-lf', '');
+  }
+
+  #report(code: ProblemCode, part: string): void {
     const key = `${code} ${part}`;
     if (this.#seen.has(key)) return;
     if (this.problems.length >= limits.mime.problemsMax) {
@@ -366,7 +371,7 @@ export class Framer {
       return;
     }
     this.#seen.add(key);
-    this.problems.push(detail === undefined ? { code, part } : { code, part, detail: detail.slice(0, detailBytes) });
+    this.problems.push({ code, part });
   }
 }
 

@@ -7,6 +7,7 @@
 const keptBytes = 16_384;
 const partField = /^[ \t]*(?:content-(?:type|transfer-encoding|disposition)|mime-version)[ \t]*:/im;
 const embeddedFile = /^(?:begin(?:-base64)? [0-7]{3,4} |=ybegin )/m;
+const html = /<(?:html|script|iframe|svg)\b/i;
 const base64Run = /(?:^[A-Za-z0-9+/]{60,}={0,2}\r?$\n?){3}/m;
 
 export class GapCheck {
@@ -22,6 +23,6 @@ export class GapCheck {
   get suspicious(): boolean {
     if (this.#bytes > keptBytes) return true;
     const text = this.#text;
-    return partField.test(text) || embeddedFile.test(text) || base64Run.test(text);
+    return partField.test(text) || embeddedFile.test(text) || html.test(text) || base64Run.test(text);
   }
 }

@@ -15,6 +15,8 @@ export const problemEffects = {
   // Header blocks
   /** more bytes or fields than are read: what lies beyond could be anything */
   'header-too-long': 'unscannable',
+  /** a message that starts with an empty line: some readers skip it and find a header below */
+  'header-empty': 'ambiguous',
   /** a line that is no field and no continuation: some readers skip it, some start the body here */
   'header-no-colon': 'ambiguous',
   /** an mbox `From ` line in front: some readers skip it, some end the header with it */

@@ -13,6 +13,8 @@ export interface NoticeSettings {
   readonly learnMoreUrl: string;
   /** where recipients ask by mail; nothing is shown when undefined */
   readonly releaseRequestAddress?: string | undefined;
+  /** days that the link works */
+  readonly validDays: number;
 }
 
 export interface NoticeFacts {

@@ -15,7 +15,7 @@ export function unreadReport(bytes: number): InspectionReport {
     ambiguous: false,
     unscannable: true,
     problems: [],
-    addresses: { sender: [], receiver: [], certain: [] },
+    addresses: { sender: [], receiver: [], certainSender: [], certainReceiver: [] },
     subject: undefined,
     messageId: undefined,
     from: undefined,

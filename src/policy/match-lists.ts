@@ -53,11 +53,13 @@ function allowHits(table: AddressTable, addresses: MessageAddresses, fields: Fie
       if (!allRecipients) return [];
     }
     // A header field may allow only when it can be read in one way: else whoever forges a second one is let through.
-    const able = field.startsWith('body-')
-      ? written.filter((address) => addresses.body.certain.includes(address))
-      : written;
-    return firstHit(table, 'allow', field, able);
+    return firstHit(table, 'allow', field, ableToAllow(field, written, addresses));
   });
+}
+
+function ableToAllow(field: ListField, written: readonly string[], { body }: MessageAddresses): readonly string[] {
+  if (field === 'body-sender') return body.certainSender;
+  return field === 'body-receiver' ? body.certainReceiver : written;
 }
 
 function blockHits(table: AddressTable, fields: Fields): ListHit[] {

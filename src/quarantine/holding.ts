@@ -9,6 +9,7 @@ import type { Action } from '../policy/verdict.js';
 import { limits } from '../runtime/limits.js';
 import type { HoldRequest } from './hold.js';
 import type { Item, StoredFacts } from './item.js';
+import { noticeFacts } from './personal-view.js';
 import type { QuarantinePolicy } from './settings.js';
 import type { Subscribers } from './store.js';
 import { type NewToken, newToken, tokenHash } from './token-table.js';
@@ -90,21 +91,10 @@ export function planNotices(item: Item, policy: QuarantinePolicy): NoticePlan {
     if (policy.publicUrl !== undefined) {
       const token = newToken();
       link = `${policy.publicUrl.replace(/\/+$/, '')}/q/${token}`;
-      tokens.push({ hash: tokenHash(token), recipient, action: 'request', expires: item.expires });
+      const expires = Math.min(item.expires, item.created + policy.notice.validDays * dayMs);
+      tokens.push({ hash: tokenHash(token), recipient, action: 'request', expires });
     }
-    facts.push({
-      id: item.id,
-      recipient,
-      mailFrom: item.envelope.mailFrom,
-      from: item.from,
-      subject: item.subject,
-      receivedAt: item.created,
-      threat: item.verdict.threat,
-      threatLevel: item.verdict.threatLevel,
-      findings: item.facts.findings,
-      omitted: item.facts.omitted,
-      link,
-    });
+    facts.push(noticeFacts(item, recipient, link));
   }
   return { facts, tokens };
 }

@@ -15,6 +15,7 @@ import { IncidentTable } from './incident-table.js';
 import type { DeliveryRecord, Item, ItemState } from './item.js';
 import { ItemTable } from './item-table.js';
 import { type NewMail, type OutboxMail, OutboxTable, retryDelayMs } from './outbox-table.js';
+import { type PersonalView, personalView } from './personal-view.js';
 import { type NewToken, TokenTable } from './token-table.js';
 
 /** Addresses of those administrators who ticked an event. */
@@ -154,6 +155,29 @@ export class Store {
       const detail = { from: incident.status, to: next, commented: text !== undefined, incident: id };
       this.#audit.append({ at: now, actor: by, action: 'incident', item: incident.item, detail });
       return { ...incident, status: next, comments };
+    });
+  }
+
+  /** What the bearer of a token may see; undefined alike for a token that never was and one that grants nothing. */
+  personalView(hash: Uint8Array, now: number): PersonalView | undefined {
+    const token = this.#tokens.find(hash);
+    return token === undefined ? undefined : personalView(token, this.#item(token.item), now);
+  }
+
+  /**
+   * Asks for a release on behalf of a token's recipient; only a held item changes. Asking again, or after somebody
+   * else did, is no error: `asked` says whether this call changed anything.
+   */
+  requestRelease(hash: Uint8Array, now: number): { readonly view: PersonalView | undefined; readonly asked: boolean } {
+    return this.#write(() => {
+      const token = this.#tokens.find(hash);
+      const view = this.personalView(hash, now);
+      if (token === undefined || view?.mayRequest !== true) return { view, asked: false };
+      this.#items.setState(token.item, 'release-requested');
+      this.#tokens.use(hash, now);
+      const actor = `recipient:${token.recipient}`;
+      this.#audit.append({ at: now, actor, action: 'release-requested', item: token.item, detail: {} });
+      return { view: this.personalView(hash, now), asked: true };
     });
   }
 

@@ -16,6 +16,8 @@ export const limits = {
     pipelineMax: 256,
     /** bytes held for a client that sends faster than we may parse; then its socket is paused. */
     clientBufferBytes: 65536,
+    /** bytes of replies that a client has not read; above it none of its commands are run, or they would pile up. */
+    clientBacklogBytes: 65536,
     /** keep-alive NOOPs in one transaction; Exim's smtp_accept_max_nonmail is 10, and other commands count too. */
     keepAliveMax: 8,
     keepAliveIntervalMs: 60_000,
@@ -175,6 +177,25 @@ export const limits = {
     /** ms of silence on a connection that sends a notice (RFC 5321 §4.5.3.2 says 5 minutes, 10 after the dot). */
     mailerTimeoutMs: 300_000,
     mailerConnectTimeoutMs: 30_000,
+  },
+  portal: {
+    /** bytes of a form; ours has one field. */
+    bodyBytes: 1024,
+    /** characters of a token in a link; ours have 32. */
+    tokenCharacters: 64,
+    /** connections at a time; the page is one request long. */
+    connectionsMax: 256,
+    /** ms for a whole request, so that slow senders do not fill the connections. */
+    requestTimeoutMs: 10_000,
+    keepAliveMs: 5000,
+    /** requests of one address: a person who reads his notices, with a whole office behind one address in mind. */
+    peerBurst: 60,
+    peerPerSecond: 2,
+    /** requests of all together: each is a call in the thread that also writes down held mail, which comes first. */
+    burst: 200,
+    perSecond: 50,
+    /** addresses remembered; some 100 bytes each. */
+    peersMax: 10_000,
   },
   notice: {
     /** characters of one mail-derived string; a reader needs no more to recognise his mail. */

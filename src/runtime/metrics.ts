@@ -81,6 +81,17 @@ export function createMetrics() {
       help: 'Notices, administrator mail and releases not yet delivered.',
       registers,
     }),
+    portalUp: new Gauge({
+      name: 'sluice_portal_up',
+      help: '1 when the page for recipients listens, 0 when it is off or its port could not be had.',
+      registers,
+    }),
+    portalAnswers: new Counter({
+      name: 'sluice_portal_answers_total',
+      help: 'Answers of the page for recipients, by HTTP status.',
+      labelNames: ['status'] as const,
+      registers,
+    }),
     reloads: new Counter({
       name: 'sluice_config_reloads_total',
       help: 'Reloads of the configuration, by result.',

@@ -242,6 +242,8 @@ export class Spool {
 
   /** A chunk starting at `start`, at most `end`: at once from memory, through a promise from the file. */
   readChunk(start: number, end: number): Buffer | Promise<Buffer> {
+    // An empty chunk would make a reader go round and round, and a closed number may be another message's file.
+    if (this.#holders === 0) throw new GateError('spool-failed', 'spool: read after its release');
     const fd = this.#fd;
     if (fd === undefined) return (this.#view ?? Buffer.alloc(0)).subarray(start, end);
     const buffer = Buffer.allocUnsafe(Math.min(end - start, limits.spool.readChunkBytes));

@@ -113,6 +113,7 @@ export class CommandLoop {
     const session = this.#session;
     const { queue } = session;
     if (queue.length >= limits.smtp.pipelineMax) return false;
+    if (session.io.client.backlog > limits.smtp.clientBacklogBytes) return false;
     // Without PIPELINING upstream (RFC 2920 §3.1), one command at a time, whatever our client does.
     if ((!session.extensions.pipelining || this.#exclusive) && !queue.empty) return false;
     const line = this.#input.line(limits.smtp.authLineBytes);
@@ -129,7 +130,9 @@ export class CommandLoop {
     const command = Object.hasOwn(commands, verb) ? commands[verb] : undefined;
     const malformed = lineProblem(line, verb);
     if (malformed !== undefined) {
-      session.refuseCommand(malformed);
+      // The octets that such a BDAT announces would run as commands (RFC 3030 §2).
+      if (verb === 'BDAT') session.refuse(replies.bdatSyntax);
+      else session.refuseCommand(malformed);
     } else if (session.draining && session.transaction === undefined && verb !== 'QUIT') {
       session.lastReply(replies.shuttingDown);
     } else if (command === undefined) {

@@ -2,6 +2,7 @@
  * The command table: for each verb of RFC 5321 and its extensions what is checked, and what then happens. A verb that
  * is not here does not reach the next hop.
  */
+import { isUtf8 } from 'node:buffer';
 import { announcedSize, isRelayableMechanism } from './ehlo.js';
 import { type MailPath, type MailPathProblem, parameterValue, parseMailPath } from './mail-path.js';
 import { mayRelayTo } from './relay-safety.js';
@@ -22,7 +23,7 @@ export interface Command {
 export const commands: Readonly<Record<string, Command | undefined>> = {
   EHLO: { alone: true, run: (session, line) => hello(session, line, 'ehlo') },
   HELO: { alone: true, run: (session, line) => hello(session, line, 'helo') },
-  MAIL: { alone: false, run: mail },
+  MAIL: { alone: false, check: mailRefusal, run: mail },
   RCPT: { alone: false, run: rcpt },
   DATA: { alone: true, check: dataRefusal, run: data },
   BDAT: { alone: true, run: bdat },
@@ -40,9 +41,10 @@ function hello(session: SmtpSession, line: string, kind: 'ehlo' | 'helo'): void 
   session.forward(line, { kind });
 }
 
-/** RFC 6531 §3.1: addresses may be UTF-8; the wire form stays untouched. */
-function decoded(line: string): string {
-  return Buffer.from(line, 'latin1').toString('utf8');
+/** RFC 6531 §3.1: addresses may be UTF-8; the wire form stays untouched. Undefined when they are neither that nor ASCII. */
+function decoded(line: string): string | undefined {
+  const octets = Buffer.from(line, 'latin1');
+  return isUtf8(octets) ? octets.toString('utf8') : undefined;
 }
 
 const pathReplies: Record<'mail' | 'rcpt', Record<MailPathProblem, Reply>> = {
@@ -54,10 +56,17 @@ const pathReplies: Record<'mail' | 'rcpt', Record<MailPathProblem, Reply>> = {
 function pathOf(session: SmtpSession, line: string, kind: 'mail' | 'rcpt'): MailPath | undefined {
   const prefix = kind === 'mail' ? 'MAIL FROM:' : 'RCPT TO:';
   const starts = line.slice(0, prefix.length).toUpperCase() === prefix;
-  const path = starts ? parseMailPath(decoded(line.slice(prefix.length, -2)), kind === 'mail') : 'syntax';
+  const text = starts ? decoded(line.slice(prefix.length, -2)) : '';
+  // Replaced characters would name somebody else than the octets that the next hop gets.
+  const path = text === undefined ? 'address' : parseMailPath(text, kind === 'mail');
   if (typeof path !== 'string') return path;
   session.refuseCommand(pathReplies[kind][path]);
   return undefined;
+}
+
+/** RFC 5321 §4.1.4. A next hop that took it, and kept the recipients, would get mail for people we do not know of. */
+function mailRefusal(session: SmtpSession): Reply | undefined {
+  return session.transaction === undefined ? undefined : replies.nestedMail;
 }
 
 function mail(session: SmtpSession, line: string): void {
@@ -99,9 +108,14 @@ function tooManyRecipients(session: SmtpSession): boolean {
   return accepted + session.queue.length >= max && accepted + session.queue.pendingRecipients >= max;
 }
 
+/** Nothing behind the verb; RFC 5321 §4.1.1 asks to bear with trailing white space. */
+function isBare(line: string): boolean {
+  return /^[A-Za-z]+[ \t]*\r\n$/.test(line);
+}
+
 function dataRefusal(session: SmtpSession, line: string): Reply | undefined {
   const { transaction } = session;
-  if (line.length > 6) return replies.noArguments;
+  if (!isBare(line)) return replies.noArguments;
   if (transaction === undefined) return replies.needRcpt;
   if (transaction.binary) return replies.needBdat;
   if (transaction.content !== undefined || transaction.chunkFailed) return replies.inContent;
@@ -154,7 +168,7 @@ function authRefusal(session: SmtpSession, line: string): Reply | undefined {
 
 /** RFC 3207 §4. */
 function tlsRefusal(session: SmtpSession, line: string): Reply | undefined {
-  if (line.length > 10) return replies.noArguments;
+  if (!isBare(line)) return replies.noArguments;
   if (session.secure) return replies.tlsActive;
   if (!session.settings.offerStartTls) return replies.noTls;
   return session.authenticated || session.transaction !== undefined ? replies.tlsNow : undefined;

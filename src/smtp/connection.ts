@@ -50,6 +50,7 @@ export class Connection implements SessionIo, Flushable {
   #peer: { address: string; port: number };
   #timer: NodeJS.Timeout | undefined;
   #paused = false;
+  #awaitsReader = false;
   #ended = false;
   #closed = false;
 
@@ -206,6 +207,17 @@ export class Connection implements SessionIo, Flushable {
   flushNow(): void {
     this.client.flush();
     this.upstream.flush();
+    this.#awaitReader();
+  }
+
+  /** A client that does not read its replies gets no more of them until it has. */
+  #awaitReader(): void {
+    if (this.#awaitsReader || this.client.backlog <= limits.smtp.clientBacklogBytes) return;
+    this.#awaitsReader = true;
+    this.client.afterWritten(() => {
+      this.#awaitsReader = false;
+      this.#guard(() => this.#session?.clientDrained());
+    });
   }
 
   #clientClosed(): void {
@@ -253,6 +265,8 @@ export class Connection implements SessionIo, Flushable {
     });
     tls.once('close', () => this.#tcp.destroy());
     tls.once('secure', () => {
+      // The session may have ended meanwhile; its timer then closes what is left.
+      if (this.#ended) return;
       clearTimeout(this.#timer);
       this.#socket = tls;
       this.client.replaceSocket(tls);
@@ -276,7 +290,8 @@ export class Connection implements SessionIo, Flushable {
     this.#socket.resume();
     this.#socket.end();
     this.#upstreamSocket?.end();
-    this.#timer = setTimeout(() => this.destroy(), lingerMs);
+    clearTimeout(this.#timer);
+    if (!this.#closed) this.#timer = setTimeout(() => this.destroy(), lingerMs);
   }
 }
 

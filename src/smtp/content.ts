@@ -164,7 +164,9 @@ export class Content {
       return;
     }
     this.#host.services.unexpected(error);
-    this.#answer(replies.internal);
+    // Half the content may be at the next hop, and to it our RSET would be more of it.
+    if (this.#state === 'relaying') this.#host.upstreamBroken();
+    else this.#answer(replies.internal);
   }
 
   readonly #judged = (judgement: Judgement): void => {
@@ -203,11 +205,6 @@ export class Content {
     this.#answer(replies.judgeTimeout);
   }
 
-  /** The connection to the next hop is gone. */
-  upstreamLost(): void {
-    this.#relay?.lost();
-  }
-
   /** Ends without a reply: the client left, or the transaction was dropped. */
   abort(reason: string): void {
     if (this.#state === 'ended') return;
@@ -221,6 +218,7 @@ export class Content {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
     this.#spool.onDrain = undefined;
+    this.#host.spoolPressure(false);
     this.#spool.release();
   }
 }

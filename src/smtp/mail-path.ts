@@ -8,6 +8,8 @@ export interface MailPath {
   /** as written between the brackets, without a source route; empty for the null reverse-path */
   readonly address: string;
   readonly localPart: string;
+  /** the path names relays on the way to the mailbox (`@a,@b:user@c`) */
+  readonly routed: boolean;
   /** lower case; undefined for `<>` and `<postmaster>`-like paths without a domain */
   readonly domain: string | undefined;
   /** `KEYWORD` or `KEYWORD=value`, as written */
@@ -42,9 +44,12 @@ export function parseMailPath(text: string, nullAllowed: boolean): MailPath | Ma
   if (close === -1) return 'syntax';
   const parameters = parseParameters(text.slice(close + 1));
   if (parameters === undefined) return 'parameter';
-  const inner = withoutSourceRoute(text.slice(start + 1, close));
+  const written = text.slice(start + 1, close);
+  const inner = withoutSourceRoute(written);
   if (inner === undefined) return 'address';
-  if (inner === '') return nullAllowed ? { address: '', localPart: '', domain: undefined, parameters } : 'address';
+  const routed = inner !== written;
+  if (inner === '' && (routed || !nullAllowed)) return 'address';
+  if (inner === '') return { address: '', localPart: '', routed, domain: undefined, parameters };
   if (Buffer.byteLength(inner) > pathBytes) return 'address';
   const at = inner.lastIndexOf('@');
   const localPart = at === -1 ? inner : inner.slice(0, at);
@@ -52,7 +57,7 @@ export function parseMailPath(text: string, nullAllowed: boolean): MailPath | Ma
   if (Buffer.byteLength(localPart) > localPartBytes) return 'address';
   if (!atext.test(localPart) && !quotedLocal.test(localPart)) return 'address';
   if (domain !== undefined && !domainName.test(domain) && !domainLiteral.test(domain)) return 'address';
-  return { address: inner, localPart, domain: domain?.toLowerCase(), parameters };
+  return { address: inner, localPart, routed, domain: domain?.toLowerCase(), parameters };
 }
 
 /** A bracket inside a quoted local part does not close the path. */

@@ -18,7 +18,8 @@ const rerouting = /[%!@:]/;
  */
 export function mayRelayTo(path: MailPath, localDomains: readonly string[]): boolean {
   if (localDomains.length === 0) return true;
-  if (rerouting.test(path.localPart)) return false;
+  // The client's own line goes on, route and all, and some servers follow it (RFC 5321 §3.6.1 only says they should not).
+  if (path.routed || rerouting.test(path.localPart)) return false;
   // A bare `<postmaster>` (RFC 5321 §4.5.1) or local user stays with the next hop by definition.
   if (path.domain === undefined) return true;
   return localDomains.includes(asciiDomain(path.domain));

@@ -100,7 +100,9 @@ export class Relay {
       this.#send();
       return;
     }
-    if (this.#written) this.#finish(reply);
+    // A 3xx here would make the client send something more.
+    if (reply.code < 400 && reply.code >= 300) this.#broken();
+    else if (this.#written) this.#final(reply);
     else if (reply.code >= 400) this.#refusedEarly(reply);
     else this.#broken();
   }
@@ -167,6 +169,12 @@ export class Relay {
     this.#broken();
   }
 
+  #final(reply: UpstreamReply): void {
+    this.#finish(reply);
+    // RFC 3030 §2: after a chunk that failed, the next hop takes nothing until RSET, but our client has no chunk that failed.
+    if (this.#mode.verb === 'BDAT' && reply.code >= 400) this.#host.abandonTransaction();
+  }
+
   #finish(reply: UpstreamReply): void {
     if (this.#ended) return;
     this.#host.relayReply(reply);
@@ -183,8 +191,8 @@ export class Relay {
   #refusedEarly(reply: UpstreamReply): void {
     this.#host.io.destroyUpstream();
     this.#host.relayReply(reply);
-    this.#host.endAfterReply();
     this.#end({ kind: 'replied', code: reply.code, line: reply.raw });
+    this.#host.endAfterReply();
   }
 
   #broken(): void {

@@ -35,6 +35,7 @@ export const replies = {
   noArguments: reply(501, '5.5.4', 'Syntax: no parameters allowed here'),
   needRcpt: reply(503, '5.5.1', 'Error: need RCPT command'),
   needMail: reply(503, '5.5.1', 'Error: need MAIL command'),
+  nestedMail: reply(503, '5.5.1', 'Error: nested MAIL command'),
   needBdat: reply(503, '5.5.1', 'Error: this message needs BDAT'),
   inContent: reply(503, '5.5.1', 'Error: message content has begun'),
   chunkRefused: reply(503, '5.5.1', 'Error: an earlier chunk failed, send RSET'),

@@ -7,12 +7,13 @@ import type { UpstreamReply } from './reply-reader.js';
 
 /** What the next reply of the next hop will mean to us. */
 export type Expected =
-  | { readonly kind: 'ehlo' | 'helo' | 'rset' | 'auth' | 'quit' | 'plain' | 'swallow' }
+  | { readonly kind: 'ehlo' | 'helo' | 'rset' | 'auth' | 'quit' | 'plain' | 'swallow' | 'abandon' }
   | { readonly kind: 'mail' | 'rcpt'; readonly path: MailPath }
   | { readonly kind: 'content'; take(reply: UpstreamReply): void };
 
 export class ReplyQueue {
   readonly #entries: (Expected | string)[] = [];
+  #unanswered = 0;
 
   get empty(): boolean {
     return this.#entries.length === 0;
@@ -27,8 +28,20 @@ export class ReplyQueue {
     return this.#entries.filter((entry) => typeof entry !== 'string' && entry.kind === 'rcpt').length;
   }
 
+  /** Whether the next reply is to answer a command of this kind. */
+  awaits(kind: Expected['kind']): boolean {
+    const head = this.#entries[0];
+    return typeof head === 'object' && head.kind === kind;
+  }
+
+  /** Commands sent upstream and not yet answered. */
+  get unanswered(): number {
+    return this.#unanswered;
+  }
+
   expect(expected: Expected): void {
     this.#entries.push(expected);
+    this.#unanswered += 1;
   }
 
   /** A reply of ours that has to wait for those before it. */
@@ -39,7 +52,9 @@ export class ReplyQueue {
   /** What the reply that just came answers; undefined when nothing was asked. */
   next(): Expected | undefined {
     const head = this.#entries.shift();
-    return typeof head === 'string' ? undefined : head;
+    if (typeof head !== 'object') return undefined;
+    this.#unanswered -= 1;
+    return head;
   }
 
   /** Our own replies that have no unanswered command before them any more. */
@@ -51,5 +66,6 @@ export class ReplyQueue {
 
   clear(): void {
     this.#entries.length = 0;
+    this.#unanswered = 0;
   }
 }

@@ -7,6 +7,8 @@ export interface Outlet {
   /** Strings go out as latin1. False asks to wait for `onDrain` before writing more of a long content. */
   write(data: string | Buffer): boolean;
   flush(): void;
+  /** Bytes written that have not left this process. */
+  readonly backlog: number;
   /** Calls back when everything written so far has left this process, or the connection is gone. */
   afterWritten(callback: () => void): void;
 }

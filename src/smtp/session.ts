@@ -40,6 +40,8 @@ export class SmtpSession implements ContentHost {
   #inputEnded = false;
   #errors = 0;
   #keepAlives = 0;
+  /** how many replies the chunk in hand may hold */
+  #answerable = 0;
   #lastUpstream = 0;
   #deadline = Number.POSITIVE_INFINITY;
 
@@ -70,6 +72,7 @@ export class SmtpSession implements ContentHost {
 
   /** The next hop's greeting; anything but 220 is passed on and ends the session. */
   begin(banner: UpstreamReply): void {
+    if (this.ended) return;
     this.#lastUpstream = this.services.now();
     this.relayReply(banner);
     if (banner.code !== 220) {
@@ -79,6 +82,7 @@ export class SmtpSession implements ContentHost {
     this.phase = 'commands';
     this.setDeadline(this.settings.timeouts.commandMs);
     this.#loop.run();
+    this.#endWhenIdle();
   }
 
   /** No connection to the next hop could be had. */
@@ -92,9 +96,15 @@ export class SmtpSession implements ContentHost {
     this.#loop.add(chunk);
   }
 
+  /** The client has read its replies: commands that waited for that are run. */
+  clientDrained(): void {
+    if (!this.ended) this.#loop.run();
+  }
+
   upstreamData(chunk: Buffer): void {
     if (this.ended) return;
     this.#lastUpstream = this.services.now();
+    this.#answerable = this.queue.unanswered;
     const fault = this.#replyReader.read(chunk, (reply) => this.#upstreamReply(reply));
     if (fault !== undefined && !this.ended) {
       this.services.event('upstream-protocol', fault);
@@ -109,9 +119,16 @@ export class SmtpSession implements ContentHost {
   }
 
   #endWhenIdle(): void {
-    if (!this.#inputEnded || this.ended) return;
+    if (this.ended) return;
+    if (this.draining) this.drain();
+    if (!this.#inputEnded) return;
     const content = this.transaction?.content;
-    const waits = !this.queue.empty || this.phase === 'held' || content?.judging === true || content?.relaying === true;
+    const waits =
+      !this.queue.empty ||
+      this.phase === 'greeting' ||
+      this.phase === 'held' ||
+      content?.judging === true ||
+      content?.relaying === true;
     if (!waits) this.#end();
   }
 
@@ -125,17 +142,19 @@ export class SmtpSession implements ContentHost {
     this.#upstreamGone = true;
     if (this.ended) return;
     this.services.event('upstream-lost');
-    this.transaction?.content?.upstreamLost();
-    this.lastReply(replies.upstreamLost);
+    // What the client wanted from QUIT is done, with or without the next hop's word.
+    this.lastReply(this.queue.awaits('quit') ? replies.closing : replies.upstreamLost);
   }
 
   /** The TLS handshake with the client is done; RFC 3207 §4.2: forget everything learned before. */
   secured(): void {
+    if (this.ended) return;
     this.secure = true;
     this.helo = '';
     this.extensions = noExtensions;
     this.phase = 'commands';
     this.setDeadline(this.settings.timeouts.commandMs);
+    this.#endWhenIdle();
   }
 
   /** Called about once a second. */
@@ -205,12 +224,14 @@ export class SmtpSession implements ContentHost {
   }
 
   abandonTransaction(): void {
-    if (!this.#upstreamGone) this.forward('RSET\r\n', { kind: 'swallow' });
+    if (!this.#upstreamGone) this.forward('RSET\r\n', { kind: 'abandon' });
   }
 
   #upstreamReply(reply: UpstreamReply): void {
     if (this.ended) return;
-    const expected = this.queue.next();
+    // What came together with an earlier reply was sent before the command that the earlier one set free.
+    const expected = this.#answerable > 0 ? this.queue.next() : undefined;
+    this.#answerable -= 1;
     if (expected === undefined) {
       this.#unsolicited(reply);
       return;
@@ -282,13 +303,11 @@ export class SmtpSession implements ContentHost {
 
   contentEnded(): void {
     this.transaction = undefined;
-    this.#loop.spoolPressure(false);
     if (this.phase !== 'content') return;
     this.phase = 'commands';
     this.setDeadline(this.settings.timeouts.commandMs);
-    if (this.#upstreamGone) this.lastReply(replies.upstreamLost);
     // After an asynchronous judgement nobody else will go on with the next command.
-    else if (!this.#loop.active) queueMicrotask(() => this.#continue());
+    if (!this.#loop.active) queueMicrotask(() => this.#continue());
   }
 
   #continue(): void {
@@ -325,7 +344,6 @@ export class SmtpSession implements ContentHost {
     this.services.event('upstream-protocol');
     this.io.destroyUpstream();
     this.#upstreamGone = true;
-    this.transaction?.content?.upstreamLost();
     this.lastReply(replies.upstreamProtocol);
   }
 

@@ -33,6 +33,10 @@ export class SocketOutlet implements Outlet {
     return socket.write(data);
   }
 
+  get backlog(): number {
+    return this.#text.length + (this.#socket?.writableLength ?? 0);
+  }
+
   #handOverText(): void {
     if (this.#text === '' || this.#socket === undefined) return;
     const text = this.#text;

@@ -12,8 +12,13 @@ export function upstreamAnswered(session: SmtpSession, expected: Expected, reply
       expected.take(reply);
       return;
     case 'swallow':
-      // Our own RSET or NOOP: the client never asked. A 421 means that the next hop is leaving.
+      // Our own NOOP: the client never asked. A 421 means that the next hop is leaving.
       if (reply.code === 421) session.upstreamClosed();
+      return;
+    case 'abandon':
+      // The next hop still has the envelope of a message that was withheld; the next one must not go there.
+      if (reply.code === 421) session.upstreamClosed();
+      else if (!positive) session.upstreamBroken();
       return;
     case 'ehlo':
       if (positive) greeted(session, reply);
@@ -44,7 +49,7 @@ export function upstreamAnswered(session: SmtpSession, expected: Expected, reply
       break;
     case 'quit':
       session.relayReply(reply);
-      session.finished();
+      if (positive) session.finished();
       return;
     case 'plain':
       break;

@@ -30,7 +30,7 @@ export function madeReport(contents: PartFacts[], overrides: Partial<InspectionR
     ambiguous: false,
     unscannable: false,
     problems: [],
-    addresses: { sender: [], receiver: [], certain: [] },
+    addresses: { sender: [], receiver: [], certainSender: [], certainReceiver: [] },
     subject: undefined,
     messageId: undefined,
     from: undefined,

@@ -43,6 +43,8 @@ function configurationOf(options: GateOptions, folder: string, port: number, sta
     dataDirectory: join(folder, 'var'),
     smtp: { listeners: [listener] },
     notice: { from: 'Mail Security <postmaster@example.org>', subject: 'Malware Detected' },
+    // Tests run side by side, and only one of them could have the port of the default.
+    portal: { listen: '' },
     status: { listen: `127.0.0.1:${statusPort}` },
     log: { level: 'info' },
     ...options.config,

@@ -30,7 +30,7 @@ export function report(facts: Partial<InspectionReport> = {}): InspectionReport 
     ambiguous: false,
     unscannable: false,
     problems: [],
-    addresses: { sender: ['bob@example.net'], receiver: ['anna@example.org'], certain: [] },
+    addresses: { sender: ['bob@example.net'], receiver: ['anna@example.org'], certainSender: [], certainReceiver: [] },
     subject: 'Your invoice',
     messageId: '<1@example.net>',
     from: 'Bob <bob@example.net>',

@@ -15,6 +15,7 @@ export const policy: QuarantinePolicy = {
     message: 'A mail to you was held back.',
     linkText: 'Open the quarantine',
     learnMoreUrl: '',
+    validDays: 7,
   },
   administrators: [],
   publicUrl: undefined,

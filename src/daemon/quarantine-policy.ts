@@ -1,0 +1,14 @@
+/** The part of a live policy that the quarantine works with; the daemon and the commands must see the same. */
+import type { Config } from '../config/schema.js';
+import type { LivePolicy } from '../policy/live-policy.js';
+import type { QuarantinePolicy } from '../quarantine/settings.js';
+
+export function quarantinePolicy(
+  policy: LivePolicy,
+  { quarantine, portal }: Pick<Config, 'quarantine' | 'portal'>,
+): QuarantinePolicy {
+  const { notice, administrators, publicUrl } = policy;
+  // A notice lives for days: its link is good as long as the page is meant to be there, also when it starts late.
+  const linked = publicUrl !== '' && portal.listen !== '';
+  return { retentionDays: quarantine.retentionDays, notice, administrators, publicUrl: linked ? publicUrl : undefined };
+}
