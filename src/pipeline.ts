@@ -40,6 +40,7 @@ function mayTag({ action, ambiguous }: DecisionPolicy): boolean {
 class SmtpIntake implements Intake {
   readonly #case: Case;
   #abort: AbortController | undefined;
+  #givenUp = false;
 
   constructor(services: PipelineServices, listener: PipelineListener, envelope: SmtpEnvelope, spool: Spool) {
     const inspection = services.inspector.start(spool);
@@ -58,13 +59,23 @@ class SmtpIntake implements Intake {
     spool.retain();
     const verdict = this.#verdict(acting);
     if (policy.decision.action === 'permit') return this.#inBackground(acting, verdict);
-    const judgement = then(verdict, ([report, reached]) => act(acting, report, reached));
-    if (judgement instanceof Promise) return judgement.finally(() => spool.release());
-    spool.release();
-    return judgement;
+    let judgement: Judgement | Promise<Judgement> | undefined;
+    try {
+      judgement = then(verdict, ([report, reached]) => this.#act(acting, report, reached));
+    } finally {
+      if (!(judgement instanceof Promise)) spool.release();
+    }
+    return judgement instanceof Promise ? judgement.finally(() => spool.release()) : judgement;
+  }
+
+  /** Nobody waits for a message that was given up: its client sends it again, and only then there is something to hold. */
+  #act(acting: Acting, report: InspectionReport, verdict: Verdict): Judgement | Promise<Judgement> {
+    if (!this.#givenUp) return act(acting, report, verdict);
+    return { kind: 'answer', reply: { code: 451, enhanced: '4.7.1', text: 'Given up' } };
   }
 
   abort(reason: string): void {
+    this.#givenUp = true;
     this.#abort?.abort();
     this.#case.inspection.abort();
     this.#case.record.aborted(this.#case.envelope, this.#case.spool.length, reason);
@@ -113,7 +124,8 @@ class SmtpIntake implements Intake {
   /** Inspection itself failed: the policy's fallback for that cause decides, as for a backend that gave no answer. */
   #undecidable(acting: Acting, error: unknown): Decided {
     const { cause, detail } = causeOfFailure(error);
-    acting.services.log.error({ listener: acting.listener.name, cause, error: detail }, 'inspection failed');
+    if (!this.#givenUp)
+      acting.services.log.error({ listener: acting.listener.name, cause, error: detail }, 'inspection failed');
     return [unreadReport(acting.spool.length), decideUnread(acting.policy.decision, cause, detail)];
   }
 }
