@@ -18,6 +18,8 @@ import { emptyResult, formatResult, summaryLine, sumResults, watch } from './rep
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const expectedFile = join(root, 'test/support/expected.json');
 const jobs = 2;
+/** part of the assertions of a good run that is the minimum: a case may go, a suite may not */
+const recordedShare = 0.95;
 /** seconds for one file; the slowest ones start real servers */
 const fileTimeoutSeconds = 600;
 
@@ -85,7 +87,9 @@ async function runAllDirectly(files) {
 }
 
 function record(results, expected) {
-  for (const result of results) expected[result.file] = { ...expected[result.file], least: result.passed };
+  for (const { file, passed, failed } of results) {
+    expected[file] = { ...expected[file], least: Math.floor((passed + failed) * recordedShare) };
+  }
   const sorted = Object.fromEntries(Object.entries(expected).sort(([a], [b]) => a.localeCompare(b)));
   writeFileSync(expectedFile, `${JSON.stringify(sorted, undefined, 2)}\n`);
 }
