@@ -3,9 +3,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { Spool } from '../src/runtime/spool.js';
+import { deliver } from '../src/smtp/deliver.js';
 import type { Judgement } from '../src/smtp/handler.js';
 import { dotStuff } from './support/mail.js';
 import { SessionFixture, until } from './support/session-fixture.js';
+import { Sink } from './support/sink.js';
 import { DialogueRun } from './support/smtp-dialogue.js';
 import { octetCut, parseDialogues, randomCut, wholeCut } from './support/smtp-dialogue-file.js';
 
@@ -168,4 +170,33 @@ t.test('a client that never reads its replies gets no more of them than fit', as
   fixture.io.client.take();
   fixture.session.clientDrained();
   t.match(fixture.io.takeUpstream(), /^HELP/, 'it goes on once the client has read');
+});
+
+t.test('a release that does not end with a line end goes by BDAT, or not at all', async (t) => {
+  const content = Buffer.from('Subject: x\r\n\r\nno line end');
+  const source = { kind: 'memory', bytes: new SharedArrayBuffer(0), length: 0 } as const;
+  const recipients = [{ address: 'bob@example.org', parameters: [] }];
+  const delivery = { mailFrom: '', mailParameters: [], recipients, pieces: [content], source };
+  for (const extensions of [['PIPELINING'], ['PIPELINING', 'CHUNKING']]) {
+    const sink = await Sink.start({ extensions });
+    t.teardown(() => sink.stop());
+    const options = {
+      host: '127.0.0.1',
+      port: sink.port,
+      tls: 'none',
+      verify: true,
+      servername: undefined,
+      ca: undefined,
+      clientIdentity: 'none',
+      hostname: 'gate.example.org',
+      connectTimeoutMs: 5000,
+    } as const;
+    const [reply] = await deliver(delivery, options, AbortSignal.timeout(5000));
+    const chunking = extensions.includes('CHUNKING');
+    t.match(reply, { delivered: chunking, permanent: !chunking, code: chunking ? 250 : 554 });
+    t.same(
+      sink.messages.map(({ bytes }) => bytes.toString()),
+      chunking ? [content.toString()] : [],
+    );
+  }
 });
