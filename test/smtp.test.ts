@@ -1,11 +1,14 @@
 /** The SMTP engine without sockets: conversations in every segmentation, and its parts against obvious references. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import type { Spool } from '../src/runtime/spool.js';
 import { deliver } from '../src/smtp/deliver.js';
 import type { Judgement } from '../src/smtp/handler.js';
+import { SocketOutlet } from '../src/smtp/socket-outlet.js';
 import { dotStuff } from './support/mail.js';
+import { portOf } from './support/ports.js';
 import { SessionFixture, until } from './support/session-fixture.js';
 import { Sink } from './support/sink.js';
 import { DialogueRun } from './support/smtp-dialogue.js';
@@ -199,4 +202,33 @@ t.test('a release that does not end with a line end goes by BDAT, or not at all'
       chunking ? [content.toString()] : [],
     );
   }
+});
+
+t.test('what waits in a socket that was ended has not left yet', async (t) => {
+  const peers: Socket[] = [];
+  const server = createServer((socket) => peers.push(socket.pause()));
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  t.teardown(() => server.close());
+  const socket = connect(portOf(server), '127.0.0.1');
+  const outlet = new SocketOutlet(socket);
+  await new Promise((resolve) => {
+    socket.once('connect', resolve);
+  });
+  outlet.write(Buffer.alloc(16_000_000));
+  outlet.flush();
+  socket.end();
+  let left = false;
+  outlet.afterWritten(() => {
+    left = true;
+  });
+  await new Promise((resolve) => {
+    setTimeout(resolve, 50);
+  });
+  t.notOk(left, 'the memory is still needed');
+  peers[0]?.resume();
+  await until('all has left', () => left);
+  t.equal(outlet.backlog, 0);
+  socket.destroy();
 });
