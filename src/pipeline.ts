@@ -26,7 +26,11 @@ import type { Judgement } from './smtp/handler.js';
 
 /** One message that is wholly in its spool, from inspection to what is done with it. Never rejects. */
 export function judgeMessage(message: Acting): Judgement | Promise<Judgement> {
-  return then(reachVerdict(message), ({ report, verdict }) => act(message, report, verdict));
+  return then(reachVerdict(message), ({ report, verdict }) => {
+    // Nobody waits for a message that was given up: its client sends it again, and only then there is one to hold.
+    if (message.record.givenUp) return { kind: 'answer', reply: { code: 451, enhanced: '4.7.1', text: 'Given up' } };
+    return act(message, report, verdict);
+  });
 }
 
 /** Inspect, readmit, then lists to decide; a failure of our own is decided by the fallback of its cause. */
