@@ -335,7 +335,7 @@ function rejection(promise: unknown): Promise<unknown> {
 }
 
 t.test('a worker that crashes, hangs or is overrun costs one message, and the next one is inspected', async (t) => {
-  const { inspector, pool } = harness(t, { workerFile: hostileWorker, partTimeoutMs: 1500, queueMax: 2 });
+  const { inspector, pool } = harness(t, { workerFile: hostileWorker, partTimeoutMs: 6000, queueMax: 2 });
   const run = (content: string) => {
     const spool = pool.create();
     const report = feed(inspector, spool, attachmentMail(Buffer.from(content), content), 4096).finish();

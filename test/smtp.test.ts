@@ -6,7 +6,8 @@ import type { Spool } from '../src/runtime/spool.js';
 import type { Judgement } from '../src/smtp/handler.js';
 import { dotStuff } from './support/mail.js';
 import { SessionFixture, until } from './support/session-fixture.js';
-import { DialogueRun, octetCut, parseDialogues, randomCut, wholeCut } from './support/smtp-dialogue.js';
+import { DialogueRun } from './support/smtp-dialogue.js';
+import { octetCut, parseDialogues, randomCut, wholeCut } from './support/smtp-dialogue-file.js';
 
 /** compiled, this file lies in dist/test */
 const dialogueFolder = new URL('../../test/dialogues/', import.meta.url).pathname;

@@ -102,7 +102,8 @@ function isOriginal(letter: Letter, { content }: Delivery): boolean {
 
 /** Runs the real command beside the running gate, as an administrator would, and compares what arrives. */
 async function releaseHeld(held: Outcome, gate: DemoGate, server: DemoMailServer, print: Print): Promise<string[]> {
-  const item = String(held.record?.item);
+  const item = held.record?.item;
+  if (typeof item !== 'string') return [`${held.letter.title}: it is not in quarantine, so it cannot be released`];
   print(`$ sluice quarantine release ${item}`);
   const code = await quarantineCommand(['release', item, '--config', gate.configFile], print);
   const [copy, ...more] = await server.waitFor(1, arrivalMs, (delivery) => isOriginal(held.letter, delivery));

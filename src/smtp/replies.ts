@@ -24,7 +24,7 @@ export const replies = {
   tooManyRecipients: reply(452, '4.5.3', 'Error: too many recipients'),
   lineTooLong: reply(500, '5.5.2', 'Error: line too long'),
   lineEnd: reply(500, '5.5.2', 'Error: a command line ends with CR LF and holds no control characters'),
-  unknownCommand: reply(502, '5.5.2', 'Error: command not recognized'),
+  unknownCommand: reply(500, '5.5.2', 'Error: command not recognized'),
   mailSyntax: reply(501, '5.5.4', 'Syntax: MAIL FROM:<address>'),
   rcptSyntax: reply(501, '5.5.4', 'Syntax: RCPT TO:<address>'),
   authSyntax: reply(501, '5.5.4', 'Syntax: AUTH mechanism'),

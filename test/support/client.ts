@@ -185,6 +185,11 @@ export class Client {
     }
   }
 
+  /** From now on replies stay in the kernel, and then in the other side's memory. */
+  stopReading(): void {
+    this.#socket.pause();
+  }
+
   async quit(): Promise<void> {
     if (!this.#closed) await this.command('QUIT').catch((error: Error) => void error);
     this.#socket.destroy();

@@ -1,0 +1,651 @@
+/**
+ * The page behind the link of a notice, over real HTTP: what it shows to whom, what it refuses, and that nothing but a
+ * form of its own changes anything.
+ */
+import { createHash } from 'node:crypto';
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import t, { type Test } from 'tap';
+import { parseConfig } from '../src/config/load.js';
+import { FormGuard, isSameOrigin } from '../src/portal/form-guard.js';
+import { html } from '../src/portal/html.js';
+import { clientNetwork, RequestLimit } from '../src/portal/request-limit.js';
+import { createPortal } from '../src/portal/server.js';
+import type { Item } from '../src/quarantine/item.js';
+import { newToken, type TokenAction, tokenHash } from '../src/quarantine/token-table.js';
+import { limits } from '../src/runtime/limits.js';
+import { Client } from './support/client.js';
+import { Gate } from './support/gate.js';
+import { holdRequest, report } from './support/held-message.js';
+import { eicarMail } from './support/mail.js';
+import { freePort } from './support/ports.js';
+import { Sink } from './support/sink.js';
+import { openVault, policy, type TestVault } from './support/test-vault.js';
+
+const publicUrl = 'https://q.example.org';
+const dayMs = 86_400_000;
+
+interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+interface Asking {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** One request as its bytes should be: fetch would not send some of these fields. */
+function ask(port: number, path: string, asking: Asking = {}): Promise<Answer> {
+  const { method = 'GET', headers = {}, body } = asking;
+  return new Promise((resolve, reject) => {
+    const request = httpRequest({ host: '127.0.0.1', port, path, method, headers, agent: false }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () => {
+        const { statusCode = 0, headers: fields } = response;
+        resolve({ status: statusCode, headers: fields, body: Buffer.concat(chunks).toString('utf8') });
+      });
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+
+const formType = { 'content-type': 'application/x-www-form-urlencoded' };
+
+function nonceOf(page: string): string {
+  return /name="nonce" value="([\w-]+)"/.exec(page)?.[1] ?? '';
+}
+
+function post(port: number, token: string, nonce: string, headers: Readonly<Record<string, string>> = {}) {
+  const body = new URLSearchParams({ nonce }).toString();
+  return ask(port, `/q/${token}/request`, { method: 'POST', headers: { ...formType, ...headers }, body });
+}
+
+interface Stage extends TestVault {
+  readonly port: number;
+  readonly statuses: number[];
+}
+
+async function openPortal(t: Test): Promise<Stage> {
+  const opened = await openVault(t, { policy: { publicUrl } });
+  const statuses: number[] = [];
+  const app = createPortal({
+    store: opened.vault.store,
+    notice: () => ({ ...policy.notice, learnMoreUrl: 'https://intranet.example.org/mail' }),
+    publicUrl: () => publicUrl,
+    formKey: Buffer.alloc(32, 7),
+    clock: () => opened.clock.now,
+    log: (level, event, fields) => opened.lines.push({ level, event, fields }),
+    answered: (status) => statuses.push(status),
+  });
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  t.teardown(() => app.close());
+  const [bound] = app.addresses();
+  return { ...opened, port: typeof bound === 'object' ? bound.port : 0, statuses };
+}
+
+let messages = 0;
+
+/** Holds a new message and takes the recipients' tokens out of their notices, as their readers would. */
+async function hold(
+  { vault, clock }: TestVault,
+  facts: Parameters<typeof holdRequest>[1] = {},
+): Promise<{ readonly id: string; readonly tokens: readonly string[] }> {
+  messages += 1;
+  const { id } = await vault.hold(holdRequest(Buffer.from(`message ${messages}`), facts));
+  const mails = await vault.store.call('claim', clock.now, `test ${messages}`, 20);
+  const tokens = mails
+    .filter((mail) => mail.item === id)
+    .map((mail) => {
+      const text = Buffer.from(mail.message ?? []).toString('latin1');
+      return /\/q\/([\w-]{32})/.exec(text.replace(/=\r\n/g, ''))?.[1] ?? '';
+    });
+  return { id, tokens };
+}
+
+async function stateOf({ vault }: TestVault, id: string): Promise<Item['state']> {
+  return (await vault.detail(id)).item.state;
+}
+
+/** A token of an item beside those of its notices. */
+function addToken({ directory }: TestVault, item: string, action: TokenAction, expires: number): string {
+  const token = newToken();
+  const database = new Sqlite(join(directory, 'sluice.db'));
+  database
+    .prepare('INSERT INTO tokens (hash, item, recipient, action, expires) VALUES (?, ?, ?, ?, ?)')
+    .run(tokenHash(token), item, 'anna@example.org', action, expires);
+  database.close();
+  return token;
+}
+
+function execute({ directory }: TestVault, sql: string, ...values: readonly unknown[]): void {
+  const database = new Sqlite(join(directory, 'sluice.db'));
+  database.prepare(sql).run(...values);
+  database.close();
+}
+
+t.test('what a template inserts is text, unless a template made it', async (t) => {
+  const evil = `<script>"'&`;
+  t.equal(
+    html`<p title="${evil}">${evil}</p>`.toString(),
+    '<p title="&lt;script&gt;&quot;&#39;&amp;">&lt;script&gt;&quot;&#39;&amp;</p>',
+  );
+  t.equal(html`${html`<b>${evil}</b>`}${undefined}${7}`.toString(), '<b>&lt;script&gt;&quot;&#39;&amp;</b>7');
+  t.equal(html`${[html`<i>1</i>`, html`<i>2</i>`]}`.toString(), '<i>1</i>\n<i>2</i>');
+  const disguised = { toString: () => '<b>' } as unknown as string;
+  t.throws(() => html`${disguised}`, 'an object that only looks like markup is refused');
+});
+
+t.test('the page tells one recipient what was withheld, and nobody else', async (t) => {
+  const stage = await openPortal(t);
+  const { id, tokens } = await hold(stage);
+  const [anna = '', carl = ''] = tokens;
+  const page = await ask(stage.port, `/q/${anna}`);
+  t.equal(page.status, 200);
+  for (const words of [
+    'Bob &lt;bob@example.net&gt;',
+    'Your invoice',
+    '2026-03-01 00:00 UTC',
+    'EICAR-Test-File',
+    '10 of 10 (high)',
+    'invoice.zip',
+    'notes.txt',
+    '68 bytes',
+    'anna@example.org',
+    'held in quarantine',
+    '(30 days left)',
+    'works until 2026-03-08 00:00 UTC',
+    'A mail to you was held back.',
+    'https://intranet.example.org/mail',
+    id,
+  ]) {
+    t.ok(page.body.includes(words), words);
+  }
+  t.notOk(page.body.includes('carl'), 'the other recipient is not named');
+  const other = await ask(stage.port, `/q/${carl}`);
+  t.ok(other.body.includes('carl@example.org'));
+  t.notOk(other.body.includes('anna'));
+  t.notOk(page.body.includes('<script'), 'there is no script at all');
+  t.match(page.body, /<html lang="en">/);
+  t.match(page.body, /<meta name="viewport"/);
+  t.equal((page.body.match(/<h1>/g) ?? []).length, 1);
+  stage.clock.now += 29.5 * dayMs;
+  const late = addToken(stage, id, 'view', stage.clock.now + dayMs);
+  const lastDay = await ask(stage.port, `/q/${late}`);
+  t.match(lastDay.body, '(1 day left)');
+  t.notMatch(lastDay.body, '<form', 'a token that may only look has no form');
+});
+
+t.test('every page forbids scripts, frames, caches and referrers', async (t) => {
+  const stage = await openPortal(t);
+  const [token = ''] = (await hold(stage)).tokens;
+  const answers = [
+    await ask(stage.port, `/q/${token}`),
+    await post(stage.port, token, 'wrong'),
+    await ask(stage.port, '/q/unknown'),
+    await ask(stage.port, '/q/%zz'),
+    await ask(stage.port, '/'),
+    await ask(stage.port, `/q/${token}`, { method: 'DELETE' }),
+    await ask(stage.port, `/q/${token}/request`, {
+      method: 'POST',
+      headers: { 'content-type': 'text/plain' },
+      body: 'x',
+    }),
+  ];
+  t.same(
+    answers.map(({ status }) => status),
+    [200, 403, 404, 404, 404, 405, 415],
+  );
+  t.same(stage.statuses.toSorted(), [200, 403, 404, 404, 404, 405, 415], 'each answer is counted once');
+  for (const { status, headers, body } of answers) {
+    const style = /<style>(.*?)<\/style>/s.exec(body)?.[1] ?? '';
+    const digest = createHash('sha256').update(style).digest('base64');
+    t.equal(
+      headers['content-security-policy'],
+      `default-src 'none'; style-src 'sha256-${digest}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`,
+      `${status}: the policy allows this very style and nothing else`,
+    );
+    t.match(headers, {
+      'content-type': 'text/html; charset=utf-8',
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+      'referrer-policy': 'no-referrer',
+      'cache-control': 'no-store',
+    });
+    for (const field of ['set-cookie', 'location', 'access-control-allow-origin', 'server', 'x-powered-by']) {
+      t.notOk(headers[field], `${status}: no ${field}`);
+    }
+  }
+});
+
+const hostile = [
+  '<img src=x onerror=alert(1)>',
+  '"><script>alert(1)</script>',
+  `' onmouseover='alert(1)`,
+  '</dd></dl></main><form action=https://evil.example>',
+  '&lt;script&gt;',
+  'a\r\nSet-Cookie: x=1\r\n\r\n<b>',
+  '\u202egpj.exe',
+  'javascript:alert(1)',
+  '{{7*7}}<%= 7 %>',
+  '\ud800<svg/onload=alert(1)>',
+];
+
+/** The page's tags alone, its secret values left out. */
+function tagsOf(page: string): string[] {
+  return (page.match(/<[^>]*>/g) ?? []).map((tag) => tag.replace(/(value|action)="[^"]*"/, '$1'));
+}
+
+t.test('no string of a mail becomes markup, whatever it holds', async (t) => {
+  const stage = await openPortal(t);
+  const plain = await hold(stage);
+  const expected = tagsOf((await ask(stage.port, `/q/${plain.tokens[0]}`)).body);
+  t.ok(expected.length > 40, 'the page has its tags');
+  for (const words of hostile) {
+    const usual = holdRequest(Buffer.from('x'));
+    const parts = report().parts.map((part) => ({ ...part, names: [words], declaredType: words }));
+    const reasons = usual.verdict.reasons.map((reason) =>
+      reason.code === 'score' ? { ...reason, name: words } : reason,
+    );
+    const { tokens } = await hold(stage, {
+      envelope: {
+        mailFrom: words,
+        mailParameters: [words],
+        recipients: [{ address: `"${words}"@example.org`, parameters: [] }],
+      },
+      verdict: { ...usual.verdict, threat: words, reasons },
+      report: report({ subject: words, from: words, messageId: words, parts }),
+    });
+    const { status, headers, body } = await ask(stage.port, `/q/${tokens[0]}`);
+    t.equal(status, 200);
+    t.same(tagsOf(body), expected, `the tags are those of any page: ${words}`);
+    t.notMatch(body, /[\u202e\u0000-\u0009\u000b-\u001f]/, 'nothing turns or hides its neighbours');
+    t.notOk(headers['set-cookie']);
+    t.notMatch(body, /(href|src)="?javascript/);
+  }
+});
+
+t.test('looking changes nothing, by whatever name', async (t) => {
+  const stage = await openPortal(t);
+  const { id, tokens } = await hold(stage);
+  const [token = ''] = tokens;
+  const before = await stage.vault.detail(id);
+  await ask(stage.port, `/q/${token}`);
+  await ask(stage.port, `/q/${token}`, { headers: { 'sec-purpose': 'prefetch', purpose: 'prefetch' } });
+  const head = await ask(stage.port, `/q/${token}`, { method: 'HEAD' });
+  t.equal(head.status, 200);
+  t.equal(head.body, '');
+  t.ok(Number(head.headers['content-length']) > 1000);
+  for (const method of ['GET', 'HEAD']) {
+    const answer = await ask(stage.port, `/q/${token}/request`, { method });
+    t.equal(answer.status, 405, `${method} of the request`);
+    t.equal(answer.headers.allow, 'POST');
+  }
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND']) {
+    const override = { 'x-http-method-override': 'POST', origin: 'https://evil.example' };
+    const answer = await ask(stage.port, `/q/${token}`, { method, headers: override });
+    t.equal(answer.status, 405, method);
+    t.match(answer.headers.allow, 'GET, HEAD');
+  }
+  await ask(stage.port, `/q/${token}?_method=POST&nonce=x`);
+  t.same(await stage.vault.detail(id), before, 'state, audit and mails are as they were');
+});
+
+t.test('a recipient asks for the release once, and everybody sees that somebody did', async (t) => {
+  const stage = await openPortal(t);
+  const { id, tokens } = await hold(stage);
+  const [anna = '', carl = ''] = tokens;
+  const nonce = nonceOf((await ask(stage.port, `/q/${anna}`)).body);
+  const carlsNonce = nonceOf((await ask(stage.port, `/q/${carl}`)).body);
+  t.match(nonce, /^[\w-]{43}$/);
+  stage.clock.now += 60_000;
+  const browser = { origin: 'null', 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'navigate' };
+  const first = await post(stage.port, anna, nonce, browser);
+  t.equal(first.status, 200);
+  t.match(first.body, 'You asked for the release of this message at 2026-03-01 00:01 UTC');
+  t.notMatch(first.body, '<form');
+  t.equal(await stateOf(stage, id), 'release-requested');
+  stage.clock.now += 60_000;
+  for (const answer of [await post(stage.port, anna, nonce, browser), await ask(stage.port, `/q/${anna}`)]) {
+    t.match(answer, { status: 200, body: 'You asked for the release of this message at 2026-03-01 00:01 UTC' });
+  }
+  for (const answer of [await ask(stage.port, `/q/${carl}`), await post(stage.port, carl, carlsNonce)]) {
+    t.match(answer, { status: 200, body: 'The release of this message has been asked for' });
+    t.notMatch(answer.body, /anna|You asked|<form/);
+  }
+  const { audit, mails } = await stage.vault.detail(id);
+  t.same(
+    audit.map((row) => [row.action, row.actor]),
+    [
+      ['held', 'gate'],
+      ['release-requested', 'recipient:anna@example.org'],
+    ],
+    'one row, with who asked',
+  );
+  t.notOk(
+    mails.some((mail) => mail.kind === 'release'),
+    'asking releases nothing',
+  );
+  t.equal(await stage.vault.store.call('firstBrokenAudit'), undefined);
+  t.same(
+    (await stage.vault.store.call('list', 'release-requested', 10)).map((item) => item.id),
+    [id],
+    'an administrator finds it',
+  );
+  t.same(
+    stage.lines.filter(({ event }) => event.includes('asks')).map(({ fields }) => fields),
+    [{ item: id, addresses: ['anna@example.org'] }],
+  );
+});
+
+t.test('a form that is not from the page of this link is refused', async (t) => {
+  const stage = await openPortal(t);
+  const { id, tokens } = await hold(stage);
+  const [anna = '', carl = ''] = tokens;
+  const nonce = nonceOf((await ask(stage.port, `/q/${anna}`)).body);
+  const carlsNonce = nonceOf((await ask(stage.port, `/q/${carl}`)).body);
+  const attempts: Readonly<Record<string, Promise<Answer>>> = {
+    'another site': post(stage.port, anna, nonce, { 'sec-fetch-site': 'cross-site' }),
+    'a site beside ours': post(stage.port, anna, nonce, { 'sec-fetch-site': 'same-site' }),
+    'another origin': post(stage.port, anna, nonce, { origin: 'https://evil.example' }),
+    'another origin that names itself as host': post(stage.port, anna, nonce, {
+      origin: 'https://evil.example',
+      host: 'evil.example',
+    }),
+    'no nonce': post(stage.port, anna, ''),
+    "another page's nonce": post(stage.port, anna, carlsNonce),
+    'the token as nonce': post(stage.port, anna, anna),
+    'a nonce in the address': ask(stage.port, `/q/${anna}/request?nonce=${nonce}`, { method: 'POST' }),
+    'another key': post(stage.port, anna, new FormGuard(Buffer.alloc(32, 8)).nonce(anna)),
+  };
+  for (const [name, attempt] of Object.entries(attempts)) t.equal((await attempt).status, 403, name);
+  const long = `nonce=${nonce}&more=${'x'.repeat(limits.portal.bodyBytes)}`;
+  const asking = { method: 'POST', headers: formType, body: long };
+  t.equal((await ask(stage.port, `/q/${anna}/request`, asking)).status, 413, 'a long body');
+  const json = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ nonce }) };
+  t.equal((await ask(stage.port, `/q/${anna}/request`, json)).status, 415, 'JSON');
+  t.equal(await stateOf(stage, id), 'held');
+  t.equal((await stage.vault.detail(id)).audit.length, 1);
+  t.equal((await post(stage.port, anna, nonce, { origin: publicUrl })).status, 200, 'our own origin is accepted');
+});
+
+t.test('the origin is judged by what is there', async (t) => {
+  t.ok(isSameOrigin({}, publicUrl));
+  t.ok(isSameOrigin({ origin: 'null' }, ''));
+  t.ok(isSameOrigin({ origin: 'http://[::1]:8080' }, 'http://[::1]:8080/mail'));
+  t.notOk(isSameOrigin({ origin: 'http://127.0.0.1:8081' }, 'http://127.0.0.1:8080'), 'another port is another origin');
+  t.notOk(isSameOrigin({ origin: publicUrl }, ''), 'nobody is at home at no address');
+  t.notOk(isSameOrigin({ origin: publicUrl, 'sec-fetch-site': 'none' }, publicUrl));
+  t.notOk(isSameOrigin({ 'sec-fetch-site': ['same-origin', 'cross-site'] }, publicUrl));
+});
+
+t.test('links that grant nothing are all alike', async (t) => {
+  const stage = await openPortal(t);
+  const { id, tokens } = await hold(stage);
+  const [anna = ''] = tokens;
+  const { nonce, action } = { nonce: nonceOf((await ask(stage.port, `/q/${anna}`)).body), action: 'request' as const };
+  const old = addToken(stage, id, action, stage.clock.now);
+  const revoked = addToken(stage, id, action, stage.clock.now + dayMs);
+  execute(stage, 'UPDATE tokens SET revoked = 1 WHERE hash = ?', tokenHash(revoked));
+  const wrong = {
+    unknown: newToken(),
+    old,
+    revoked,
+    short: 'x',
+    'one character off': `${anna.slice(0, -1)}${anna.endsWith('A') ? 'B' : 'A'}`,
+    'another case': anna === anna.toLowerCase() ? anna.toUpperCase() : anna.toLowerCase(),
+    'a trailing slash': `${anna}/`,
+    'two of them': `${anna},${anna}`,
+    'a long one': 'A'.repeat(5000),
+    'a path': '..%2f..%2fetc%2fpasswd',
+    'a NUL': '%00',
+    'no UTF-8': '%ff%fe',
+    'an item': id,
+    'a hash': tokenHash(anna).toString('hex'),
+    sql: "'%20OR%201=1--",
+    'a name that objects have': '__proto__',
+  };
+  const { body } = await ask(stage.port, '/q/nothing');
+  t.match(body, 'This link does not work');
+  for (const [name, token] of Object.entries(wrong)) {
+    const answer = await ask(stage.port, `/q/${token}`);
+    t.same([answer.status, answer.body], [404, body], name);
+  }
+  const guard = new FormGuard(Buffer.alloc(32, 7));
+  for (const token of [wrong.unknown, old, revoked]) {
+    t.match(await post(stage.port, token, guard.nonce(token)), { status: 404, body });
+    t.equal((await post(stage.port, token, nonce)).status, 403);
+  }
+  t.equal(await stateOf(stage, id), 'held');
+  stage.clock.now += 7 * dayMs - 1;
+  t.equal((await ask(stage.port, `/q/${anna}`)).status, 200, 'a link works for as long as the configuration says');
+  stage.clock.now += 1;
+  t.match(await ask(stage.port, `/q/${anna}`), { status: 404, body });
+  t.match(await post(stage.port, anna, nonce), { status: 404, body });
+  t.equal(await stateOf(stage, id), 'held');
+});
+
+t.test('a token that may only look cannot ask', async (t) => {
+  const stage = await openPortal(t);
+  const { id } = await hold(stage);
+  const token = addToken(stage, id, 'view', stage.clock.now + dayMs);
+  const answer = await post(stage.port, token, new FormGuard(Buffer.alloc(32, 7)).nonce(token));
+  t.match(answer, { status: 200, body: 'held in quarantine' });
+  t.equal(await stateOf(stage, id), 'held');
+});
+
+t.test('when the message is gone the page says so, and shows nothing of it', async (t) => {
+  const stage = await openPortal(t);
+  const ends = { deleted: 'was deleted', expired: 'has expired', released: 'was released' } as const;
+  for (const [state, words] of Object.entries(ends)) {
+    const { id, tokens } = await hold(stage);
+    const [token = ''] = tokens;
+    const nonce = nonceOf((await ask(stage.port, `/q/${token}`)).body);
+    if (state === 'released') await release(stage, id);
+    else
+      await stage.vault.store.call('remove', id, state === 'expired' ? 'expired' : 'deleted', 'test', stage.clock.now);
+    t.equal(await stateOf(stage, id), state);
+    for (const answer of [await ask(stage.port, `/q/${token}`), await post(stage.port, token, nonce)]) {
+      t.match(answer, { status: 200, body: words });
+      t.notMatch(answer.body, /invoice|bob@|anna@|<form/i);
+    }
+    t.equal(await stateOf(stage, id), state, 'asking afterwards changes nothing');
+  }
+  const { id, tokens } = await hold(stage);
+  const nonce = nonceOf((await ask(stage.port, `/q/${tokens[0]}`)).body);
+  execute(stage, "UPDATE items SET state = 'request-denied' WHERE id = ?", id);
+  t.match(await ask(stage.port, `/q/${tokens[0]}`), { body: 'decided against it' });
+  t.match(await post(stage.port, tokens[0] ?? '', nonce), { status: 200, body: 'decided against it' });
+  t.equal(await stateOf(stage, id), 'request-denied', 'a refusal stands');
+});
+
+async function release({ vault, clock }: TestVault, id: string): Promise<void> {
+  const ticket = await vault.release(id, 'test');
+  if (ticket.kind !== 'queued') throw new Error('nothing to release');
+  await vault.store.call('claimOne', ticket.mail, clock.now, 'test');
+  const { deliveries } = await vault.detail(id);
+  const replies = deliveries.map(({ address }, position) => ({
+    position,
+    reply: { address, delivered: true, permanent: false, stage: 'data' as const, code: 250, reply: '250 ok' },
+  }));
+  await vault.store.call('settleRelease', ticket.mail, replies, { blocked: [], released: [] }, clock.now);
+}
+
+t.test('requests are limited by address and in all, in bounded memory', async (t) => {
+  const stage = await openPortal(t);
+  const { burst, perSecond, peerBurst, peerPerSecond, peersMax } = limits.portal;
+  const statuses = new Map<number, number>();
+  for (let sent = 0; sent < burst + 5; sent += 1) {
+    const { status, headers } = await ask(stage.port, '/q/guess');
+    statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    if (status === 429) t.ok(headers['retry-after']);
+  }
+  t.same(
+    [...statuses],
+    [
+      [404, burst],
+      [429, 5],
+    ],
+    'all together, over HTTP',
+  );
+  stage.clock.now += 1000;
+  t.equal((await ask(stage.port, '/q/guess')).status, 404, 'and then it goes on');
+
+  const limit = new RequestLimit(0);
+  const allowed = (address: string, now: number, tries: number) =>
+    Array.from({ length: tries }, () => limit.allows(address, now)).filter(Boolean).length;
+  t.equal(allowed('192.0.2.1', 0, 100), peerBurst, 'one address');
+  t.equal(allowed('192.0.2.1', 1000, 100), peerPerSecond);
+  t.equal(allowed('192.0.2.1', 0, 100), 0, 'a clock that is set back gives nothing');
+  t.equal(allowed('192.0.2.2', 1000, 1), 1, 'its neighbour is not hindered');
+  t.equal(allowed('2001:db8::1', 1000, 30) + allowed('2001:db8::2', 1000, 70), peerBurst, 'a /64 is one client');
+  const later = 1_000_000;
+  for (let peer = 0; peer < peersMax + 500; peer += 1)
+    limit.allows(`10.${peer >> 16}.${(peer >> 8) & 255}.${peer & 255}`, later);
+  t.equal(limit.peersKnown, peersMax);
+  t.equal(allowed('127.0.0.1', later, 10), 0, 'the bound of all together holds for everybody');
+  t.equal(allowed('127.0.0.1', later + 1000, 1000), perSecond, 'a proxy on this machine has that one only');
+  t.equal(clientNetwork('::ffff:192.0.2.7'), '192.0.2.7');
+  t.equal(clientNetwork('2001:db8:1:2:3:4:5:6'), '2001:db8:1:2');
+  t.equal(clientNetwork('2001:db8::'), '2001:db8:0:0');
+  t.equal(clientNetwork('::1'), '0:0:0:0');
+});
+
+t.test('a store that fails is an apology without its reason', async (t) => {
+  const lines: unknown[] = [];
+  const app = createPortal({
+    store: { call: () => Promise.reject(new Error('disk /secret/place is full')) },
+    notice: () => policy.notice,
+    publicUrl: () => publicUrl,
+    formKey: Buffer.alloc(32, 7),
+    clock: () => 0,
+    log: (_level, _event, fields) => lines.push(fields),
+    answered: () => undefined,
+  });
+  t.teardown(() => app.close());
+  const token = newToken();
+  const answer = await app.inject({ method: 'GET', url: `/q/${token}` });
+  t.equal(answer.statusCode, 503);
+  t.notMatch(answer.body, 'secret');
+  t.match(lines, [{ reason: 'disk /secret/place is full' }]);
+  t.notOk(JSON.stringify(lines).includes(token), 'a link is a secret in the log as well');
+});
+
+t.test('the configuration warns of links that lead nowhere or cross the network in clear', async (t) => {
+  const problemsOf = (portal: string, more = '') => {
+    const listener = '{ listen: "127.0.0.1:2525", upstream: { host: 127.0.0.1 }, localDomains: [example.org] }';
+    const { config, problems } = parseConfig(
+      `smtp: { listeners: [${listener}] }\n${portal}\n${more}`,
+      '/etc/gate.yaml',
+    );
+    return { config, found: problems.map(({ severity, path }) => `${severity} ${path}`) };
+  };
+  const defaults = problemsOf('');
+  t.same(defaults.found, []);
+  t.same(defaults.config?.portal, { listen: '127.0.0.1:8080', publicUrl: 'http://127.0.0.1:8080' });
+  t.same(problemsOf('portal: { listen: "" }').config?.portal, { listen: '', publicUrl: '' }, 'no page, no links');
+  t.same(problemsOf('portal: { publicUrl: "" }').found, []);
+  t.same(problemsOf('portal: { publicUrl: "https://q.example.org/mail" }').found, []);
+  t.same(problemsOf('portal: { listen: "[::1]:8080", publicUrl: "http://[::1]:8080" }').found, []);
+  const clear = ['warning portal.publicUrl'];
+  t.same(problemsOf('portal: { listen: "0.0.0.0:8080", publicUrl: "http://q.example.org" }').found, clear);
+  t.same(problemsOf('portal: { listen: "0.0.0.0:8080", publicUrl: "https://q.example.org" }').found, []);
+  t.same(problemsOf('portal: { listen: "127.0.0.1:8081" }').found, clear, 'links to the default port');
+  for (const url of [
+    'ftp://q.example.org',
+    'https://a:b@q.example.org',
+    'https://q.example.org/?a=',
+    'q.example.org',
+  ]) {
+    t.same(problemsOf(`portal: { publicUrl: "${url}" }`).found, ['error portal.publicUrl'], url);
+  }
+  const clash = ['error portal.listen'];
+  t.same(problemsOf('portal: { listen: "127.0.0.1:2525", publicUrl: "" }').found, clash, 'the port of a listener');
+  t.same(problemsOf('', 'status: { listen: "0.0.0.0:8080" }').found, clash, 'the port of status');
+  t.same(problemsOf('portal: { listen: 8080 }').found, clash);
+});
+
+/** The links in notices that have arrived, by recipient. */
+async function linksOf(sink: Sink, count: number): Promise<Map<string, string>> {
+  await sink.waitForMessage(count);
+  return new Map(
+    sink.messages.map(({ recipients, bytes }) => {
+      const text = bytes.toString('latin1').replace(/=\r\n/g, '');
+      return [/<([^>]*)>/.exec(recipients[0] ?? '')?.[1] ?? '', /http:\/\/[\w.:]+\/q\/[\w-]{32}/.exec(text)?.[0] ?? ''];
+    }),
+  );
+}
+
+function askUrl(link: string, asking: Asking = {}): Promise<Answer> {
+  const { port, pathname } = new URL(link);
+  return ask(Number(port), pathname, asking);
+}
+
+t.test('from a blocked mail to a request, through the gate itself', async (t) => {
+  const sink = await Sink.start();
+  t.teardown(() => sink.stop());
+  const port = await freePort();
+  const portal = { listen: `127.0.0.1:${port}`, publicUrl: `http://127.0.0.1:${port}/` };
+  const gate = await Gate.start({ upstreamPort: sink.port, config: { portal } });
+  t.teardown(() => gate.stop());
+  const client = await Client.greet(gate.port);
+  const subject = '<img src=x onerror=alert(1)>';
+  t.equal(
+    (await client.mail('eve@client.example', ['anna@example.org', 'carl@example.org'], eicarMail({ subject }))).code,
+    250,
+  );
+  await client.quit();
+  const links = await linksOf(sink, 2);
+  const anna = links.get('anna@example.org') ?? '';
+  const carl = links.get('carl@example.org') ?? '';
+  t.ok(anna !== '' && carl !== '' && anna !== carl, 'each notice has its own link');
+
+  const page = await askUrl(anna);
+  t.match(page, { status: 200, body: 'eicar.com' });
+  for (const words of ['eve@client.example', '&lt;img src=x onerror=alert(1)&gt;', 'anna@example.org']) {
+    t.ok(page.body.includes(words), words);
+  }
+  t.notOk(page.body.includes('carl'));
+  t.match(await askUrl(carl), { status: 200, body: 'carl@example.org' });
+
+  const action = /<form method="post" action="([^"]+)"/.exec(page.body)?.[1] ?? '';
+  const asked = await askUrl(new URL(action, anna).href, {
+    method: 'POST',
+    headers: { ...formType, origin: 'null', 'sec-fetch-site': 'same-origin' },
+    body: new URLSearchParams({ nonce: nonceOf(page.body) }).toString(),
+  });
+  t.match(asked, { status: 200, body: 'You asked for the release' });
+  const other = await askUrl(carl);
+  t.match(other.body, 'has been asked for');
+  t.notMatch(other.body, /anna|You asked/);
+  await gate.waitForLog('the request', (line) => line.msg === 'a recipient asks for a release');
+  for (const link of [anna, carl]) t.notOk(gate.output.includes(link.slice(-32)), 'no link is in the log');
+  const metrics = (await ask(gate.statusPort, '/metrics')).body;
+  t.match(metrics, /^sluice_portal_up 1$/m);
+  t.match(metrics, /^sluice_portal_answers_total\{status="200"\} 4$/m);
+});
+
+t.test('a gate whose page cannot have its port relays all the same, without links', async (t) => {
+  const sink = await Sink.start();
+  t.teardown(() => sink.stop());
+  const taken = await Sink.start();
+  t.teardown(() => taken.stop());
+  const portal = { listen: `127.0.0.1:${taken.port}`, publicUrl: `http://127.0.0.1:${taken.port}` };
+  const gate = await Gate.start({ upstreamPort: sink.port, config: { portal } });
+  t.teardown(() => gate.stop());
+  const told = await gate.waitForLog('the error', (line) => line.level === 'error');
+  t.match(told, { reason: `portal.listen: cannot listen on 127.0.0.1:${taken.port}` });
+  const ready = await ask(gate.statusPort, '/readyz');
+  t.equal(ready.status, 200, 'mail matters more than the page');
+  t.match(JSON.parse(ready.body), { ready: true, checks: { portal: /^portal\.listen: .*EADDRINUSE/ } });
+  t.match((await ask(gate.statusPort, '/metrics')).body, /^sluice_portal_up 0$/m);
+  const client = await Client.greet(gate.port);
+  t.equal((await client.mail('eve@client.example', ['anna@example.org'], eicarMail())).code, 250);
+  await client.quit();
+  t.same([...(await linksOf(sink, 1))], [['anna@example.org', '']]);
+});
