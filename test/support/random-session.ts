@@ -109,7 +109,7 @@ export async function randomSession(random: Random, spoolDirectory: string, roun
       toSession = toSession.slice(length);
       fixture.upstream(octets);
     } else if (choice < 0.95) {
-      fixture.now += 1000 * Math.floor(random() * 30);
+      fixture.now += 1000 * Math.floor(random() * 4);
       fixture.session.tick(fixture.now);
     } else {
       pending.shift()?.();
@@ -136,6 +136,7 @@ export async function randomSession(random: Random, spoolDirectory: string, roun
 
   /** number of the mail whose envelope is open */
   let envelope = 0;
+  let recipients = 0;
   fixture.session.begin({ code: 220, raw: '220 mx\r\n' });
   fromClient = 'EHLO c\r\n';
   await replies(2);
@@ -147,8 +148,14 @@ export async function randomSession(random: Random, spoolDirectory: string, roun
       const command = commands[index] ?? '';
       const ours = /^(?:354 End|500 5\.5\.2|501|503 5\.5\.1 Error|554 5\.5\.1 Error)/.test(answer);
       if (!ours && !answer.endsWith(`to ${command}`)) problems.push(`${command} was answered ${answer}`);
-      if (command === 'RSET' && answer.startsWith('250')) envelope = 0;
-      if (command.startsWith('MAIL') && answer.startsWith('250')) envelope = id;
+      if (!answer.startsWith('250')) continue;
+      if (command === 'RSET') envelope = 0;
+      else if (command.startsWith('MAIL')) envelope = id;
+      if (command.startsWith('R')) recipients = command === 'RSET' ? 0 : recipients + 1;
+    }
+    const mayBegin = envelope !== 0 && recipients > 0;
+    if (commands.at(-1) === 'DATA' && answers.at(-1)?.startsWith('354') !== mayBegin) {
+      problems.push(`DATA with ${recipients} recipients was answered ${answers.at(-1)}`);
     }
     if (answers.at(-1)?.startsWith('354') !== true) continue;
     const kind = random() < 0.3 ? 'bad' : 'good';
@@ -159,6 +166,7 @@ export async function randomSession(random: Random, spoolDirectory: string, roun
     const right = late || final.includes(`id=${envelope}`) || (kind === 'good' && final.endsWith('to DATA'));
     if (!right) problems.push(`mail ${envelope} was answered ${final}`);
     envelope = 0;
+    recipients = 0;
   }
   for (const { from, content } of hop.accepted) {
     if (idOf(from) !== idOf(content) || content.includes('bad')) problems.push(`accepted ${from}: ${content}`);
