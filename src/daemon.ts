@@ -91,7 +91,6 @@ export class Daemon {
     const { config } = this;
     mkdirSync(config.dataDirectory, { recursive: true, mode: 0o700 });
     const quarantine = await this.#startQuarantine();
-    await this.#startPortal(quarantine);
     this.#inspector = createInspector({ shortDigests: () => this.#live.snapshot.feeds.hasShortDigests });
     this.#spools = new SpoolPool(emptySpoolDirectory(config.dataDirectory));
     this.#scorer = new Scorer([new EmbeddedBackend(() => this.#live.snapshot.feeds)], () => this.#live.snapshot.scorer);
@@ -114,6 +113,7 @@ export class Daemon {
       this.#servers.push({ name: listener.name, server });
     }
     await this.#startStatus();
+    await this.#startPortal(quarantine);
     this.#every(hourMs, 'retention', () => this.#vault?.sweep());
     this.#every(outboxCountMs, 'outbox count', () => this.#countOutbox());
     this.#logger.info(
@@ -151,7 +151,7 @@ export class Daemon {
     return vault;
   }
 
-  /** Before the listeners, so that the first notice knows whether it may have a link. */
+  /** After everything else that listens: the page gives way where ports clash. */
   async #startPortal(vault: Vault): Promise<void> {
     this.#portal = await startPortal(this.config, {
       store: vault.store,

@@ -5,7 +5,7 @@ import type { InspectionReport, PartFacts, PartFlag } from '../src/inspect/repor
 import { type DecisionInput, type DecisionPolicy, decide } from '../src/policy/decide.js';
 import type { HashHit } from '../src/policy/hash-lists.js';
 import { type LevelMap, levelOf } from '../src/policy/level.js';
-import { needsScoring, partsToScore } from '../src/policy/scope.js';
+import { partsToScore } from '../src/policy/scope.js';
 import type { ListHit, Verdict } from '../src/policy/verdict.js';
 import { type FallbackCause, noAnswerCauses, type PartScore } from '../src/scoring/backend.js';
 import { madePart, madeReport } from './support/facts.js';
@@ -290,17 +290,17 @@ t.test('what needs a score, and what has been decided without', (t) => {
     'attachments and all that they contain',
   );
   t.same(paths(partsToScore(all, [], [allowed], policy)), paths([file]), 'less what is allowed');
-  t.equal(needsScoring(all, [], [], policy), true);
-  t.equal(needsScoring(madeReport([text]), [], [], policy), false, 'no attachment');
-  t.equal(needsScoring(all, [allowHit], [], policy), false, 'allowlisted');
-  t.equal(needsScoring(all, [blockHit], [], policy), false, 'blocklisted');
+  t.equal(partsToScore(all, [], [], policy).length > 0, true);
+  t.equal(partsToScore(madeReport([text]), [], [], policy).length > 0, false, 'no attachment');
+  t.equal(partsToScore(all, [allowHit], [], policy).length > 0, false, 'allowlisted');
+  t.equal(partsToScore(all, [blockHit], [], policy).length > 0, false, 'blocklisted');
   t.equal(
-    needsScoring(all, [], [{ list: 'block', part: file.path, sha256: file.sha256 }], policy),
+    partsToScore(all, [], [{ list: 'block', part: file.path, sha256: file.sha256 }], policy).length > 0,
     false,
     'blocked by hash',
   );
   t.equal(
-    needsScoring(all, [], [allowed, { list: 'block', part: member.path, sha256: member.sha256 }], policy),
+    partsToScore(all, [], [allowed, { list: 'block', part: member.path, sha256: member.sha256 }], policy).length > 0,
     true,
     'a blocked member of an allowed file',
   );

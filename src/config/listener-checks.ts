@@ -143,11 +143,13 @@ function checkWebPorts(settings: Settings, listeners: readonly ListenerConfig[])
   for (const [section, address] of [['status', status] as const, ['portal', portal] as const]) {
     if (address === undefined || !listeners.some((listener) => sameSocket(address, listener.listen))) continue;
     const expected = 'an address and port that no listener has';
-    findings.push({ severity: 'error', path: [section, 'listen'], value: formatHostPort(address), expected });
+    // The page for recipients may be missing; mail and monitoring may not.
+    const severity = section === 'portal' ? 'warning' : 'error';
+    findings.push({ severity, path: [section, 'listen'], value: formatHostPort(address), expected });
   }
   if (status !== undefined && portal !== undefined && sameSocket(status, portal)) {
     const expected = 'an address and port other than that of status';
-    findings.push({ severity: 'error', path: ['portal', 'listen'], value: formatHostPort(portal), expected });
+    findings.push({ severity: 'warning', path: ['portal', 'listen'], value: formatHostPort(portal), expected });
   }
   return findings;
 }

@@ -5,7 +5,6 @@ import { isHost, parseAddressRange, parseHostPort } from './host-port.js';
 import { formed } from './schema-walk.js';
 
 export const tlsModes = ['none', 'starttls', 'implicit'] as const;
-export type TlsMode = (typeof tlsModes)[number];
 
 /** A file name; relative ones belong to the configuration file's folder. */
 export const filePath = formed(z.string().min(1), 'a file name');

@@ -4,7 +4,7 @@ import { createSecureContext, type SecureContext } from 'node:tls';
 import { addressMatcher, isLoopback } from '../config/host-port.js';
 import type { Config, ListenerConfig } from '../config/schema.js';
 import type { PipelineServices } from '../pipeline/services.js';
-import { createSmtpPipeline } from '../pipeline.js';
+import { createSmtpHandler } from '../pipeline/smtp-intake.js';
 import { GateError, messageOf } from '../runtime/errors.js';
 import type { SpoolPool } from '../runtime/spool.js';
 import { asciiDomain } from '../smtp/relay-safety.js';
@@ -24,7 +24,7 @@ export function createListener(config: Config, listener: ListenerConfig, service
   const { pipeline, spools, outbound } = services;
   const log = pipeline.log.child({ listener: listener.name });
   return new SmtpServer(serverOptions(config, listener), {
-    handler: createSmtpPipeline(pipeline, {
+    handler: createSmtpHandler(pipeline, {
       name: listener.name,
       blockedAnswer: (recipients) => blockedAnswer(listener, recipients),
     }),
@@ -64,10 +64,7 @@ function serverOptions(config: Config, listener: ListenerConfig): SmtpServerOpti
       authWithoutTls:
         listener.authWithoutTls === 'always' ||
         (listener.authWithoutTls === 'loopback' && isLoopback(listener.listen.host)),
-      localDomains:
-        listener.clientIdentity === 'none' || listener.localDomains.length > 0
-          ? listener.localDomains.map(asciiDomain)
-          : [],
+      localDomains: listener.localDomains.map(asciiDomain),
       recipientsMax: limits.recipients,
       errorsMax: limits.errors,
       messageBytesMax: limits.messageBytes,

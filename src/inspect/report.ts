@@ -28,7 +28,7 @@ export interface PartFacts {
   /** the transfer encoding that was undone: `7bit`, `8bit`, `binary`, `base64`, `quoted-printable` */
   readonly encoding: string;
   readonly disposition: string | undefined;
-  /** DESIGN: every leaf that is not an inline text body of the top multipart; when in doubt true */
+  /** every leaf that is not an inline text body of the top multipart; when in doubt true */
   readonly attachment: boolean;
   readonly bytes: number;
   /** lower-case hex of the decoded bytes; this and the next two are empty for a text body unless they were asked for */

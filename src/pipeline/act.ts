@@ -1,17 +1,21 @@
 /** Turns a verdict into what the SMTP session does. Only here does a verdict become bytes, files or replies. */
-import type { InspectionReport } from '../inspect/report.js';
+import type { InspectionReport, PartFacts } from '../inspect/report.js';
 import { tagMessage } from '../mime/tag.js';
 import type { LivePolicy } from '../policy/live-policy.js';
 import type { Verdict } from '../policy/verdict.js';
 import type { HoldRequest } from '../quarantine/hold.js';
 import { messageOf } from '../runtime/errors.js';
 import { readSource } from '../runtime/spool-source.js';
+import type { PartScore } from '../scoring/backend.js';
 import type { Judgement, Piece } from '../smtp/handler.js';
 import type { Reply } from '../smtp/reply.js';
 import type { Case } from './services.js';
 
+/** A message that is whole, with the policy that it is judged by. */
 export interface Acting extends Case {
   readonly policy: LivePolicy;
+  /** asks the scoring backends about parts of it */
+  ask(parts: readonly PartFacts[]): PartScore[] | Promise<PartScore[]>;
 }
 
 export function act(acting: Acting, report: InspectionReport, verdict: Verdict): Judgement | Promise<Judgement> {
@@ -21,7 +25,7 @@ export function act(acting: Acting, report: InspectionReport, verdict: Verdict):
       if (verdict.malicious) recordIncident(acting, report, verdict, 'permit');
       return relay(acting, [{ start: 0, end: acting.spool.length }], verdict);
     case 'warn':
-      recordIncident(acting, report, verdict, 'warn');
+      if (verdict.malicious) recordIncident(acting, report, verdict, 'warn');
       return relay(acting, tagged(acting), verdict);
     case 'block':
       return hold(acting, report, verdict);
@@ -66,7 +70,7 @@ function answer({ record }: Acting, reply: Reply): Judgement {
   return { kind: 'answer', reply };
 }
 
-/** DESIGN: the 250 of a withheld message is given only when the original lies sealed and its notices are queued durably. */
+/** The 250 of a withheld message is given only when the original lies sealed and its notices are queued durably. */
 async function hold(acting: Acting, report: InspectionReport, verdict: Verdict): Promise<Judgement> {
   const { services, listener, spool, record, envelope } = acting;
   const notify = listener.blockedAnswer(envelope.recipients.map(({ address }) => address)) === 'replace';

@@ -3,7 +3,7 @@
  * servers on the way may have put trace fields on top of it, so what it vouches for is the end of the message.
  */
 import { createHash } from 'node:crypto';
-import { reentryFieldName, verifyReentry } from '../quarantine/reentry.js';
+import { openReentry, reentryFieldName, verifyReentry } from '../quarantine/reentry.js';
 import type { Spool } from '../runtime/spool.js';
 import type { Case } from './services.js';
 
@@ -18,13 +18,17 @@ const traceNames = new Set([
   markName,
 ]);
 
+/** Whether the message claims to be a release; the claim is not checked here. */
+export function carriesMark({ inspection }: Pick<Case, 'inspection'>): boolean {
+  for (const { name } of inspection.header.fields) {
+    if (name.length === markName.length && name.toLowerCase() === markName) return true;
+  }
+  return false;
+}
+
 /** The id of the release, when the message carries a mark that holds; undefined for all other mail, without a promise. */
 export function findReadmission(found: Case): Promise<string | undefined> | undefined {
-  const { fields } = found.inspection.header;
-  for (const { name } of fields) {
-    if (name.length === markName.length && name.toLowerCase() === markName) return verify(found);
-  }
-  return undefined;
+  return carriesMark(found) ? verify(found) : undefined;
 }
 
 async function verify({ inspection, spool, envelope, services }: Case): Promise<string | undefined> {
@@ -36,20 +40,23 @@ async function verify({ inspection, spool, envelope, services }: Case): Promise<
     return undefined;
   };
   if (mark === undefined || marks.length > 1) return refuse('the field is there more than once');
-  const field = Buffer.from(await readRange(spool, mark.start, mark.end)).toString('latin1');
+  const field = (await readRange(spool, mark.start, mark.end)).toString('latin1');
   const value = field.slice(field.indexOf(':') + 1);
-  const bytes = Number(/\bl=(\d{1,15});/.exec(value)?.[1] ?? Number.NaN);
-  const start = spool.length - bytes;
-  if (!(start >= mark.end)) return refuse('the length does not fit');
+  const now = services.clock();
+  // Only who has the key may make us read the whole message once more.
+  const signed = openReentry(services.releaseKey, value, now);
+  if (!signed.ok) return refuse(signed.why);
+  const start = spool.length - signed.bytes;
+  if (start < mark.end) return refuse('the length does not fit');
   const onlyTrace = fields.every(({ name, start: at, end }) =>
     at < start ? end <= start && traceNames.has(name.toLowerCase()) : true,
   );
   if (!onlyTrace) return refuse('there are other fields before the original');
   const claim = {
-    bytes,
+    bytes: signed.bytes,
     sha256: await digest(spool, start, spool.length),
     recipients: envelope.recipients.map(({ address }) => address),
-    now: services.clock(),
+    now,
   };
   const result = verifyReentry(services.releaseKey, value, claim);
   return result.ok ? result.id : refuse(result.why);

@@ -1,6 +1,7 @@
 /** The record of one message: one log line and a few counters, written when its fate is known. The verdict in it is the one that was acted on. */
 import type { InspectionReport } from '../inspect/report.js';
 import type { Reason, Verdict } from '../policy/verdict.js';
+import { messageOf } from '../runtime/errors.js';
 import type { RelayOutcome, SmtpEnvelope } from '../smtp/handler.js';
 import type { Reply } from '../smtp/reply.js';
 import type { PipelineListener, PipelineServices } from './services.js';
@@ -24,6 +25,8 @@ export class MessageRecord {
   #verdict: Verdict | undefined;
   #held: { id: string; duplicate: boolean } | undefined;
   #relayed: RelayOutcome | undefined;
+  #written = false;
+  #givenUp = false;
 
   constructor(services: PipelineServices, listener: PipelineListener) {
     this.#services = services;
@@ -61,6 +64,20 @@ export class MessageRecord {
     if (this.#relayed !== undefined) this.#write({ ...outcomeFields(this.#relayed) });
   }
 
+  /** The session has ended the transaction; whatever is still found out has no effect. */
+  get givenUp(): boolean {
+    return this.#givenUp;
+  }
+
+  /** Inspection itself failed. */
+  failed(error: unknown): void {
+    if (this.#givenUp) return;
+    this.#services.log.error(
+      { id: this.id, listener: this.#listener.name, error: messageOf(error) },
+      'inspection failed',
+    );
+  }
+
   held(id: string, duplicate: boolean): void {
     this.#held = { id, duplicate };
   }
@@ -79,7 +96,9 @@ export class MessageRecord {
 
   /** The transaction ended before there was anything to judge. */
   aborted(envelope: SmtpEnvelope, bytes: number, reason: string): void {
-    if (this.#verdict !== undefined) return;
+    this.#givenUp = true;
+    if (this.#verdict !== undefined || this.#written) return;
+    this.#written = true;
     const { mailFrom, recipients, peer } = envelope;
     this.#services.log.info(
       {
@@ -98,7 +117,9 @@ export class MessageRecord {
 
   #write(fate: Readonly<Record<string, unknown>>): void {
     const { log } = this.#services;
-    if (!log.isLevelEnabled('info')) return;
+    // A judgement that came after its message was given up is no second fate.
+    if (this.#written || !log.isLevelEnabled('info')) return;
+    this.#written = true;
     const report = this.#report;
     const verdict = this.#verdict;
     const envelope = this.#envelope;

@@ -1,5 +1,5 @@
 /**
- * Asks the address lists about one message (DESIGN of the lists: four fields, allow before block, one listed recipient
+ * Asks the address lists about one message (four fields, allow before block, one listed recipient
  * decides for the whole message). What a hit leads to is decide.ts.
  */
 import { normalAddress } from '../config/address-pattern.js';

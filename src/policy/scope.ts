@@ -68,12 +68,3 @@ export function partsToScore(
   );
   return blocked ? [] : inQuestion;
 }
-
-export function needsScoring(
-  report: InspectionReport,
-  listHits: readonly ListHit[],
-  hashHits: readonly HashHit[],
-  policy: ScopePolicy,
-): boolean {
-  return partsToScore(report, listHits, hashHits, policy).length > 0;
-}

@@ -52,22 +52,41 @@ export function signReentry(key: Uint8Array, facts: ReentryFacts): string {
   return `${signed}; m=${mac(key, signed).toString('base64url')}`;
 }
 
-/**
- * Checks a field body against the message that carried it. The MAC comes first, so that nobody without the key learns
- * which of the other facts would have matched.
- */
-export function verifyReentry(key: Uint8Array, fieldValue: string, claim: ReentryClaim): ReentryResult {
+/** What a genuine field says; `bytes` and `sha256` are of the message without the field. */
+export type OpenedReentry =
+  | {
+      readonly ok: true;
+      readonly id: string;
+      readonly bytes: number;
+      readonly sha256: string;
+      readonly recipients: string;
+    }
+  | { readonly ok: false; readonly why: string };
+
+/** Checks form, signature and expiry, in that order: what needs no look at the message. */
+export function openReentry(key: Uint8Array, fieldValue: string, now: number): OpenedReentry {
   const value = fieldValue.replace(/\r\n(?=[ \t])/g, '').trim();
   const match = form.exec(value);
   if (match === null) return { ok: false, why: 'the field is not well-formed' };
-  const [, id = '', bytes, sha256, recipients, expires, given = ''] = match;
+  const [, id = '', bytes, sha256 = '', recipients = '', expires, given = ''] = match;
   const expected = mac(key, value.slice(0, value.lastIndexOf('; m=')));
   const presented = Buffer.from(given, 'base64url');
   if (presented.length !== expected.length || !timingSafeEqual(presented, expected)) {
     return { ok: false, why: 'the signature is not ours' };
   }
-  if (Number(expires) * 1000 <= claim.now) return { ok: false, why: 'the release has expired' };
-  if (Number(bytes) !== claim.bytes || sha256 !== claim.sha256) return { ok: false, why: 'the content differs' };
+  if (Number(expires) * 1000 <= now) return { ok: false, why: 'the release has expired' };
+  return { ok: true, id, bytes: Number(bytes), sha256, recipients };
+}
+
+/**
+ * Checks a field body against the message that carried it. The MAC comes first, so that nobody without the key learns
+ * which of the other facts would have matched.
+ */
+export function verifyReentry(key: Uint8Array, fieldValue: string, claim: ReentryClaim): ReentryResult {
+  const opened = openReentry(key, fieldValue, claim.now);
+  if (!opened.ok) return opened;
+  const { id, bytes, sha256, recipients } = opened;
+  if (bytes !== claim.bytes || sha256 !== claim.sha256) return { ok: false, why: 'the content differs' };
   if (recipients !== recipientsDigest(claim.recipients)) return { ok: false, why: 'the recipients differ' };
   return { ok: true, id };
 }

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Database } from './database.js';
 
 /** What the bearer of a token may do: a token for one thing is no token for another. */
+/** What the bearer may do besides looking. */
 export type TokenAction = 'view' | 'request';
 
 export interface NewToken {

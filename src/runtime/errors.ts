@@ -18,7 +18,6 @@ export const errorCodes = {
   stateConflict: 'state-conflict',
   upstreamUnreachable: 'upstream-unreachable',
   upstreamProtocol: 'upstream-protocol',
-  deliveryFailed: 'delivery-failed',
   aborted: 'aborted',
 } as const;
 

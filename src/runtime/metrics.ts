@@ -3,13 +3,9 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 
 const seconds = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60];
 
-/** A fresh registry with all metrics, so that several gates (in tests) do not share counters. */
-export function createMetrics() {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  const registers = [registry];
+/** What comes in at the ports. */
+function doorMetrics(registers: Registry[]) {
   return {
-    registry,
     connections: new Gauge({
       name: 'sluice_smtp_connections',
       help: 'Client connections now open, by listener.',
@@ -28,6 +24,23 @@ export function createMetrics() {
       labelNames: ['listener', 'event'] as const,
       registers,
     }),
+    portalUp: new Gauge({
+      name: 'sluice_portal_up',
+      help: '1 when the page for recipients listens, 0 when it is off or its port could not be had.',
+      registers,
+    }),
+    portalAnswers: new Counter({
+      name: 'sluice_portal_answers_total',
+      help: 'Answers of the page for recipients, by HTTP status.',
+      labelNames: ['status'] as const,
+      registers,
+    }),
+  };
+}
+
+/** What became of messages. */
+function messageMetrics(registers: Registry[]) {
+  return {
     messages: new Counter({
       name: 'sluice_messages_total',
       help: 'Messages judged, by listener, action and the reason that decided.',
@@ -58,6 +71,17 @@ export function createMetrics() {
       labelNames: ['cause', 'action'] as const,
       registers,
     }),
+    held: new Counter({
+      name: 'sluice_quarantine_held_total',
+      help: 'Messages sealed into quarantine.',
+      registers,
+    }),
+  };
+}
+
+/** What the gate itself is doing. */
+function resourceMetrics(registers: Registry[]) {
+  return {
     spoolBytes: new Gauge({ name: 'sluice_spool_memory_bytes', help: 'Message bytes held in memory.', registers }),
     spoolFiles: new Gauge({ name: 'sluice_spool_files', help: 'Messages that lie in spool files.', registers }),
     inspectionQueue: new Gauge({
@@ -71,25 +95,9 @@ export function createMetrics() {
       labelNames: ['backend'] as const,
       registers,
     }),
-    held: new Counter({
-      name: 'sluice_quarantine_held_total',
-      help: 'Messages sealed into quarantine.',
-      registers,
-    }),
     outbox: new Gauge({
       name: 'sluice_outbox_queued',
       help: 'Notices, administrator mail and releases not yet delivered.',
-      registers,
-    }),
-    portalUp: new Gauge({
-      name: 'sluice_portal_up',
-      help: '1 when the page for recipients listens, 0 when it is off or its port could not be had.',
-      registers,
-    }),
-    portalAnswers: new Counter({
-      name: 'sluice_portal_answers_total',
-      help: 'Answers of the page for recipients, by HTTP status.',
-      labelNames: ['status'] as const,
       registers,
     }),
     reloads: new Counter({
@@ -99,6 +107,14 @@ export function createMetrics() {
       registers,
     }),
   };
+}
+
+/** A fresh registry with all metrics, so that several gates (in tests) do not share counters. */
+export function createMetrics() {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  return { registry, ...doorMetrics(registers), ...messageMetrics(registers), ...resourceMetrics(registers) };
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;

@@ -66,7 +66,8 @@ function pathOf(session: SmtpSession, line: string, kind: 'mail' | 'rcpt'): Mail
 
 /** RFC 5321 §4.1.4. A next hop that took it, and kept the recipients, would get mail for people we do not know of. */
 function mailRefusal(session: SmtpSession): Reply | undefined {
-  return session.transaction === undefined ? undefined : replies.nestedMail;
+  // Also while the first one is unanswered: a lenient next hop would mix the envelopes, and we would know one of them.
+  return session.transaction === undefined && !session.queue.expects('mail') ? undefined : replies.nestedMail;
 }
 
 function mail(session: SmtpSession, line: string): void {

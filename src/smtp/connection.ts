@@ -1,6 +1,6 @@
 /**
  * One client connection with its sockets: PROXY header, TLS, the connection to the next hop, and between them the
- * session. With upstream.ts the only place of this protocol that touches sockets.
+ * session. Sockets appear here, in the listener and on the way to the next hop, and nowhere else in this protocol.
  */
 import type { Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
@@ -65,10 +65,6 @@ export class Connection implements SessionIo, Flushable {
     this.#peer = { address: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 };
     socket.on('error', (error) => this.#services.log.debug({ error: error.message }, 'client connection failed'));
     socket.on('close', () => this.#clientClosed());
-  }
-
-  get peerAddress(): string {
-    return this.#peer.address;
   }
 
   start(): void {

@@ -38,18 +38,15 @@ type Stage = DeliveryReply['stage'];
 
 /**
  * One transaction. Always resolves with one reply per recipient, in their order.
- *
- * @param onConnected told of our socket, so that a release to our own port can be told from a loop
  */
 export async function deliver(
   delivery: Delivery,
   options: UpstreamOptions,
   signal: AbortSignal,
-  onConnected: (socket: Socket) => void = () => undefined,
 ): Promise<DeliveryReply[]> {
   const attempt = new Attempt(delivery);
   try {
-    const { socket, banner } = await openUpstream(options, { address: '', port: 0 }, signal, onConnected);
+    const { socket, banner } = await openUpstream(options, { address: '', port: 0 }, signal, () => undefined);
     const abort = () => socket.destroy(new Error('aborted'));
     signal.addEventListener('abort', abort, { once: true });
     socket.setTimeout(finalReplyTimeoutMs, () => socket.destroy(new Error('no reply in time')));

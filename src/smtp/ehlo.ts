@@ -28,8 +28,6 @@ export function isRelayableMechanism(mechanism: string): boolean {
 export interface Extensions {
   readonly pipelining: boolean;
   readonly chunking: boolean;
-  readonly smtputf8: boolean;
-  readonly auth: readonly string[];
   /** bytes; undefined when not announced, 0 when announced without a limit */
   readonly size: number | undefined;
   readonly keywords: ReadonlySet<string>;
@@ -38,27 +36,21 @@ export interface Extensions {
 export const noExtensions: Extensions = {
   pipelining: false,
   chunking: false,
-  smtputf8: false,
-  auth: [],
   size: undefined,
   keywords: new Set(),
 };
 
 export function parseExtensions(reply: UpstreamReply): Extensions {
   const keywords = new Set<string>();
-  let auth: string[] = [];
   let size: number | undefined;
   for (const text of replyTexts(reply).slice(1)) {
     const [keyword = '', ...values] = text.trim().toUpperCase().split(/ +/);
     keywords.add(keyword);
-    if (keyword === 'AUTH') auth = values;
     if (keyword === 'SIZE') size = parseSize(values[0]);
   }
   return {
     pipelining: keywords.has('PIPELINING'),
     chunking: keywords.has('CHUNKING'),
-    smtputf8: keywords.has('SMTPUTF8'),
-    auth,
     size,
     keywords,
   };

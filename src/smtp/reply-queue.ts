@@ -28,6 +28,11 @@ export class ReplyQueue {
     return this.#entries.filter((entry) => typeof entry !== 'string' && entry.kind === 'rcpt').length;
   }
 
+  /** Whether a command of this kind is unanswered. */
+  expects(kind: Expected['kind']): boolean {
+    return this.#entries.some((entry) => typeof entry !== 'string' && entry.kind === kind);
+  }
+
   /** Whether the next reply is to answer a command of this kind. */
   awaits(kind: Expected['kind']): boolean {
     const head = this.#entries[0];

@@ -32,7 +32,6 @@ export class SmtpSession implements ContentHost {
   helo = '';
   secure: boolean;
   authenticated = false;
-  messages = 0;
   #clientAddress: { address: string; port: number };
   #upstreamGone = false;
   #whenQuiet: (() => void) | undefined;
@@ -280,7 +279,6 @@ export class SmtpSession implements ContentHost {
   // ------------------------------------------------------------------ content
 
   beginContent(transaction: Transaction, verb: 'DATA' | 'BDAT'): Content {
-    this.messages += 1;
     this.#keepAlives = 0;
     const content = new Content(this, verb, transaction.envelope(this.peer), transaction.binary);
     transaction.content = content;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInspector, type Inspector } from '../../inspect/inspection.js';
 import type { InspectionReport } from '../../inspect/report.js';
-import { type Judged, judgeReport, judgeUnread } from '../../pipeline/replay.js';
+import { type Judged, judgeReport, judgeUnread } from '../../pipeline.js';
 import type { LivePolicy } from '../../policy/live-policy.js';
 import type { Verdict } from '../../policy/verdict.js';
 import { type Spool, SpoolPool } from '../../runtime/spool.js';
