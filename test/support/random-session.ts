@@ -75,75 +75,98 @@ class NextHop {
   }
 }
 
-/** What went wrong; empty is good. */
-export async function randomSession(random: Random, spoolDirectory: string, rounds: number): Promise<string[]> {
-  const problems: string[] = [];
-  const pending: (() => void)[] = [];
-  const judge = (spool: Spool): Judgement | Promise<Judgement> => {
-    const bad = spool.memory?.includes('bad') === true;
-    const verdict: Judgement = bad
-      ? {
-          kind: 'answer',
-          reply: { code: 250, enhanced: '2.0.0', text: `held ${idOf(spool.memory?.toString() ?? '')}` },
-        }
-      : { kind: 'relay', pieces: [{ start: 0, end: spool.length }], settled: () => undefined };
-    if (random() < 0.4) return verdict;
-    return new Promise((resolve) => pending.push(() => resolve(verdict)));
-  };
-  const fixture = new SessionFixture(spoolDirectory, judge);
-  const hop = new NextHop(random);
-  let toSession = '';
-  let toClient = '';
-  let fromClient = '';
+/** The three around the session, and what travels between them. */
+class World {
+  readonly problems: string[] = [];
+  readonly fixture: SessionFixture;
+  readonly hop: NextHop;
+  readonly #random: Random;
+  readonly #verdicts: (() => void)[] = [];
+  #toSession = '';
+  #toClient = '';
+  #fromClient = '';
 
-  const step = async (): Promise<void> => {
-    toSession += hop.take(fixture.io.takeUpstream());
-    const choice = random();
-    if (choice < 0.45 && fromClient !== '') {
-      const length = 1 + Math.floor(random() * fromClient.length * 1.5);
-      fixture.client(fromClient.slice(0, length));
-      fromClient = fromClient.slice(length);
-    } else if (choice < 0.9 && toSession !== '') {
-      const length = 1 + Math.floor(random() * toSession.length * 1.5);
-      const octets = toSession.slice(0, length);
-      toSession = toSession.slice(length);
+  constructor(random: Random, spoolDirectory: string) {
+    this.#random = random;
+    this.hop = new NextHop(random);
+    this.fixture = new SessionFixture(spoolDirectory, (spool) => this.#judge(spool));
+  }
+
+  /** At once or later; what is bad is held. */
+  #judge(spool: Spool): Judgement | Promise<Judgement> {
+    const content = spool.memory?.toString('latin1') ?? '';
+    const verdict: Judgement = content.includes('bad')
+      ? { kind: 'answer', reply: { code: 250, enhanced: '2.0.0', text: `held ${idOf(content)}` } }
+      : { kind: 'relay', pieces: [{ start: 0, end: spool.length }], settled: () => undefined };
+    if (this.#random() < 0.4) return verdict;
+    return new Promise((resolve) => this.#verdicts.push(() => resolve(verdict)));
+  }
+
+  async #step(): Promise<void> {
+    const { fixture } = this;
+    this.#toSession += this.hop.take(fixture.io.takeUpstream());
+    const choice = this.#random();
+    if (choice < 0.45 && this.#fromClient !== '') {
+      const length = 1 + Math.floor(this.#random() * this.#fromClient.length * 1.5);
+      fixture.client(this.#fromClient.slice(0, length));
+      this.#fromClient = this.#fromClient.slice(length);
+    } else if (choice < 0.9 && this.#toSession !== '') {
+      const length = 1 + Math.floor(this.#random() * this.#toSession.length * 1.5);
+      const octets = this.#toSession.slice(0, length);
+      this.#toSession = this.#toSession.slice(length);
       fixture.upstream(octets);
     } else if (choice < 0.95) {
-      fixture.now += 1000 * Math.floor(random() * 4);
+      fixture.now += 1000 * Math.floor(this.#random() * 4);
       fixture.session.tick(fixture.now);
     } else {
-      pending.shift()?.();
+      this.#verdicts.shift()?.();
     }
-    await Promise.resolve();
     await new Promise((resolve) => setImmediate(resolve));
-    toClient += fixture.io.takeClient();
-  };
-  /** The next replies, in order, with continuation lines taken off. */
-  const replies = async (count: number): Promise<string[]> => {
+    this.#toClient += fixture.io.takeClient();
+  }
+
+  /** Sends, and gives the next replies in order, with continuation lines taken off. */
+  async converse(octets: string, count: number): Promise<string[]> {
+    this.#fromClient = octets;
     for (let steps = 0; steps < 3000; steps += 1) {
-      const whole = toClient.replace(/^\d{3}-.*\r\n/gm, '').split('\r\n');
+      const whole = this.#toClient.replace(/^\d{3}-.*\r\n/gm, '').split('\r\n');
       if (whole.length > count) {
-        if (whole.length > count + 1) problems.push(`too many replies: ${JSON.stringify(toClient)}`);
-        toClient = '';
+        if (whole.length > count + 1) this.problems.push(`too many replies: ${JSON.stringify(this.#toClient)}`);
+        this.#toClient = '';
         return whole.slice(0, count);
       }
-      if (fixture.io.ended) break;
-      await step();
+      if (this.fixture.io.ended) break;
+      await this.#step();
     }
-    problems.push(`waits for ${count} replies, has ${JSON.stringify(toClient)}, ended: ${fixture.io.ended}`);
+    this.problems.push(`waits for ${count} replies, has ${JSON.stringify(this.#toClient)}`);
     return [];
-  };
+  }
 
+  async end(): Promise<void> {
+    const { fixture, problems } = this;
+    fixture.session.clientClosed();
+    for (const give of this.#verdicts) give();
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const { from, content } of this.hop.accepted) {
+      if (idOf(from) !== idOf(content) || content.includes('bad')) problems.push(`accepted ${from}: ${content}`);
+    }
+    if (fixture.errors.length > 0) problems.push(String(fixture.errors[0]));
+    if (fixture.pool.usedBytes !== 0) problems.push(`spool holds ${fixture.pool.usedBytes} B`);
+  }
+}
+
+/** What went wrong; empty is good. */
+export async function randomSession(random: Random, spoolDirectory: string, rounds: number): Promise<string[]> {
+  const world = new World(random, spoolDirectory);
+  const { problems } = world;
+  world.fixture.session.begin({ code: 220, raw: '220 mx\r\n' });
+  await world.converse('EHLO c\r\n', 2);
   /** number of the mail whose envelope is open */
   let envelope = 0;
   let recipients = 0;
-  fixture.session.begin({ code: 220, raw: '220 mx\r\n' });
-  fromClient = 'EHLO c\r\n';
-  await replies(2);
   for (let id = 1; id <= rounds && problems.length === 0; id += 1) {
     const commands = randomCommands(random, id);
-    fromClient = commands.map((line) => `${line}\r\n`).join('');
-    const answers = await replies(commands.length);
+    const answers = await world.converse(commands.map((line) => `${line}\r\n`).join(''), commands.length);
     for (const [index, answer] of answers.entries()) {
       const command = commands[index] ?? '';
       const ours = /^(?:354 End|500 5\.5\.2|501|503 5\.5\.1 Error|554 5\.5\.1 Error)/.test(answer);
@@ -153,14 +176,14 @@ export async function randomSession(random: Random, spoolDirectory: string, roun
       else if (command.startsWith('MAIL')) envelope = id;
       if (command.startsWith('R')) recipients = command === 'RSET' ? 0 : recipients + 1;
     }
-    const mayBegin = envelope !== 0 && recipients > 0;
-    if (commands.at(-1) === 'DATA' && answers.at(-1)?.startsWith('354') !== mayBegin) {
+    const begun = answers.at(-1)?.startsWith('354') === true;
+    if (commands.at(-1) === 'DATA' && begun !== (envelope !== 0 && recipients > 0)) {
       problems.push(`DATA with ${recipients} recipients was answered ${answers.at(-1)}`);
     }
-    if (answers.at(-1)?.startsWith('354') !== true) continue;
+    if (!begun) continue;
     const kind = random() < 0.3 ? 'bad' : 'good';
-    fromClient = `Subject: id=${envelope} ${kind}\r\n\r\n..\r\nMAIL FROM:<x@y>\r\n.\r\n`;
-    const [final = ''] = await replies(1);
+    const content = `Subject: id=${envelope} ${kind}\r\n\r\n..\r\nMAIL FROM:<x@y>\r\n.\r\n`;
+    const [final = ''] = await world.converse(content, 1);
     // Time goes by at random, too.
     const late = final.startsWith('451 4.7.1 Inspection');
     const right = late || final.includes(`id=${envelope}`) || (kind === 'good' && final.endsWith('to DATA'));
@@ -168,14 +191,7 @@ export async function randomSession(random: Random, spoolDirectory: string, roun
     envelope = 0;
     recipients = 0;
   }
-  for (const { from, content } of hop.accepted) {
-    if (idOf(from) !== idOf(content) || content.includes('bad')) problems.push(`accepted ${from}: ${content}`);
-  }
-  fixture.session.clientClosed();
-  for (const resolve of pending) resolve();
-  await new Promise((resolve) => setImmediate(resolve));
-  if (fixture.errors.length > 0) problems.push(String(fixture.errors[0]));
-  if (fixture.pool.usedBytes !== 0) problems.push(`spool holds ${fixture.pool.usedBytes} B`);
+  await world.end();
   return problems;
 }
 
