@@ -402,4 +402,7 @@ t.test('memory does not grow with what a peer sends or leaves unread', async (t)
   for (const client of deaf) client.destroy();
   t.ok(grown < 150_000_000, `${Math.round(grown / 1e6)} MB more`);
   await assertIdle(t, gate);
+  const cpuMs = gate.cpuMs;
+  await sleep(1000);
+  t.ok(gate.cpuMs - cpuMs < 500, 'and nothing goes on spinning');
 });

@@ -11,6 +11,7 @@ import type { Judgement } from '../src/smtp/handler.js';
 import { SocketOutlet } from '../src/smtp/socket-outlet.js';
 import { dotStuff } from './support/mail.js';
 import { portOf } from './support/ports.js';
+import { randomSession } from './support/random-session.js';
 import { SessionFixture, until } from './support/session-fixture.js';
 import { Sink } from './support/sink.js';
 import { DialogueRun } from './support/smtp-dialogue.js';
@@ -299,4 +300,12 @@ t.test('the spool', async (t) => {
     await until('the file is closed', () => pool.openFiles === 0);
     t.equal(pool.usedBytes, 0);
   });
+});
+
+t.test('in sessions that go at random, each answer and each verdict is for its own command and mail', async (t) => {
+  const sessions = Number(process.env.SLUICE_SESSIONS ?? 40);
+  for (let seed = 1; seed <= sessions; seed += 1) {
+    const problems = await randomSession(seeded(seed), t.testdir(), 15);
+    t.equal(problems.join('\n'), '', `seed ${seed}`);
+  }
 });
