@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync, unlinkSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseHostPort } from './config/host-port.js';
 import { LiveConfig, type ReloadResult } from './config/live-config.js';
 import { formatProblem } from './config/problem.js';
@@ -46,6 +47,7 @@ export class Daemon {
   readonly #quarantineLog: QuarantineLog = (level, event, fields) => this.#logger[level](fields, event);
   readonly #servers: { name: string; server: SmtpServer }[] = [];
   readonly #timers: NodeJS.Timeout[] = [];
+  readonly #underWay = new Set<Promise<void>>();
   #vault: Vault | undefined;
   #outbox: Outbox | undefined;
   #inspector: Inspector | undefined;
@@ -218,7 +220,16 @@ export class Daemon {
   }
 
   #supervise(work: Promise<unknown>, what: string): void {
-    work.catch((error: unknown) => this.#logger.error({ what, error: messageOf(error) }, 'background work failed'));
+    const watched = work
+      .then(() => undefined)
+      .catch((error: unknown) => this.#logger.error({ what, error: messageOf(error) }, 'background work failed'))
+      .finally(() => this.#underWay.delete(watched));
+    this.#underWay.add(watched);
+  }
+
+  /** Work may hand on more work before it ends. */
+  async #backgroundDone(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 
   reload(): Promise<ReloadResult> {
@@ -252,6 +263,8 @@ export class Daemon {
     this.#live.close();
     await Promise.all([...this.#servers.map(({ server }) => server.stop(graceMs)), this.#portal.running?.close()]);
     for (const timer of this.#timers) clearInterval(timer);
+    // Incidents of mail that was delivered already: its sender will not come again.
+    await Promise.race([this.#backgroundDone(), sleep(graceMs, undefined, { ref: false })]);
     await this.#outbox?.stop();
     await this.#scorer?.close();
     await this.#inspector?.close();

@@ -40,6 +40,7 @@ export function tagMessage(
   if (settings.xDistribution !== 'none') top += `X-Distribution: ${settings.xDistribution}\r\n`;
   if (settings.xSpamFlag) top += 'X-Spam-Flag: YES\r\n';
   if (prefix !== '' && subjects.length === 0) top += `Subject: ${prefix.trimEnd()}\r\n`;
+  if (top !== '' && startsWithBody(fields, readRange(0, Math.min(bytes, 2)).toString('latin1'))) top += '\r\n';
   const pieces: (Buffer | SpoolRange)[] = top === '' ? [] : [Buffer.from(top, 'latin1')];
   let at = 0;
   for (const subject of subjects) {
@@ -51,6 +52,14 @@ export function tagMessage(
   }
   pieces.push({ start: at, end: bytes });
   return pieces;
+}
+
+/**
+ * Whether our fields are the whole header: then they need the empty line that ends it. A first line that begins with a
+ * blank would else continue our last field, and `X-Spam-Flag: YES` with text behind it is no flag to a filter.
+ */
+function startsWithBody(fields: readonly TaggedField[], start: string): boolean {
+  return /^[ \t]/.test(start) || (fields.length === 0 && start !== '' && start !== '\r\n');
 }
 
 /** The prefix, followed by a fold where the subject's first line would get too long. */
