@@ -78,7 +78,9 @@ export type AskScores = (parts: readonly PartFacts[]) => PartScore[] | Promise<P
 /** Lists, scores, decision: the verdict of the gate for a report and an envelope, with everything it was made from. */
 export function judgeReport(question: Question, ask: AskScores): Judged | Promise<Judged> {
   const { report, mailFrom, recipients, policy } = question;
-  const addresses = { envelopeFrom: mailFrom, envelopeTo: recipients, body: report.addresses };
+  // Parsed only when there is a list to ask.
+  const body = () => report.addresses;
+  const addresses = { envelopeFrom: mailFrom, envelopeTo: recipients, body };
   const listHits = matchLists(policy.addresses, addresses, policy.allowRules);
   const hashHits = matchHashes(policy.hashes, report.parts);
   const parts = partsToScore(report, listHits, hashHits, policy.decision);
