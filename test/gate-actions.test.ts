@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { Client } from './support/client.js';
 import type { Gate } from './support/gate.js';
-import { base64Lines, buildMail, dotMail, dotStuff, eicar, eicarMail } from './support/mail.js';
+import { badMail, base64Lines, buildMail, dotMail, dotStuff, eicar, eicarMail } from './support/mail.js';
 import { waitFor } from './support/ports.js';
 import {
   folderOf,
@@ -26,13 +26,6 @@ t.setTimeout(180_000);
 const bob = 'bob@example.org';
 const alice = 'alice@client.example';
 const eicarLine = base64Lines(eicar).slice(0, 60);
-
-/** A multipart with EICAR, its own first header lines as given. */
-function badMail(header: string, beforeParts = ''): Buffer {
-  const type = 'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n';
-  const part = `--b\r\nContent-Disposition: attachment; filename=e.com\r\nContent-Transfer-Encoding: base64\r\n\r\n`;
-  return Buffer.from(`${header}${type}${beforeParts}${part}${base64Lines(eicar)}--b--\r\n`, 'latin1');
-}
 
 const warn = (headers: Readonly<Record<string, unknown>>) => ({ policy: { smtp: { action: 'warn', headers } } });
 const silent = { xDistribution: 'none', xSpamFlag: false, subjectPrefix: '' };

@@ -57,6 +57,8 @@ export const limits = {
     bufferBytes: 8192,
     /** ms after which gathered lines are written all the same, so that somebody who watches sees them. */
     flushIntervalMs: 250,
+    /** levels of a record that are looked through for addresses; ours have three. */
+    depthMax: 8,
   },
   mime: {
     /** bytes of one header block that are kept; what lies beyond is not read as fields and the report says so. */

@@ -22,23 +22,49 @@ const personal = ['from', 'to', 'address', 'addresses', 'subject', 'recipients',
 /** Field names whose values never reach the log, whoever puts them there by mistake. */
 const secret = ['password', 'token', 'secret', 'identity', 'credentials'] as const;
 
+/**
+ * An address inside a longer text. Next hops repeat addresses in their replies, and the entry of a list is one.
+ * RFC 5321 §4.1.2: the local part may be quoted, the domain an address in brackets.
+ */
+const addressInText = /(?:"[^"]*"|[^\s<>"(),;:[\]]+)@(?:\[[^\]]*\]|[^\s<>"(),;:[\]]+)/g;
+
+type Hidden = Exclude<AddressMode, 'full'>;
+
 /** The record as it may be written: personal values as `mode` says, secrets never. */
 export function redact(record: Record<string, unknown>, mode: AddressMode): Record<string, unknown> {
   const hidden = secret.some((key) => record[key] !== undefined);
   if (mode === 'full' && !hidden) return record;
   const copy: Record<string, unknown> = { ...record };
   for (const key of secret) if (copy[key] !== undefined) copy[key] = '[redacted]';
-  if (mode === 'full') return copy;
-  for (const key of personal) {
-    if (copy[key] === undefined) continue;
-    if (mode === 'none') delete copy[key];
-    else copy[key] = hashed(copy[key]);
+  return mode === 'full' ? copy : withoutAddresses(copy, mode);
+}
+
+function withoutAddresses(record: object, mode: Hidden, depth = 0): Record<string, unknown> {
+  const copy: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(record)) {
+    if (!(personal as readonly string[]).includes(key)) copy[key] = cleaned(value, mode, depth + 1);
+    else if (mode === 'hashed') copy[key] = hashed(value, depth + 1);
   }
   return copy;
 }
 
-function hashed(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(hashed);
+/** A value that is not an address as a whole but may mention one. */
+function cleaned(value: unknown, mode: Hidden, depth: number): unknown {
+  if (typeof value === 'string') {
+    if (!value.includes('@')) return value;
+    return value.replace(addressInText, (address) => (mode === 'none' ? '[address]' : String(hashed(address, depth))));
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth > limits.log.depthMax) return '[deep]';
+  if (Array.isArray(value)) return value.map((item) => cleaned(item, mode, depth + 1));
+  if (!(value instanceof Error)) return withoutAddresses(value, mode, depth);
+  const { name, message, stack } = value;
+  return withoutAddresses({ type: name, message, stack }, mode, depth);
+}
+
+function hashed(value: unknown, depth: number): unknown {
+  if (Array.isArray(value)) return value.map((item) => hashed(item, depth));
+  if (typeof value === 'object' && value !== null) return cleaned(value, 'hashed', depth);
   if (typeof value !== 'string' || value === '') return value;
   return `sha256:${createHash('sha256').update(value.toLowerCase()).digest('hex').slice(0, 16)}`;
 }

@@ -57,6 +57,13 @@ export function eicarMail(parts: MailParts = {}): Buffer {
   return buildMail({ ...parts, attachment: { name: 'eicar.com', content: eicar } });
 }
 
+/** A multipart with EICAR whose first header lines, and octets before its part, are exactly those given. */
+export function badMail(header: string, preamble = ''): Buffer {
+  const type = 'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n';
+  const part = '--b\r\nContent-Disposition: attachment; filename=e.com\r\nContent-Transfer-Encoding: base64\r\n\r\n';
+  return Buffer.from(`${header}${type}${preamble}${part}${base64Lines(eicar)}--b--\r\n`, 'latin1');
+}
+
 /** Random content, so that no two mails share a digest. */
 export function attachmentMail(bytes: number, parts: MailParts = {}): Buffer {
   return buildMail({ ...parts, attachment: { name: 'data.bin', content: randomBytes(bytes) } });
