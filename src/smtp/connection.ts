@@ -8,7 +8,7 @@ import { GateError, messageOf } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import type { Logger } from '../runtime/log.js';
 import { type Flushable, flushLater } from './flush-batch.js';
-import { readProxyHeader } from './proxy-protocol.js';
+import { type ProxyAddress, readProxyHeader } from './proxy-protocol.js';
 import { replies } from './replies.js';
 import { type Reply, serializeReply } from './reply.js';
 import { SmtpSession } from './session.js';
@@ -29,7 +29,7 @@ export interface ConnectionOptions {
 
 export interface ConnectionServices extends SessionServices {
   readonly log: Logger;
-  /** `address:port` of every connection that we opened ourselves, to recognise a loop */
+  /** both ends of every connection that we opened ourselves, to recognise a loop */
   readonly outbound: Set<string>;
 }
 
@@ -47,7 +47,9 @@ export class Connection implements SessionIo, Flushable {
   #socket: Socket;
   #upstreamSocket: Socket | undefined;
   #session: SmtpSession | undefined;
-  #peer: { address: string; port: number };
+  #peer: ProxyAddress;
+  /** where the peer connected to, as it sees it */
+  #target: ProxyAddress;
   #timer: NodeJS.Timeout | undefined;
   #paused = false;
   #awaitsReader = false;
@@ -63,6 +65,7 @@ export class Connection implements SessionIo, Flushable {
     this.client = new SocketOutlet(socket);
     this.upstream = new SocketOutlet(undefined);
     this.#peer = { address: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 };
+    this.#target = { address: plainAddress(socket.localAddress), port: socket.localPort ?? 0 };
     socket.on('error', (error) => this.#services.log.debug({ error: error.message }, 'client connection failed'));
     socket.on('close', () => this.#clientClosed());
   }
@@ -89,8 +92,9 @@ export class Connection implements SessionIo, Flushable {
 
   // ------------------------------------------------------------------ before the session
 
+  /** Both ends count: a kernel gives one local port to several connections, if they go to different places. */
   #isLoop(): boolean {
-    return this.#services.outbound.has(`${this.#peer.address}:${this.#peer.port}`);
+    return this.#services.outbound.has(endsText(this.#peer, this.#target));
   }
 
   #refuse(reply: Reply): void {
@@ -113,6 +117,7 @@ export class Connection implements SessionIo, Flushable {
         return;
       }
       if (header.source !== undefined) this.#peer = header.source;
+      if (header.target !== undefined) this.#target = header.target;
       const rest = received.subarray(header.bytes);
       this.#tcp.pause();
       if (rest.length > 0) this.#tcp.unshift(rest);
@@ -161,7 +166,10 @@ export class Connection implements SessionIo, Flushable {
   }
 
   #registerOutbound(socket: Socket): void {
-    const key = `${plainAddress(socket.localAddress)}:${socket.localPort}`;
+    const key = endsText(
+      { address: plainAddress(socket.localAddress), port: socket.localPort ?? 0 },
+      { address: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 },
+    );
     this.#services.outbound.add(key);
     socket.once('close', () => this.#services.outbound.delete(key));
   }
@@ -289,6 +297,10 @@ export class Connection implements SessionIo, Flushable {
     clearTimeout(this.#timer);
     if (!this.#closed) this.#timer = setTimeout(() => this.destroy(), lingerMs);
   }
+}
+
+function endsText(from: ProxyAddress, to: ProxyAddress): string {
+  return `${from.address}:${from.port}>${to.address}:${to.port}`;
 }
 
 /** IPv4 clients of a dual-stack listener look like `::ffff:192.0.2.1`. */

@@ -10,8 +10,13 @@ export interface ProxyAddress {
 export type ProxyHeader =
   | { readonly kind: 'incomplete' }
   | { readonly kind: 'invalid' }
-  /** `source` is undefined for LOCAL and UNKNOWN: the proxy speaks for itself (a health check) */
-  | { readonly kind: 'header'; readonly bytes: number; readonly source: ProxyAddress | undefined };
+  /** both addresses are undefined for LOCAL and UNKNOWN: the proxy speaks for itself (a health check) */
+  | {
+      readonly kind: 'header';
+      readonly bytes: number;
+      readonly source: ProxyAddress | undefined;
+      readonly target: ProxyAddress | undefined;
+    };
 
 const signature = Buffer.from('0d0a0d0a000d0a515549540a', 'hex');
 const versionOne = Buffer.from('PROXY ');
@@ -33,12 +38,17 @@ function readVersionOne(bytes: Buffer): ProxyHeader {
   const [, family, source = '', target = '', sourcePort = '', targetPort = '', ...more] = bytes
     .toString('latin1', 0, end)
     .split(' ');
-  if (family === 'UNKNOWN') return { kind: 'header', bytes: end + 2, source: undefined };
+  if (family === 'UNKNOWN') return { kind: 'header', bytes: end + 2, source: undefined, target: undefined };
   const version = family === 'TCP4' ? 4 : family === 'TCP6' ? 6 : 0;
   const valid =
     version !== 0 && isIP(source) === version && isIP(target) === version && isPort(sourcePort) && isPort(targetPort);
   if (!valid || more.length > 0) return { kind: 'invalid' };
-  return { kind: 'header', bytes: end + 2, source: { address: source, port: Number(sourcePort) } };
+  return {
+    kind: 'header',
+    bytes: end + 2,
+    source: { address: source, port: Number(sourcePort) },
+    target: { address: target, port: Number(targetPort) },
+  };
 }
 
 const isPort = (text: string): boolean => /^(?:0|[1-9]\d{0,4})$/.test(text) && Number(text) <= 65535;
@@ -52,13 +62,23 @@ function readVersionTwo(bytes: Buffer): ProxyHeader {
   if (bytes.length < total) return { kind: 'incomplete' };
   const command = versionAndCommand & 15;
   if (command > 1) return { kind: 'invalid' };
-  if (command === 0 || family === 0) return { kind: 'header', bytes: total, source: undefined };
+  if (command === 0 || family === 0) return { kind: 'header', bytes: total, source: undefined, target: undefined };
   if (family === 0x11 && total >= 16 + 12) {
-    const address = [...bytes.subarray(16, 20)].join('.');
-    return { kind: 'header', bytes: total, source: { address, port: bytes.readUInt16BE(24) } };
+    const address = (at: number) => [...bytes.subarray(at, at + 4)].join('.');
+    return {
+      kind: 'header',
+      bytes: total,
+      source: { address: address(16), port: bytes.readUInt16BE(24) },
+      target: { address: address(20), port: bytes.readUInt16BE(26) },
+    };
   }
   if (family === 0x21 && total >= 16 + 36) {
-    return { kind: 'header', bytes: total, source: { address: ipv6Text(bytes, 16), port: bytes.readUInt16BE(48) } };
+    return {
+      kind: 'header',
+      bytes: total,
+      source: { address: ipv6Text(bytes, 16), port: bytes.readUInt16BE(48) },
+      target: { address: ipv6Text(bytes, 32), port: bytes.readUInt16BE(50) },
+    };
   }
   return { kind: 'invalid' };
 }

@@ -46,7 +46,7 @@ export async function reconfigure(gate: Gate, sections: Settings): Promise<'appl
 
 /** One message on a connection of its own. */
 export async function sendMail(
-  gate: Gate,
+  gate: { readonly port: number },
   message: Buffer,
   to: readonly string[] = ['bob@example.org'],
   from = 'alice@client.example',

@@ -68,6 +68,8 @@ export class Sink {
   readonly violations: string[] = [];
   /** client address and port as each connection's PROXY header said */
   readonly proxied: string[] = [];
+  /** local port of whoever opened each connection */
+  readonly clientPorts: number[] = [];
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #sessions = 0;
@@ -102,6 +104,7 @@ export class Sink {
   #accept(socket: Socket): void {
     this.#sessions += 1;
     this.#sockets.add(socket);
+    this.clientPorts.push(socket.remotePort ?? 0);
     socket.once('close', () => this.#sockets.delete(socket));
     new SinkSession(this, socket, this.#sessions).start();
   }
