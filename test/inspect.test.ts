@@ -8,6 +8,7 @@ import t, { type Test } from 'tap';
 import { eicarFile } from '../src/inspect/eicar.js';
 import { createInspector, type Inspector, type InspectorOptions, inspectBuffer } from '../src/inspect/inspection.js';
 import { everyPart, type InspectionReport, type PartFacts } from '../src/inspect/report.js';
+import { TextScan } from '../src/inspect/text-scan.js';
 import { zipType } from '../src/inspect/zip-type.js';
 import { problemEffects } from '../src/mime/problem.js';
 import { GateError } from '../src/runtime/errors.js';
@@ -310,6 +311,23 @@ t.test('text that carries a file is an attachment, and ordinary text is not', as
     await attachment('text/plain', `${'f\r\n'.repeat(20_000)}begin 644 a.exe\r\n#86)C\r\n\`\r\nend`),
     'in a long text',
   );
+});
+
+t.test('a marker in a text is seen however the text is cut', (t) => {
+  const texts = [
+    'hi\r\nbegin 644 a.exe\r\n#86)C',
+    'x\r\n=ybegin line=128 size=3 name=a\r\n',
+    'must be converted with BinHex',
+  ];
+  for (const text of texts) {
+    const padded = Buffer.from(`${'word '.repeat(300)}\r\n${text}${' word'.repeat(300)}`);
+    for (const size of [1, 2, 7, 511, 512, 513, 1500, padded.length]) {
+      const scan = new TextScan('text/plain', undefined);
+      for (let at = 0; at < padded.length; at += size) scan.write(padded.subarray(at, at + size));
+      t.equal(scan.embeddedFile, true, `${text.slice(0, 12)} in pieces of ${size}`);
+    }
+  }
+  t.end();
 });
 
 t.test('ZIP files are told apart by the names of their entries', (t) => {
