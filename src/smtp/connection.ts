@@ -70,10 +70,16 @@ export class Connection implements SessionIo, Flushable {
     socket.on('close', () => this.#clientClosed());
   }
 
+  /**
+   * Begins after the events that are due now: a connection of our own to ourselves is accepted in the same turn that
+   * tells its other end of it. Begun before, it would connect to us again, and so on until no connection is left.
+   */
   start(): void {
-    if (this.#isLoop()) this.#refuse(replies.loop);
-    else if (this.#options.proxied) this.#readProxyHeader();
-    else this.#greet();
+    setImmediate(() => {
+      if (this.#closed || this.#ended) return;
+      if (this.#options.proxied) this.#readProxyHeader();
+      else this.#greet();
+    });
   }
 
   tick(now: number): void {
@@ -127,6 +133,10 @@ export class Connection implements SessionIo, Flushable {
   }
 
   #greet(): void {
+    if (this.#isLoop()) {
+      this.#refuse(replies.loop);
+      return;
+    }
     if (!this.#options.implicitTls) {
       this.#openSession(false);
       return;
@@ -144,13 +154,8 @@ export class Connection implements SessionIo, Flushable {
           socket.destroy();
           return;
         }
-        if (this.#isLoop()) {
-          socket.destroy();
-          session.refuse(replies.loop);
-        } else {
-          this.#attachUpstream(socket);
-          session.begin(banner);
-        }
+        this.#attachUpstream(socket);
+        session.begin(banner);
         session.flush();
       })
       .catch((error: unknown) => this.#upstreamFailed(session, error));
