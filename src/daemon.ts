@@ -232,6 +232,11 @@ export class Daemon {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 
+  /** Writes the lines that are still gathered; for an end that nobody planned. */
+  flushLog(): void {
+    this.#log.flush();
+  }
+
   reload(): Promise<ReloadResult> {
     return this.#live.reload();
   }

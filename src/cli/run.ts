@@ -19,34 +19,36 @@ export function registerRun(program: Command): void {
     .description('Start the gate and keep it running (SIGTERM stops it gracefully, SIGHUP reloads the configuration)')
     .addHelpText('after', examples)
     .action(async ({ config }: { config: string }) => {
-      let daemon: Daemon;
+      const starting = Daemon.start(config);
+      // At once, because as process 1 of a container an unhandled SIGTERM would be ignored.
+      handleSignals(starting);
       try {
-        daemon = await Daemon.start(config);
+        await starting;
       } catch (error) {
         process.stderr.write(`sluice cannot start:\n${messageOf(error)}\n`);
         process.exitCode = 1;
-        return;
       }
-      handleSignals(daemon);
     });
 }
 
-function handleSignals(daemon: Daemon): void {
+function handleSignals(starting: Promise<Daemon>): void {
   const stop = () => {
-    daemon.stop().then(
-      () => process.exit(0),
-      (error: unknown) => {
+    starting
+      .then((daemon) => daemon.stop())
+      .then(() => process.exit(0))
+      .catch((error: unknown) => {
         process.stderr.write(`sluice did not stop cleanly: ${messageOf(error)}\n`);
         process.exit(1);
-      },
-    );
+      });
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
-  process.on('SIGHUP', () => void daemon.reload());
+  // A failed start has been reported where it was awaited.
+  process.on('SIGHUP', () => void starting.then((daemon) => daemon.reload()).catch(() => undefined));
   // The state after an error that nobody caught is unknown. Nothing that was acknowledged can be lost by ending here.
   process.on('uncaughtException', (error) => {
     process.stderr.write(`sluice ends after an unexpected error: ${error.stack ?? error.message}\n`);
-    process.exit(1);
+    const end = () => process.exit(1);
+    starting.then((daemon) => daemon.flushLog()).then(end, end);
   });
 }

@@ -88,6 +88,9 @@ function checkPlaces(config: Config): Finding[] {
   const findings: Finding[] = [];
   if (kindOf(config.dataDirectory) === 'other') {
     findings.push({ severity: 'error', path: ['dataDirectory'], value: config.dataDirectory, expected: 'a folder' });
+  } else if (!mayWrite(nearestFolder(config.dataDirectory))) {
+    const expected = 'a folder that this user may write to, or make; the gate may run as another';
+    findings.push({ severity: 'warning', path: ['dataDirectory'], value: config.dataDirectory, expected });
   }
   const { file } = config.log;
   if (file !== undefined && kindOf(dirname(file)) !== 'folder') {
@@ -99,6 +102,23 @@ function checkPlaces(config: Config): Finding[] {
     });
   }
   return findings;
+}
+
+/** The folder itself, or the one above in which it would be made. */
+function nearestFolder(name: string): string {
+  let folder = name;
+  while (kindOf(folder) === 'absent' && dirname(folder) !== folder) folder = dirname(folder);
+  return folder;
+}
+
+function mayWrite(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    // Whatever the reason, nothing can be kept there.
+    return false;
+  }
 }
 
 function kindOf(name: string): 'folder' | 'other' | 'absent' {

@@ -103,7 +103,7 @@ export class SmtpServer {
     const { listener } = this.#options.settings;
     const event: SessionServices['event'] = (name, detail) => {
       metrics.protocolEvents.inc({ listener, event: name });
-      log.info({ listener, event: name, detail }, 'protocol event');
+      log.info({ event: name, detail }, 'protocol event');
     };
     return { ...this.#services, event };
   }
