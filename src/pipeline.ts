@@ -26,7 +26,11 @@ import type { Judgement } from './smtp/handler.js';
 
 /** One message that is wholly in its spool, from inspection to what is done with it. Never rejects. */
 export function judgeMessage(message: Acting): Judgement | Promise<Judgement> {
-  return then(reachVerdict(message), ({ report, verdict }) => act(message, report, verdict));
+  return then(reachVerdict(message), ({ report, verdict }) => {
+    // Nobody waits for a message that was given up: its client sends it again, and only then there is one to hold.
+    if (message.record.givenUp) return { kind: 'answer', reply: { code: 451, enhanced: '4.7.1', text: 'Given up' } };
+    return act(message, report, verdict);
+  });
 }
 
 /** Inspect, readmit, then lists to decide; a failure of our own is decided by the fallback of its cause. */
@@ -74,7 +78,9 @@ export type AskScores = (parts: readonly PartFacts[]) => PartScore[] | Promise<P
 /** Lists, scores, decision: the verdict of the gate for a report and an envelope, with everything it was made from. */
 export function judgeReport(question: Question, ask: AskScores): Judged | Promise<Judged> {
   const { report, mailFrom, recipients, policy } = question;
-  const addresses = { envelopeFrom: mailFrom, envelopeTo: recipients, body: report.addresses };
+  // Parsed only when there is a list to ask.
+  const body = () => report.addresses;
+  const addresses = { envelopeFrom: mailFrom, envelopeTo: recipients, body };
   const listHits = matchLists(policy.addresses, addresses, policy.allowRules);
   const hashHits = matchHashes(policy.hashes, report.parts);
   const parts = partsToScore(report, listHits, hashHits, policy.decision);

@@ -8,6 +8,8 @@ import t, { type Test } from 'tap';
 import { eicarFile } from '../src/inspect/eicar.js';
 import { createInspector, type Inspector, type InspectorOptions, inspectBuffer } from '../src/inspect/inspection.js';
 import { everyPart, type InspectionReport, type PartFacts } from '../src/inspect/report.js';
+import { TextScan } from '../src/inspect/text-scan.js';
+import { zipType } from '../src/inspect/zip-type.js';
 import { problemEffects } from '../src/mime/problem.js';
 import { GateError } from '../src/runtime/errors.js';
 import { limits } from '../src/runtime/limits.js';
@@ -309,6 +311,49 @@ t.test('text that carries a file is an attachment, and ordinary text is not', as
     await attachment('text/plain', `${'f\r\n'.repeat(20_000)}begin 644 a.exe\r\n#86)C\r\n\`\r\nend`),
     'in a long text',
   );
+});
+
+t.test('a marker in a text is seen however the text is cut', (t) => {
+  const texts = [
+    'hi\r\nbegin 644 a.exe\r\n#86)C',
+    'x\r\n=ybegin line=128 size=3 name=a\r\n',
+    'must be converted with BinHex',
+  ];
+  for (const text of texts) {
+    const padded = Buffer.from(`${'word '.repeat(300)}\r\n${text}${' word'.repeat(300)}`);
+    for (const size of [1, 2, 7, 511, 512, 513, 1500, padded.length]) {
+      const scan = new TextScan('text/plain', undefined);
+      for (let at = 0; at < padded.length; at += size) scan.write(padded.subarray(at, at + size));
+      t.equal(scan.embeddedFile, true, `${text.slice(0, 12)} in pieces of ${size}`);
+    }
+  }
+  t.end();
+});
+
+t.test('ZIP files are told apart by the names of their entries', (t) => {
+  const entry = (name: string, content = '') => {
+    const header = Buffer.alloc(30);
+    header.write('PK\x03\x04', 'latin1');
+    header.writeUInt32LE(content.length, 18);
+    header.writeUInt16LE(name.length, 26);
+    return Buffer.concat([header, Buffer.from(name + content, 'latin1')]);
+  };
+  const office = 'application/vnd.openxmlformats-officedocument';
+  const odt = 'application/vnd.oasis.opendocument.text';
+  const cases: readonly (readonly [string, readonly Buffer[]])[] = [
+    ['application/zip', [entry('a.txt')]],
+    ['application/zip', [entry('word/document.xml')]],
+    [`${office}.wordprocessingml.document`, [entry('[Content_Types].xml'), entry('word/document.xml')]],
+    [`${office}.spreadsheetml.sheet`, [entry('_rels/.rels'), entry('xl/workbook.xml')]],
+    [`${office}.presentationml.presentation`, [entry('[Content_Types].xml', 'x'.repeat(400)), entry('ppt/p.xml')]],
+    ['application/java-archive', [entry('META-INF/MANIFEST.MF')]],
+    [odt, [entry('mimetype', odt), entry('content.xml')]],
+    ['application/zip', [entry('mimetype', '<script>'), entry('content.xml')]],
+  ];
+  for (const [type, entries] of cases) t.equal(zipType(Buffer.concat(entries)), type);
+  t.equal(zipType(Buffer.from('PK\x03\x04', 'latin1')), 'application/zip', 'cut short');
+  t.equal(zipType(Buffer.from('xPK\x03\x04', 'latin1')), undefined);
+  t.end();
 });
 
 t.test('addresses that may allow are only those that every reader agrees on', async (t) => {

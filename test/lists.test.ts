@@ -189,12 +189,12 @@ function lookupMicroseconds(table: { find(address: { local: string; domain: stri
 const message: MessageAddresses = {
   envelopeFrom: 'sender@out.example',
   envelopeTo: ['one@in.example', 'two@in.example'],
-  body: {
+  body: () => ({
     sender: ['from@out.example'],
     receiver: ['to@in.example', 'cc@in.example'],
     certainSender: ['from@out.example'],
     certainReceiver: ['to@in.example'],
-  },
+  }),
 };
 const anyField: AllowRules = { allowFields: noLists.allowFields, allowRecipients: 'any' };
 const hitCases: [

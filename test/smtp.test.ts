@@ -1,11 +1,19 @@
 /** The SMTP engine without sockets: conversations in every segmentation, and its parts against obvious references. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
-import type { Spool } from '../src/runtime/spool.js';
+import { limits } from '../src/runtime/limits.js';
+import { type Spool, SpoolPool } from '../src/runtime/spool.js';
+import { readSource } from '../src/runtime/spool-source.js';
+import { deliver } from '../src/smtp/deliver.js';
 import type { Judgement } from '../src/smtp/handler.js';
+import { SocketOutlet } from '../src/smtp/socket-outlet.js';
 import { dotStuff } from './support/mail.js';
+import { portOf } from './support/ports.js';
+import { randomSession } from './support/random-session.js';
 import { SessionFixture, until } from './support/session-fixture.js';
+import { Sink } from './support/sink.js';
 import { DialogueRun } from './support/smtp-dialogue.js';
 import { octetCut, parseDialogues, randomCut, wholeCut } from './support/smtp-dialogue-file.js';
 
@@ -168,4 +176,136 @@ t.test('a client that never reads its replies gets no more of them than fit', as
   fixture.io.client.take();
   fixture.session.clientDrained();
   t.match(fixture.io.takeUpstream(), /^HELP/, 'it goes on once the client has read');
+});
+
+t.test('a release that does not end with a line end goes by BDAT, or not at all', async (t) => {
+  const content = Buffer.from('Subject: x\r\n\r\nno line end');
+  const source = { kind: 'memory', bytes: new SharedArrayBuffer(0), length: 0 } as const;
+  const recipients = [{ address: 'bob@example.org', parameters: [] }];
+  const delivery = { mailFrom: '', mailParameters: [], recipients, pieces: [content], source };
+  for (const extensions of [['PIPELINING'], ['PIPELINING', 'CHUNKING']]) {
+    const sink = await Sink.start({ extensions });
+    t.teardown(() => sink.stop());
+    const options = {
+      host: '127.0.0.1',
+      port: sink.port,
+      tls: 'none',
+      verify: true,
+      servername: undefined,
+      ca: undefined,
+      clientIdentity: 'none',
+      hostname: 'gate.example.org',
+      connectTimeoutMs: 5000,
+    } as const;
+    const [reply] = await deliver(delivery, options, AbortSignal.timeout(5000));
+    const chunking = extensions.includes('CHUNKING');
+    t.match(reply, { delivered: chunking, permanent: !chunking, code: chunking ? 250 : 554 });
+    t.same(
+      sink.messages.map(({ bytes }) => bytes.toString()),
+      chunking ? [content.toString()] : [],
+    );
+  }
+});
+
+t.test('what waits in a socket that was ended has not left yet', async (t) => {
+  const peers: Socket[] = [];
+  const server = createServer((socket) => peers.push(socket.pause()));
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  t.teardown(() => server.close());
+  const socket = connect(portOf(server), '127.0.0.1');
+  const outlet = new SocketOutlet(socket);
+  await new Promise((resolve) => {
+    socket.once('connect', resolve);
+  });
+  outlet.write(Buffer.alloc(16_000_000));
+  outlet.flush();
+  socket.end();
+  let left = false;
+  outlet.afterWritten(() => {
+    left = true;
+  });
+  await new Promise((resolve) => {
+    setTimeout(resolve, 50);
+  });
+  t.notOk(left, 'the memory is still needed');
+  peers[0]?.resume();
+  await until('all has left', () => left);
+  t.equal(outlet.backlog, 0);
+  socket.destroy();
+});
+
+async function wholeOf(spool: Spool): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for (let at = 0; at < spool.length; at += chunks.at(-1)?.length ?? 0) {
+    chunks.push(await spool.readChunk(at, spool.length));
+  }
+  return Buffer.concat(chunks);
+}
+
+t.test('the spool', async (t) => {
+  t.test('gives back what it was given, from memory and from a file', async (t) => {
+    const pool = new SpoolPool(t.testdir());
+    const random = seeded(7);
+    for (let round = 0; round < 40; round += 1) {
+      const chunks = Array.from({ length: 1 + Math.floor(random() * 30) }, () =>
+        Buffer.alloc(Math.floor(random() ** 3 * 60_000), Math.floor(random() * 256)),
+      );
+      const spool = pool.create();
+      for (const chunk of chunks) spool.append(chunk);
+      await spool.flush(spool.length);
+      const wanted = Buffer.concat(chunks);
+      const source = spool.source();
+      if (!readSource(source, 0, source.length).equals(wanted)) t.fail(`round ${round}: source`);
+      if (!(await wholeOf(spool)).equals(wanted)) t.fail(`round ${round}: chunks`);
+      spool.release();
+      t.throws(() => spool.readChunk(0, 1), { code: 'spool-failed' });
+    }
+    t.same([pool.usedBytes, pool.openFiles], [0, 0]);
+  });
+
+  t.test('never holds more than its bound in memory', async (t) => {
+    const pool = new SpoolPool(t.testdir());
+    const chunk = Buffer.alloc(limits.spool.messageMemoryBytes, 'x');
+    const count = limits.spool.totalMemoryBytes / chunk.length;
+    const spools = Array.from({ length: count + 5 }, () => pool.create());
+    for (const spool of spools) spool.append(chunk);
+    t.equal(pool.usedBytes, limits.spool.totalMemoryBytes);
+    t.equal(pool.openFiles, 5, 'the rest lies in files');
+    for (const spool of spools) await spool.flush(spool.length);
+    t.ok((await wholeOf(spools.at(-1) ?? pool.create())).equals(chunk));
+    for (const spool of spools) spool.release();
+    await until('the files are closed', () => pool.openFiles === 0);
+    t.equal(pool.usedBytes, 0);
+  });
+
+  t.test('fails once and for all when there is no file to be had', async (t) => {
+    const pool = new SpoolPool(join(t.testdir(), 'missing'));
+    const spool = pool.create();
+    spool.append(Buffer.alloc(limits.spool.messageMemoryBytes));
+    t.equal(spool.failure, undefined);
+    spool.append(Buffer.from('x'));
+    t.match(spool.failure, { code: 'spool-failed' });
+    await t.rejects(Promise.resolve(spool.flush(spool.length)), { code: 'spool-failed' });
+    spool.release();
+    t.same([pool.usedBytes, pool.openFiles], [0, 0]);
+  });
+
+  t.test('closes a file that is released while it is written', async (t) => {
+    const pool = new SpoolPool(t.testdir());
+    const spool = pool.create();
+    spool.append(Buffer.alloc(3_000_000));
+    spool.release();
+    await until('the file is closed', () => pool.openFiles === 0);
+    t.equal(pool.usedBytes, 0);
+  });
+});
+
+t.test('in sessions that go at random, each answer and each verdict is for its own command and mail', async (t) => {
+  const sessions = Number(process.env.SLUICE_SESSIONS ?? 40);
+  for (let seed = 1; seed <= sessions; seed += 1) {
+    const problems = await randomSession(seeded(seed), t.testdir(), 15);
+    t.equal(problems.join('\n'), '', `seed ${seed}`);
+  }
 });

@@ -83,7 +83,7 @@ function wantedHashes({ attachment, digests, shortDigests }: PartTask): Hash[] {
   return (shortDigests ? ['sha256', 'sha1', 'md5'] : ['sha256']).map((algorithm) => createHash(algorithm));
 }
 
-/** @param chunks the encoded body in order; they are not written to afterwards */
+/** @param chunks the encoded body in order; each may be overwritten when the next one is asked for */
 export function examine(task: PartTask, chunks: Iterable<Buffer>, sniff: Sniffer | undefined): PartFindings {
   const problems = new Set<ProblemCode>();
   const decoder = bodyDecoder(task.encoding, problems);
@@ -102,8 +102,7 @@ export function examine(task: PartTask, chunks: Iterable<Buffer>, sniff: Sniffer
     eicar.write(decoded);
     const missing = headBytes - head.length;
     if (missing > 0) {
-      const more = decoded.subarray(0, missing);
-      head = head.length === 0 ? more : Buffer.concat([head, more]);
+      head = Buffer.concat([head, decoded.subarray(0, missing)]);
     }
   };
   for (const chunk of chunks) take(decoder.write(chunk));

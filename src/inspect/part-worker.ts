@@ -1,5 +1,6 @@
 /** A worker thread's side of inspection: reads ranges of the spool, examines them, and sends back plain facts. */
 import { createHash } from 'node:crypto';
+import { limits } from '../runtime/limits.js';
 import { type SpoolSource, sourceChunks } from '../runtime/spool-source.js';
 import { examine, type PartFindings, type PartTask, type Sniffer } from './examine.js';
 import { loadSniffer } from './sniffer.js';
@@ -22,6 +23,8 @@ export type WorkerResult =
   | { readonly kind: 'digest'; readonly sha256: string };
 
 let sniffer: Promise<Sniffer> | undefined;
+/** one for the thread, which works on one chunk at a time; a fresh one for each costs more than reading into it */
+const readMemory = Buffer.allocUnsafeSlow(limits.spool.readChunkBytes);
 
 /** What the pool calls: findings for each part, types of files, or the digest of the whole message. */
 export default async function run(task: WorkerTask): Promise<WorkerResult> {
@@ -36,7 +39,7 @@ export default async function run(task: WorkerTask): Promise<WorkerResult> {
 
 function digest(source: SpoolSource): string {
   const hash = createHash('sha256');
-  for (const chunk of sourceChunks(source, 0, source.length)) hash.update(chunk);
+  for (const chunk of sourceChunks(source, 0, source.length, readMemory)) hash.update(chunk);
   return hash.digest('hex');
 }
 
@@ -44,8 +47,8 @@ function digest(source: SpoolSource): string {
 const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 function examineRange(part: PartTask, source: SpoolSource, sniff: Sniffer): PartFindings {
-  const findings = examine(part, sourceChunks(source, part.start, part.end), sniff);
+  const findings = examine(part, sourceChunks(source, part.start, part.end, readMemory), sniff);
   if (findings.attachment === part.attachment || findings.sha256 !== '') return findings;
   // A text that turned out to carry a file: rare enough to read it again for its digests.
-  return examine({ ...part, attachment: true }, sourceChunks(source, part.start, part.end), sniff);
+  return examine({ ...part, attachment: true }, sourceChunks(source, part.start, part.end, readMemory), sniff);
 }

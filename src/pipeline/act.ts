@@ -74,12 +74,15 @@ function answer({ record }: Acting, reply: Reply): Judgement {
 async function hold(acting: Acting, report: InspectionReport, verdict: Verdict): Promise<Judgement> {
   const { services, listener, spool, record, envelope } = acting;
   const notify = listener.blockedAnswer(envelope.recipients.map(({ address }) => address)) === 'replace';
+  let failed = true;
+  spool.taskStarted();
   try {
     const sha256 = await services.inspector.digest(spool);
     const request = { ...describe(acting, report, verdict, sha256), source: spool.source(), notify };
     const { id, duplicate } = await services.quarantine.hold(request);
     if (!duplicate) services.metrics.held.inc();
     record.held(id, duplicate);
+    failed = false;
     if (notify) return answer(acting, { code: 250, enhanced: '2.0.0', text: `Ok: withheld as ${id}` });
     return answer(acting, { code: 554, enhanced: '5.7.1', text: `Message refused by content policy (${id})` });
   } catch (error) {
@@ -89,6 +92,9 @@ async function hold(acting: Acting, report: InspectionReport, verdict: Verdict):
       enhanced: '4.3.0',
       text: `Cannot keep the message safe, try again later (${record.id})`,
     });
+  } finally {
+    // A sealing thread that was given up may still be reading.
+    spool.taskDone(failed);
   }
 }
 

@@ -26,6 +26,7 @@ export class MessageRecord {
   #held: { id: string; duplicate: boolean } | undefined;
   #relayed: RelayOutcome | undefined;
   #written = false;
+  #givenUp = false;
 
   constructor(services: PipelineServices, listener: PipelineListener) {
     this.#services = services;
@@ -63,8 +64,14 @@ export class MessageRecord {
     if (this.#relayed !== undefined) this.#write({ ...outcomeFields(this.#relayed) });
   }
 
+  /** The session has ended the transaction; whatever is still found out has no effect. */
+  get givenUp(): boolean {
+    return this.#givenUp;
+  }
+
   /** Inspection itself failed. */
   failed(error: unknown): void {
+    if (this.#givenUp) return;
     this.#services.log.error(
       { id: this.id, listener: this.#listener.name, error: messageOf(error) },
       'inspection failed',
@@ -89,6 +96,7 @@ export class MessageRecord {
 
   /** The transaction ended before there was anything to judge. */
   aborted(envelope: SmtpEnvelope, bytes: number, reason: string): void {
+    this.#givenUp = true;
     if (this.#verdict !== undefined || this.#written) return;
     this.#written = true;
     const { mailFrom, recipients, peer } = envelope;

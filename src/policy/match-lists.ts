@@ -12,7 +12,8 @@ export interface MessageAddresses {
   /** the reverse-path without angle brackets; empty when null, which no entry matches */
   readonly envelopeFrom: string;
   readonly envelopeTo: readonly string[];
-  readonly body: BodyAddresses;
+  /** called only when there is a list to ask, because reading them costs more than the rest of the match */
+  body(): BodyAddresses;
 }
 
 export interface AllowRules {
@@ -35,11 +36,12 @@ export function matchLists(lists: AddressLists, addresses: MessageAddresses, rul
 type Fields = readonly (readonly [ListField, readonly string[]])[];
 
 function fieldsOf({ envelopeFrom, envelopeTo, body }: MessageAddresses): Fields {
+  const { sender, receiver } = body();
   return [
     ['envelope-from', envelopeFrom === '' ? [] : [envelopeFrom]],
     ['envelope-to', envelopeTo],
-    ['body-sender', body.sender],
-    ['body-receiver', body.receiver],
+    ['body-sender', sender],
+    ['body-receiver', receiver],
   ];
 }
 
@@ -58,8 +60,8 @@ function allowHits(table: AddressTable, addresses: MessageAddresses, fields: Fie
 }
 
 function ableToAllow(field: ListField, written: readonly string[], { body }: MessageAddresses): readonly string[] {
-  if (field === 'body-sender') return body.certainSender;
-  return field === 'body-receiver' ? body.certainReceiver : written;
+  if (field === 'body-sender') return body().certainSender;
+  return field === 'body-receiver' ? body().certainReceiver : written;
 }
 
 function blockHits(table: AddressTable, fields: Fields): ListHit[] {

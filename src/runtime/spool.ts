@@ -12,10 +12,14 @@ const blockSizes = [16_384, 65_536, limits.spool.messageMemoryBytes] as const;
 /** free blocks kept per size: enough for a busy moment, small against the total bound */
 const freeBlocksMax = 64;
 
+/** of 256 KiB each: one for every file that a busy gate writes at a time */
+const freeStagingMax = 16;
+
 /** Shared by all sessions: counts memory, keeps free blocks, and knows where files go. */
 export class SpoolPool {
   readonly #directory: string;
   readonly #free: SharedArrayBuffer[][] = blockSizes.map(() => []);
+  readonly #freeStaging: Buffer[] = [];
   #usedBytes = 0;
   #openFiles = 0;
   #sequence = 0;
@@ -51,6 +55,16 @@ export class SpoolPool {
     this.#usedBytes -= block.byteLength;
     const list = this.#free[(blockSizes as readonly number[]).indexOf(block.byteLength)];
     if (reusable && list !== undefined && list.length < freeBlocksMax) list.push(block);
+  }
+
+  /** A buffer to gather what goes to a file. Fresh ones of this size cost more than the copying into them. */
+  takeStaging(): Buffer {
+    return this.#freeStaging.pop() ?? Buffer.allocUnsafeSlow(limits.spool.readChunkBytes);
+  }
+
+  /** @param written the buffer, or the part of it that was in use; nobody may read it any more */
+  returnStaging(written: Buffer): void {
+    if (this.#freeStaging.length < freeStagingMax) this.#freeStaging.push(Buffer.from(written.buffer));
   }
 
   /** Opens a file that has no name any more: it disappears with the process, whatever happens. */
@@ -159,7 +173,7 @@ export class Spool {
   #appendToFile(chunk: Buffer): void {
     let at = 0;
     while (at < chunk.length) {
-      this.#staging ??= Buffer.allocUnsafe(limits.spool.readChunkBytes);
+      this.#staging ??= this.#pool.takeStaging();
       const count = Math.min(chunk.length - at, this.#staging.length - this.#staged);
       chunk.copy(this.#staging, this.#staged, at, at + count);
       this.#staged += count;
@@ -189,8 +203,12 @@ export class Spool {
       } else {
         this.#writtenEnd += count;
         this.#pending -= count;
-        if (count === buffer.length) this.#queue.shift();
-        else this.#queue[0] = buffer.subarray(count);
+        if (count === buffer.length) {
+          this.#queue.shift();
+          this.#pool.returnStaging(buffer);
+        } else {
+          this.#queue[0] = buffer.subarray(count);
+        }
         this.#wake();
       }
       if (this.#holders === 0 && this.#tasks === 0) this.#closeFile();
@@ -240,15 +258,20 @@ export class Spool {
     return { kind: 'memory', bytes: this.#block ?? new SharedArrayBuffer(0), length: this.#length };
   }
 
-  /** A chunk starting at `start`, at most `end`: at once from memory, through a promise from the file. */
-  readChunk(start: number, end: number): Buffer | Promise<Buffer> {
+  /**
+   * A chunk starting at `start`, at most `end`: at once from memory, through a promise from the file.
+   *
+   * @param into memory for what is read from the file, of `limits.spool.readChunkBytes`; the chunk is a view of it
+   */
+  readChunk(start: number, end: number, into?: Buffer): Buffer | Promise<Buffer> {
     // An empty chunk would make a reader go round and round, and a closed number may be another message's file.
     if (this.#holders === 0) throw new GateError('spool-failed', 'spool: read after its release');
     const fd = this.#fd;
     if (fd === undefined) return (this.#view ?? Buffer.alloc(0)).subarray(start, end);
-    const buffer = Buffer.allocUnsafe(Math.min(end - start, limits.spool.readChunkBytes));
+    const bytes = Math.min(end - start, limits.spool.readChunkBytes);
+    const buffer = into ?? Buffer.allocUnsafe(bytes);
     return new Promise((resolve, reject) => {
-      read(fd, buffer, 0, buffer.length, start, (error, count) => {
+      read(fd, buffer, 0, bytes, start, (error, count) => {
         if (error !== null) reject(new GateError('spool-failed', `spool: ${error.message}`, { cause: error }));
         else if (count === 0) reject(new GateError('spool-failed', `spool: file ends at ${start}`));
         else resolve(buffer.subarray(0, count));

@@ -73,6 +73,11 @@ function mailRefusal(session: SmtpSession): Reply | undefined {
 function mail(session: SmtpSession, line: string): void {
   const path = pathOf(session, line, 'mail');
   if (path === undefined) return;
+  // RFC 8689: not offered here, and a promise that this leg has broken already.
+  if (!session.secure && parameterValue(path.parameters, 'REQUIRETLS') !== undefined) {
+    session.refuseCommand(replies.requireTls);
+    return;
+  }
   const size = Number(parameterValue(path.parameters, 'SIZE') ?? 0);
   const announced = announcedSize(session.extensions.size ?? 0, {
     messageBytesMax: session.settings.messageBytesMax,

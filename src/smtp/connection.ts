@@ -221,7 +221,7 @@ export class Connection implements SessionIo, Flushable {
 
   /** A client that does not read its replies gets no more of them until it has. */
   #awaitReader(): void {
-    if (this.#awaitsReader || this.client.backlog <= limits.smtp.clientBacklogBytes) return;
+    if (this.#awaitsReader || this.#ended || this.client.backlog <= limits.smtp.clientBacklogBytes) return;
     this.#awaitsReader = true;
     this.client.afterWritten(() => {
       this.#awaitsReader = false;

@@ -101,7 +101,7 @@ class Attempt {
     socket.resume();
     const extensions = await greet(dialogue, hostname);
     const lacking = missingExtension(this.#delivery, extensions);
-    if (lacking !== undefined) return this.#settle(554, `the next hop offers no ${lacking}, which this message needs`);
+    if (lacking !== undefined) return this.#settle(554, lacks(lacking));
     if (!(await this.#envelope(dialogue, extensions))) return quit(dialogue);
     await this.#content(dialogue, socket, extensions);
     return quit(dialogue);
@@ -147,7 +147,9 @@ class Attempt {
   async #content(dialogue: Dialogue, socket: Socket, extensions: Extensions): Promise<void> {
     this.#stage = 'data';
     // DATA can only carry lines; whatever came by BDAT and does not end in one goes back by BDAT.
-    const chunked = isBinary(this.#delivery) || (extensions.chunking && !(await this.#endsWithLine()));
+    const chunked = isBinary(this.#delivery) || !(await this.#endsWithLine());
+    // Its end of data would stand in the middle of a line and never be seen.
+    if (chunked && !extensions.chunking) return this.#settle(554, lacks('CHUNKING'));
     if (chunked) {
       socket.write(`BDAT ${this.#bytes()} LAST\r\n`);
     } else {
@@ -190,6 +192,8 @@ async function greet(dialogue: Dialogue, hostname: string): Promise<Extensions> 
   await dialogue.command(`HELO ${hostname}\r\n`);
   return noExtensions;
 }
+
+const lacks = (extension: string): string => `the next hop offers no ${extension}, which this message needs`;
 
 async function quit(dialogue: Dialogue): Promise<void> {
   // The transaction is decided; what the next hop says to QUIT changes nothing.

@@ -3,6 +3,7 @@
  * verbatim. The spool may be reused only when the last byte has left, whatever the next hop answered before.
  */
 import { GateError } from '../runtime/errors.js';
+import { limits } from '../runtime/limits.js';
 import type { Spool } from '../runtime/spool.js';
 import { DotStuffer } from './dot-stuffer.js';
 import type { Piece, RelayOutcome } from './handler.js';
@@ -140,23 +141,32 @@ export class Relay {
         await this.#writeChunk(stuffer === undefined ? piece : stuffer.push(piece));
         continue;
       }
-      for (let at = piece.start; at < piece.end; ) {
-        if (this.#ended) return;
-        const chunk = await this.#spool.readChunk(at, piece.end);
-        at += chunk.length;
-        await this.#writeChunk(stuffer === undefined ? chunk : stuffer.push(chunk));
-      }
+      await this.#pumpRange(piece.start, piece.end, stuffer);
     }
   }
 
-  async #writeChunk(chunk: Buffer): Promise<void> {
-    if (this.#ended || this.#host.io.upstream.write(chunk)) return;
+  async #pumpRange(start: number, end: number, stuffer: DotStuffer | undefined): Promise<void> {
+    let memory: Buffer | undefined;
+    for (let at = start; at < end && !this.#ended; ) {
+      memory ??= Buffer.allocUnsafeSlow(limits.spool.readChunkBytes);
+      const chunk = await this.#spool.readChunk(at, end, memory);
+      at += chunk.length;
+      const gone = await this.#writeChunk(stuffer === undefined ? chunk : stuffer.push(chunk));
+      // What the socket took without waiting may still lie in its queue.
+      if (!gone) memory = undefined;
+    }
+  }
+
+  /** Resolves when more may be written; true when the chunk has left this process. */
+  async #writeChunk(chunk: Buffer): Promise<boolean> {
+    if (this.#ended || this.#host.io.upstream.write(chunk)) return false;
     this.#host.io.upstream.flush();
     await new Promise<void>((resolve) => {
       this.#resume = resolve;
       this.#host.io.upstream.afterWritten(resolve);
     });
     this.#host.setDeadline(this.#host.settings.timeouts.upstreamFinalReplyMs);
+    return !this.#ended;
   }
 
   #pumpFailed(error: unknown): void {

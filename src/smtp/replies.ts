@@ -22,6 +22,7 @@ export const replies = {
   judgeTimeout: reply(451, '4.7.1', 'Inspection did not end in time, try again later'),
   spoolFull: reply(452, '4.3.1', 'Insufficient system storage'),
   tooManyRecipients: reply(452, '4.5.3', 'Error: too many recipients'),
+  requireTls: reply(530, '5.7.10', 'Encryption needed'),
   lineTooLong: reply(500, '5.5.2', 'Error: line too long'),
   lineEnd: reply(500, '5.5.2', 'Error: a command line ends with CR LF and holds no control characters'),
   unknownCommand: reply(500, '5.5.2', 'Error: command not recognized'),

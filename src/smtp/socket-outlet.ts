@@ -55,7 +55,7 @@ export class SocketOutlet implements Outlet {
   afterWritten(callback: () => void): void {
     this.flush();
     const socket = this.#socket;
-    if (socket === undefined || socket.destroyed || socket.writableEnded || socket.writableLength === 0) {
+    if (socket === undefined || socket.destroyed || socket.writableLength === 0) {
       callback();
       return;
     }
@@ -67,6 +67,8 @@ export class SocketOutlet implements Outlet {
       callback();
     };
     socket.once('close', once);
-    socket.write('', once);
+    // A next hop that closed its side may still be reading ours.
+    if (socket.writableEnded) socket.once('finish', once);
+    else socket.write('', once);
   }
 }

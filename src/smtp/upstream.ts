@@ -69,9 +69,25 @@ export async function openUpstream(
   }
 }
 
+/**
+ * Replies are read at once and kept as text, so that all unencrypted connections can share one buffer; a fresh one for
+ * each of the four replies to a small message is a good part of its cost.
+ */
+const replyBytes = Buffer.alloc(16_384);
+
 function connected(options: UpstreamOptions, signal: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connectTcp({ host: options.host, port: options.port, noDelay: true });
+    const { host, port } = options;
+    const socket: Socket = connectTcp({
+      host,
+      port,
+      noDelay: true,
+      ...(options.tls === 'none' ? { onread: { buffer: replyBytes, callback: received } } : {}),
+    });
+    function received(bytes: number): boolean {
+      socket.emit('data', replyBytes.subarray(0, bytes));
+      return true;
+    }
     const fail = (error: Error) => {
       socket.destroy();
       const text = `upstream ${options.host}:${options.port}: ${error.message}`;

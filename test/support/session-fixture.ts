@@ -34,7 +34,7 @@ export class SessionFixture {
         authWithoutTls: true,
         localDomains: [],
         recipientsMax: 1000,
-        errorsMax: 20,
+        errorsMax: 1000,
         messageBytesMax: 0,
         timeouts,
       },
