@@ -1,6 +1,6 @@
 /**
- * One leaf decoded and looked at: size, digests, type by content, flags. It runs on the main thread for small texts
- * and in worker threads for everything else, and touches nothing but the bytes that it is given.
+ * One leaf decoded and looked at: size, digests, type by content, flags. It runs on the main thread for
+ * parts of small messages and in worker threads for everything else, and touches nothing but the bytes it is given.
  */
 import { createHash, type Hash } from 'node:crypto';
 import { Base64Decoder } from '../mime/base64.js';

@@ -1,6 +1,6 @@
 /**
- * One message under inspection: the framer's leaves are examined at once when they are small texts, else in worker
- * threads, and the findings become the report. It decides what counts as an attachment, and nothing else.
+ * One message under inspection: the framer's leaves are examined at once when they are small and in memory, else in
+ * worker threads, and the findings become the report. It decides what counts as an attachment, and nothing else.
  */
 import type { EntityFacts } from '../mime/entity.js';
 import { Framer, type FramerHandler, type Leaf } from '../mime/framer.js';
