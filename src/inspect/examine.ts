@@ -3,7 +3,7 @@
  * parts of small messages and in worker threads for everything else, and touches nothing but the bytes it is given.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { Base64Decoder } from '../mime/base64.js';
+import { Base64Decoder, decodedBytesMax } from '../mime/base64.js';
 import type { TransferEncoding } from '../mime/entity.js';
 import { type ProblemCode, problemEffects } from '../mime/problem.js';
 import { QuotedPrintableDecoder } from '../mime/quoted-printable.js';
@@ -51,6 +51,10 @@ interface BodyDecoder {
 }
 
 const empty: Buffer = Buffer.alloc(0);
+/** bytes decoded at a time */
+const sliceBytes = 65_536;
+/** one for the thread: everything that looks at a slice is done with it before the next */
+const decodeMemory = Buffer.allocUnsafeSlow(decodedBytesMax(sliceBytes));
 /** enough of a body to see how it begins */
 const markBytes = 512;
 /** three lines of it, or a head that is nothing else */
@@ -62,10 +66,10 @@ const pgpMessage = Buffer.from('-----BEGIN PGP MESSAGE-----');
 const identity: BodyDecoder = { write: (chunk) => chunk, finish: () => empty };
 
 /** The decoder for a transfer encoding; identity for those that need none. */
-export function bodyDecoder(encoding: string, problems: Set<ProblemCode>): BodyDecoder {
+export function bodyDecoder(encoding: string, problems: Set<ProblemCode>, memory?: Buffer): BodyDecoder {
   switch (encoding) {
     case 'base64':
-      return new Base64Decoder(problems);
+      return new Base64Decoder(problems, memory);
     case 'quoted-printable':
       return new QuotedPrintableDecoder(problems);
     default:
@@ -86,7 +90,7 @@ function wantedHashes({ attachment, digests, shortDigests }: PartTask): Hash[] {
 /** @param chunks the encoded body in order; each may be overwritten when the next one is asked for */
 export function examine(task: PartTask, chunks: Iterable<Buffer>, sniff: Sniffer | undefined): PartFindings {
   const problems = new Set<ProblemCode>();
-  const decoder = bodyDecoder(task.encoding, problems);
+  const decoder = bodyDecoder(task.encoding, problems, decodeMemory);
   const text =
     task.type === 'text/plain' || task.type === 'text/html' ? new TextScan(task.type, task.charset) : undefined;
   const hashes = wantedHashes(task);
@@ -105,7 +109,9 @@ export function examine(task: PartTask, chunks: Iterable<Buffer>, sniff: Sniffer
       head = Buffer.concat([head, decoded.subarray(0, missing)]);
     }
   };
-  for (const chunk of chunks) take(decoder.write(chunk));
+  for (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; at += sliceBytes) take(decoder.write(chunk.subarray(at, at + sliceBytes)));
+  }
   take(decoder.finish());
   if (text?.embeddedFile === true) problems.add('body-embedded-file');
   if (text?.embeddedPart === true) problems.add('body-embedded-part');

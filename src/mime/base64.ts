@@ -28,6 +28,11 @@ values[0x09] = blank;
 values[0x2d] = 128 + 62;
 values[0x5f] = 128 + 63;
 
+/** 3 bytes for 4 characters, and up to 2 more from a group that began earlier or was ended by padding. */
+export function decodedBytesMax(encodedBytes: number): number {
+  return Math.ceil((encodedBytes + 3) * 0.75) + 3;
+}
+
 export class Base64Decoder {
   readonly problems: Set<ProblemCode>;
   #bits = 0;
@@ -37,11 +42,18 @@ export class Base64Decoder {
   #padded = false;
   #column = 0;
 
-  constructor(problems: Set<ProblemCode>) {
+  readonly #memory: Buffer | undefined;
+
+  /**
+   * @param memory of `decodedBytesMax` for the largest chunk, when whoever reads is done with what one chunk gave
+   *   before the next is written; fresh memory for each otherwise
+   */
+  constructor(problems: Set<ProblemCode>, memory?: Buffer) {
     this.problems = problems;
+    this.#memory = memory;
   }
 
-  /** The decoded bytes of the next chunk; a fresh buffer each time. */
+  /** The decoded bytes of the next chunk. With memory of its own, a chunk has at most 64 KiB. */
   write(chunk: Buffer): Buffer {
     if (chunk.length <= sliceBytes) return this.#decode(chunk);
     const pieces: Buffer[] = [];
@@ -61,8 +73,7 @@ export class Base64Decoder {
   }
 
   #decode(chunk: Buffer): Buffer {
-    // 3 bytes for 4 characters, and up to 2 more from a group that began earlier or was ended by padding
-    const out = Buffer.allocUnsafe(Math.ceil((chunk.length + 3) * 0.75) + 3);
+    const out = this.#memory ?? Buffer.allocUnsafe(decodedBytesMax(chunk.length));
     let length = 0;
     let at = 0;
     if (this.#column > 0) {
