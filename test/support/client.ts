@@ -100,7 +100,11 @@ export class Client {
 
   #drained(): Promise<void> {
     return new Promise((resolve) => {
-      const done = () => resolve();
+      const done = () => {
+        this.#socket.off('drain', done);
+        this.#socket.off('close', done);
+        resolve();
+      };
       this.#socket.once('drain', done);
       this.#socket.once('close', done);
     });
