@@ -20,8 +20,9 @@ import { checkConfig } from '../src/cli/check-config.js';
 import { createProgram } from '../src/cli/program.js';
 import { type LineEnds, readMessage } from '../src/cli/scan/message-file.js';
 import { jsonLine } from '../src/cli/scan.js';
-import { createInspector, inspectBuffer } from '../src/inspect/inspection.js';
+import { createInspector } from '../src/inspect/inspection.js';
 import { SpoolPool } from '../src/runtime/spool.js';
+import { inspectBuffer } from './support/inspect-buffer.js';
 import { buildMail, eicarMail } from './support/mail.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));

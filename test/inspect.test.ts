@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { simpleParser } from 'mailparser';
 import t, { type Test } from 'tap';
 import { eicarFile } from '../src/inspect/eicar.js';
-import { createInspector, type Inspector, type InspectorOptions, inspectBuffer } from '../src/inspect/inspection.js';
+import { createInspector, type Inspector, type InspectorOptions } from '../src/inspect/inspection.js';
 import { everyPart, type InspectionReport, type PartFacts } from '../src/inspect/report.js';
 import { TextScan } from '../src/inspect/text-scan.js';
 import { zipType } from '../src/inspect/zip-type.js';
@@ -14,6 +14,7 @@ import { problemEffects } from '../src/mime/problem.js';
 import { GateError } from '../src/runtime/errors.js';
 import { limits } from '../src/runtime/limits.js';
 import { type Spool, SpoolPool } from '../src/runtime/spool.js';
+import { inspectBuffer } from './support/inspect-buffer.js';
 
 // dist/test/ at run time; golden files live beside the sources
 const corpus = new URL('../../test/corpus/', import.meta.url);

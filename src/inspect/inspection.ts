@@ -3,11 +3,10 @@
  * whether a fact is bad, who sent the message, or what becomes of it.
  */
 import { createHash } from 'node:crypto';
-import { tmpdir } from 'node:os';
 import type { ProblemCode } from '../mime/problem.js';
 import { GateError } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
-import { type Spool, SpoolPool } from '../runtime/spool.js';
+import type { Spool } from '../runtime/spool.js';
 import { bodyDecoder } from './examine.js';
 import { KnownTypes } from './known-types.js';
 import { MessageInspection } from './message-inspection.js';
@@ -128,25 +127,4 @@ function contentOf(spool: Spool, part: PartFacts): DecodedContent {
       if (rest.length > 0) yield rest;
     },
   };
-}
-
-/** One message from memory, for the command line: the same code as on the wire. */
-export async function inspectBuffer(
-  message: Buffer,
-  options: InspectorOptions & { readonly inspector?: Inspector; readonly spoolDirectory?: string } = {},
-): Promise<InspectionReport> {
-  const inspector = options.inspector ?? createInspector({ threads: 1, ...options });
-  const spool = new SpoolPool(options.spoolDirectory ?? tmpdir()).create();
-  try {
-    const inspection = inspector.start(spool);
-    for (let at = 0; at < message.length; at += limits.spool.readChunkBytes) {
-      const chunk = message.subarray(at, at + limits.spool.readChunkBytes);
-      spool.append(chunk);
-      inspection.write(chunk);
-    }
-    return await inspection.finish();
-  } finally {
-    spool.release();
-    if (options.inspector === undefined) await inspector.close();
-  }
 }
