@@ -324,6 +324,7 @@ function partFacts({ leaf, findings }: Part): PartFacts {
     declaredType: leaf.facts.type,
     detectedType: findings?.detectedType,
     encoding: leaf.facts.encoding,
+    view: '',
     disposition: leaf.facts.disposition,
     attachment: findings?.attachment ?? true,
     bytes: findings?.bytes ?? 0,

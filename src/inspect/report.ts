@@ -4,11 +4,51 @@
  */
 import type { Problem } from '../mime/problem.js';
 
-/** Facts that rules look at. Later inspection depth adds to this closed list. */
+/** Facts of the bytes that rules look at: a closed list. What a name looks like is the rules' own business. */
 export const partFlags = {
   eicar: 'eicar',
+  /** nobody can look inside without a key or password: mail, archive or document */
   encrypted: 'encrypted',
   undecodable: 'undecodable',
+  /** executable code by content, whatever the operating system */
+  executable: 'executable',
+  /** script source by content: shell, PowerShell, JScript, VBScript, batch, HTA, Windows script files */
+  script: 'script',
+  /** a document with a VBA project or another macro language */
+  macro: 'macro',
+  /** macros that run when the document is opened or closed */
+  macroAutorun: 'macro-autorun',
+  /** Excel 4.0 macro sheets */
+  macroSheet: 'macro-sheet',
+  /** an Office document that loads a template, frame or object from elsewhere */
+  externalTemplate: 'external-template',
+  /** an OLE object or package inside of a document */
+  embeddedObject: 'embedded-object',
+  /** dynamic data exchange: a field or formula that starts a program */
+  dde: 'dde',
+  pdfJavascript: 'pdf-javascript',
+  /** a PDF action that starts a program or opens a file */
+  pdfLaunch: 'pdf-launch',
+  pdfEmbeddedFile: 'pdf-embedded-file',
+  rtfObject: 'rtf-object',
+  onenoteFile: 'onenote-file',
+  /** a Windows shortcut or another file that only points at a program or address */
+  shortcut: 'shortcut',
+  diskImage: 'disk-image',
+  /** script in HTML or SVG that builds a file in the reader's browser */
+  htmlSmuggling: 'html-smuggling',
+  /** HTML or SVG with script of any kind */
+  activeContent: 'active-content',
+  /** valid in two formats that have nothing to do with each other */
+  polyglot: 'polyglot',
+  /** content, name and declared type contradict each other in a way that matters */
+  typeConflict: 'type-conflict',
+  /** an archive whose directory and local headers disagree, so that programs unpack different files */
+  archiveMismatch: 'archive-mismatch',
+  /** members whose names leave the folder they are unpacked into */
+  memberNameUnsafe: 'member-name-unsafe',
+  /** one of several volumes */
+  multiVolume: 'multi-volume',
 } as const;
 export type PartFlag = (typeof partFlags)[keyof typeof partFlags];
 
@@ -25,8 +65,16 @@ export interface PartFacts {
   readonly declaredType: string;
   /** media type by content; undefined when nothing was recognised or the part was not sniffed */
   readonly detectedType: string | undefined;
-  /** the transfer encoding that was undone: `7bit`, `8bit`, `binary`, `base64`, `quoted-printable` */
+  /**
+   * What was undone to reach these bytes: a transfer encoding (`7bit`, `8bit`, `binary`, `base64`,
+   * `quoted-printable`), or for a member the format it was taken from (`zip`, `tnef`, `uuencode`)
+   */
   readonly encoding: string;
+  /**
+   * The reading of an ambiguous message in which this part was found, as its choices; empty for the reading that a
+   * well-formed message has.
+   */
+  readonly view: string;
   readonly disposition: string | undefined;
   /** every leaf that is not an inline text body of the top multipart; when in doubt true */
   readonly attachment: boolean;

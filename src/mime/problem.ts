@@ -112,7 +112,7 @@ export const problemEffects = {
   /** message/partial: only all fragments together could be inspected (CVE-2002-1121) */
   'message-partial': 'unscannable',
   /** message/external-body: the content is elsewhere and may change; it is never fetched */
-  'message-external': 'ambiguous',
+  'message-external': 'unscannable',
 
   // Bodies
   /** characters outside of the base64 alphabet: skipped here, a shift or an end for others */
@@ -143,6 +143,23 @@ export const problemEffects = {
   'body-embedded-part': 'note',
   /** uuencode, yEnc or BinHex data in a text: many readers offer it as a file */
   'body-embedded-file': 'note',
+
+  /** uuencode, xxencode or yEnc data without its end, or with lines that do not fit their length */
+  'embedded-file-damaged': 'ambiguous',
+
+  // Readings
+  /** more plausible readings, decodings or bytes than are inspected */
+  'views-too-many': 'unscannable',
+
+  // Files
+  /** decoding a file reached a bound of bytes, ratio, members, depth or time: an archive bomb, or close to one */
+  'unpack-limit': 'unscannable',
+  /** a file that cannot be read to its end, though it began like one that can */
+  'file-damaged': 'note',
+  /** an archive that is damaged: a repairing program may find what we did not */
+  'archive-damaged': 'unscannable',
+  /** an archive in a format or with a compression method that nothing here can undo */
+  'archive-unsupported': 'unscannable',
 
   /** the report holds no more problems; more were found */
   'problems-too-many': 'unscannable',

@@ -78,6 +78,21 @@ export const limits = {
     /** problem records kept in one report; more of them only raise a counter. */
     problemsMax: 200,
   },
+  views: {
+    /** bytes of a message whose readings are enumerated; it is in memory as a whole. */
+    messageBytes: 67_108_864,
+    /** places of bodies in all readings of one message; honest odd mail has a handful. */
+    leavesMax: 4096,
+    /** header blocks read in all readings of one message. */
+    entitiesMax: 16_384,
+    /** decodings of one body; the readers known to us have fewer. */
+    decodingsMax: 48,
+    /** bytes decoded in all readings of one message, as a multiple of its size; and the least that is allowed. */
+    decodedRatioMax: 32,
+    decodedFreeBytes: 33_554_432,
+    /** ms for all readings of one message. */
+    timeMs: 20_000,
+  },
   inspect: {
     /** bytes of an encoded part in memory that is examined on the main thread: at most 0.3 ms, while a worker trip costs 0.2. */
     inlineBytes: 131_072,
@@ -95,6 +110,24 @@ export const limits = {
     batchBytes: 262_144,
     /** ms for one part in a worker before it counts as hung. */
     partTimeoutMs: 60_000,
+  },
+  open: {
+    /** bytes of files held in memory at a time while one leaf is opened, all nesting together. */
+    heldBytes: 67_108_864,
+    /** bytes that may be decoded out of one leaf, all nesting together; 256 MiB take about a second. */
+    totalBytes: 268_435_456,
+    /** decoded bytes for each encoded one; Office documents reach 30, logs 50, bombs a thousand. */
+    ratioMax: 200,
+    /** bytes that may be decoded whatever the ratio: small files of zeros are no bomb. */
+    ratioFreeBytes: 16_777_216,
+    /** members in one leaf, all nesting together. */
+    membersMax: 10_000,
+    /** nesting of files in files. */
+    depthMax: 16,
+    /** ms for one leaf; the last resort, as a loaded machine is no bomb. */
+    timeMs: 20_000,
+    /** bytes of a member's name that are kept. */
+    nameBytes: 1024,
   },
   lists: {
     /** entries of one table: all allowed addresses, all blocked hashes, …; this many take some 200 to 400 MB. */

@@ -9,6 +9,7 @@ export function madePart(seed: number, overrides: Partial<PartFacts> = {}): Part
     declaredType: 'application/octet-stream',
     detectedType: undefined,
     encoding: 'base64',
+    view: '',
     disposition: 'attachment',
     attachment: true,
     bytes: 4,

@@ -11,6 +11,7 @@ function part(facts: Partial<PartFacts> & { readonly path: string }): PartFacts 
     declaredType: 'application/octet-stream',
     detectedType: undefined,
     encoding: 'base64',
+    view: '',
     disposition: 'attachment',
     attachment: true,
     bytes: 68,

@@ -1,0 +1,4 @@
+/** All formats that are looked into, one line each. Every opener that matches a file is run on it. */
+import type { Opener } from './opener.js';
+
+export const openers: readonly Opener[] = [];
