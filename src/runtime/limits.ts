@@ -98,6 +98,14 @@ export const limits = {
     inlineBytes: 131_072,
     /** types by content remembered in a thread, by digest; about 150 bytes each. */
     knownTypes: 4096,
+    /** files whose content is remembered, by digest; about 500 bytes each, and as much for each member. */
+    knownFiles: 2048,
+    /** members of a file above which it is opened again each time. */
+    knownFileMembers: 32,
+    /** bytes of decoded memory that an inspection thread keeps from one file to the next. */
+    keptBytes: 8_388_608,
+    /** bytes at each end of a file too large to be held, by which it is told whether somebody must open it. */
+    largeFileEndBytes: 131_072,
     /** bytes of decoded content handed to type detection. */
     sniffBytes: 8192,
     /** inspection threads; the machine's cores are shared with the main thread and the sealing worker. */
