@@ -10,6 +10,7 @@ import { QuotedPrintableDecoder } from '../mime/quoted-printable.js';
 import { limits } from '../runtime/limits.js';
 import type { OpenProblem } from './container/opening.js';
 import { EicarTest } from './eicar.js';
+import { signatureType } from './known-types.js';
 import { PolyglotProbe } from './polyglot-probe.js';
 import { isQuiet } from './quiet-types.js';
 import { type PartFacts, type PartFlag, partFlags } from './report.js';
@@ -114,7 +115,7 @@ export function examine(
     task.type === 'text/plain' || task.type === 'text/html' ? new TextScan(task.type, task.charset) : undefined;
   const hashes = wantedHashes(task);
   const eicar = new EicarTest();
-  const probe = task.attachment ? new PolyglotProbe() : undefined;
+  let probe: PolyglotProbe | undefined;
   const headBytes = sniff === undefined ? markBytes : limits.inspect.sniffBytes;
   let head = empty;
   let bytes = 0;
@@ -124,6 +125,8 @@ export function examine(
     for (const hash of hashes) hash.update(decoded);
     text?.write(decoded);
     eicar.write(decoded);
+    // Only what might be left unopened has to be looked through here.
+    if (keep === undefined && head.length === 0 && isQuiet(signatureType(decoded))) probe = new PolyglotProbe();
     probe?.write(decoded);
     keep?.(decoded);
     const missing = headBytes - head.length;
@@ -148,7 +151,7 @@ export function examine(
   const attachment = task.attachment || text?.found === true || eicar.found || doubtful;
   const [sha256 = '', sha1 = '', md5 = ''] = hashes.map((hash) => hash.digest('hex'));
   const detectedType = attachment && bytes > 0 ? sniff?.(head, sha256) : undefined;
-  const toOpen = attachment && bytes > 0 && (probe?.suspicious !== false || !isQuiet(detectedType));
+  const toOpen = attachment && bytes > 0 && probe?.suspicious !== false;
   const opened = { toOpen, members: [], memberProblems: [] };
   return { bytes, attachment, sha256, sha1, md5, detectedType, flags, problems: [...problems], ...opened };
 }

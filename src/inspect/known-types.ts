@@ -24,14 +24,18 @@ export interface KnownType {
   readonly type: string | undefined;
 }
 
+/** The type of a file whose first bytes leave no doubt. */
+export function signatureType(head: Buffer): string | undefined {
+  return signatures.find(([, start]) => head.length >= start.length && start.compare(head, 0, start.length) === 0)?.[0];
+}
+
 export class KnownTypes {
   readonly #byDigest = new LRUCache<string, KnownType>({ max: limits.inspect.knownTypes });
 
   /** Undefined when somebody has to look. A type is a function of the bytes, and one logo is in every mail of a company. */
   find(head: Buffer, sha256: string): KnownType | undefined {
-    for (const [type, start] of signatures) {
-      if (head.length >= start.length && start.compare(head, 0, start.length) === 0) return { type };
-    }
+    const certain = signatureType(head);
+    if (certain !== undefined) return { type: certain };
     const zip = zipType(head);
     return zip === undefined ? this.#byDigest.get(sha256) : { type: zip };
   }
