@@ -7,6 +7,7 @@ import { anyOpener, type Opened, type OpeningTools, openFile, type Wanted } from
 import { openViews, type ViewFindings } from './container/views.js';
 import { DecodedFile } from './decoded-file.js';
 import { examine, type PartFindings, type PartTask, type Sniffer } from './examine.js';
+import { OpenedFiles } from './opened-files.js';
 import { loadSniffer } from './sniffer.js';
 
 export type WorkerTask =
@@ -33,6 +34,8 @@ let sniffer: Promise<Sniffer> | undefined;
 /** one for the thread, which works on one chunk at a time; a fresh one for each costs more than reading into it */
 const readMemory = Buffer.allocUnsafeSlow(limits.spool.readChunkBytes);
 const decoded = new DecodedFile();
+/** files that this thread has opened */
+const files = new OpenedFiles();
 
 /** What the pool calls: findings for each part, other readings, a member's bytes, or the digest of the whole message. */
 export default async function run(task: WorkerTask): Promise<WorkerResult> {
@@ -78,7 +81,11 @@ async function examineRange(part: PartTask, source: SpoolSource, sniff: Sniffer)
     findings = examineInto({ ...part, attachment: true }, source, sniff);
   }
   if (!findings.toOpen || !part.open) return findings;
-  return { ...findings, ...(await openDecoded(part, findings, sniff)), toOpen: false };
+  const known = files.find(part, findings);
+  if (known !== undefined) return known;
+  const opened = { ...findings, ...(await openDecoded(part, findings, sniff)), toOpen: false };
+  files.remember(part, opened);
+  return opened;
 }
 
 function examineInto(part: PartTask, source: SpoolSource, sniff: Sniffer): PartFindings {
