@@ -108,6 +108,8 @@ export const limits = {
     largeFileEndBytes: 131_072,
     /** bytes of decoded content handed to type detection. */
     sniffBytes: 8192,
+    /** ms an idle inspection thread is kept, but for one; starting one costs 100 ms and 30 MB. */
+    threadIdleMs: 600_000,
     /** inspection threads; the machine's cores are shared with the main thread and the sealing worker. */
     threads: 2,
     /** parts waiting for a thread; above it the message is answered 451. */
@@ -120,8 +122,8 @@ export const limits = {
     partTimeoutMs: 60_000,
   },
   open: {
-    /** bytes of files held in memory at a time while one leaf is opened, all nesting together. */
-    heldBytes: 67_108_864,
+    /** bytes of files held in memory at a time while one leaf is opened, all nesting together; the leaf itself may have as many. */
+    heldBytes: 50_331_648,
     /** bytes that may be decoded out of one leaf, all nesting together; 256 MiB take about a second. */
     totalBytes: 268_435_456,
     /** decoded bytes for each encoded one; Office documents reach 30, logs 50, bombs a thousand. */
