@@ -77,6 +77,8 @@ export const limits = {
     addressesMax: 10_000,
     /** problem records kept in one report; more of them only raise a counter. */
     problemsMax: 200,
+    /** files taken out of one text in encodings older than MIME; a forwarded digest of Usenet has dozens. */
+    carriedFilesMax: 1000,
   },
   views: {
     /** bytes of a message whose readings are enumerated; it is in memory as a whole. */
