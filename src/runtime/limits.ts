@@ -141,6 +141,12 @@ export const limits = {
     /** bytes of a member's name that are kept. */
     nameBytes: 1024,
   },
+  compound: {
+    /** entries in a compound file's directory; a message with 500 attachments has some 30,000. */
+    entriesMax: 65_536,
+    /** nesting of storages; a path is as long as its nesting. */
+    depthMax: 40,
+  },
   lists: {
     /** entries of one table: all allowed addresses, all blocked hashes, …; this many take some 200 to 400 MB. */
     entriesMax: 5_000_000,
