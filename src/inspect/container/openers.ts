@@ -1,4 +1,5 @@
 /** All formats that are looked into, one line each. Every opener that matches a file is run on it. */
 import type { Opener } from './opener.js';
+import { sevenZip } from './seven-zip.js';
 
-export const openers: readonly Opener[] = [];
+export const openers: readonly Opener[] = [sevenZip];
