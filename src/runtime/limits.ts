@@ -140,6 +140,10 @@ export const limits = {
     timeMs: 20_000,
     /** bytes of a member's name that are kept. */
     nameBytes: 1024,
+    /** bytes of memory that 7-Zip may take for one archive: a dictionary of 64 MiB, which is what `-mx=9` uses, and its tables. */
+    sevenZipMemoryBytes: 117_440_512,
+    /** bytes of members that 7-Zip unpacks before they are looked into; it cannot be paused, so the rest is a second run. */
+    sevenZipBatchBytes: 33_554_432,
   },
   compound: {
     /** entries in a compound file's directory; a message with 500 attachments has some 30,000. */
