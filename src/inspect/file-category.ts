@@ -38,7 +38,10 @@ const byType: readonly (readonly [RegExp, FileCategory])[] = [
   ],
   [/^application\/pdf$|^message\/|^application\/(?:mbox|vnd\.ms-outlook|vnd\.ms-tnef)$/, 'pdf'],
   [/officedocument|opendocument|msword|ms-excel|ms-powerpoint|ms-word|ms-project|visio|onenote/, 'document'],
-  [/x-ole-storage|x-cfb|svg\+xml|\/rtf$|x-rtf|epub|^text\/(?:html|plain|csv|markdown|x-tex|calendar|x?-?vcard)$/, 'document'],
+  [
+    /x-ole-storage|x-cfb|svg\+xml|\/rtf$|x-rtf|epub|^text\/(?:html|plain|csv|markdown|x-tex|calendar|x?-?vcard)$/,
+    'document',
+  ],
   [/postscript|wordperfect|ms-htmlhelp|x-abiword|winhlp|x-hwp|vnd\.ms-xpsdocument|\/xhtml\+xml$/, 'document'],
   [
     /^(?:application\/(?:xml|json|yaml|toml|x-plist|x-wine-extension-ini|x-setupscript|x-bplist)|text\/xml)$/,
