@@ -10,7 +10,7 @@ import { QuotedPrintableDecoder } from '../mime/quoted-printable.js';
 import { limits } from '../runtime/limits.js';
 import type { OpenProblem } from './container/opening.js';
 import { EicarTest } from './eicar.js';
-import { signatureType } from './known-types.js';
+import { signatureType } from './file-signature.js';
 import { PolyglotProbe } from './polyglot-probe.js';
 import { isQuiet } from './quiet-types.js';
 import { type PartFacts, type PartFlag, partFlags } from './report.js';
