@@ -18,6 +18,7 @@ const rulesVersion = createHash('sha256').update(JSON.stringify(rules)).digest('
 export class EmbeddedBackend implements Backend {
   readonly name = 'embedded';
   readonly cacheable = true;
+  readonly opensArchives = false;
   readonly #feeds: () => HashFeeds;
 
   /** @param feeds the feeds of this moment; a reload swaps them */
