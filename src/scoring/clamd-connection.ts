@@ -6,6 +6,7 @@
  * behind its length in four octets, big-endian; a length of zero ends the stream.
  */
 import { connect, type Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import type { SocketAddress } from '../config/socket-address.js';
 import { limits } from '../runtime/limits.js';
 import type { FallbackCause } from './backend.js';
@@ -46,6 +47,8 @@ export function instream(upload: Upload, options: ExchangeOptions): Promise<Exch
       if (sent > upload.bytes) break;
       const length = Buffer.alloc(4);
       length.writeUInt32BE(chunk.length);
+      // clamd refuses a size and closes at once. Its reply is read before the write that would fail and discard it.
+      await setImmediate();
       await exchange.send([length, chunk], 'more follows');
     }
     if (sent === upload.bytes) await exchange.send([Buffer.alloc(4)]);
