@@ -8,6 +8,7 @@ export class EmbeddedBackend implements Backend {
   readonly name = 'embedded';
   /** names count too, and they are no function of the bytes */
   readonly cacheable = false;
+  readonly opensArchives = false;
   readonly #feeds: () => HashFeeds;
 
   /** @param feeds the feeds of this moment; a reload swaps them */
