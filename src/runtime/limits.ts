@@ -82,13 +82,15 @@ export const limits = {
   },
   views: {
     /** bytes of a message whose readings are enumerated; it is in memory as a whole. */
-    messageBytes: 67_108_864,
+    messageBytes: 50_331_648,
     /** places of bodies in all readings of one message; honest odd mail has a handful. */
     leavesMax: 4096,
     /** header blocks read in all readings of one message. */
     entitiesMax: 16_384,
     /** decodings of one body; the readers known to us have fewer. */
     decodingsMax: 48,
+    /** bytes of all decodings of one body, which are in memory together. */
+    heldBytes: 100_663_296,
     /** bytes decoded in all readings of one message, as a multiple of its size; and the least that is allowed. */
     decodedRatioMax: 32,
     decodedFreeBytes: 33_554_432,

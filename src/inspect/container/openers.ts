@@ -2,10 +2,11 @@
 import { createMessageOpener } from './message-file.js';
 import type { Opener } from './opener.js';
 import { sevenZip } from './seven-zip.js';
+import { openViewBodies } from './view-bodies.js';
 
 export const openers: readonly Opener[] = [
   // mail inside of mail
-  createMessageOpener(async () => undefined),
+  createMessageOpener(openViewBodies),
   // archives
   sevenZip,
 ];
