@@ -88,7 +88,9 @@ export const limits = {
     /** header blocks read in all readings of one message. */
     entitiesMax: 16_384,
     /** decodings of one body; the readers known to us have fewer. */
-    decodingsMax: 48,
+    decodingsMax: 96,
+    /** decodings taken of a body that only looks as if it were encoded. */
+    undeclaredDecodingsMax: 12,
     /** bytes of all decodings of one body, which are in memory together. */
     heldBytes: 100_663_296,
     /** bytes decoded in all readings of one message, as a multiple of its size; and the least that is allowed. */

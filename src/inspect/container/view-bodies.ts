@@ -22,13 +22,15 @@ export async function openViewBodies(message: Buffer, out: OpenOutput): Promise<
   const seen = new Set<string>();
   for (const leaf of views.leaves) {
     const body = leaf.source.subarray(leaf.start, leaf.end);
-    for (const [rank, encoding] of leaf.encodings.entries()) {
+    for (const encoding of leaf.encodings) {
       if (out.exhausted) return views.count;
+      const declared = encoding === 'identity' || encoding === leaf.facts.encoding || leaf.facts.encodingUnknown;
       // Nobody decodes prose as base64 that is not even declared so, and it decodes to fifty kinds of noise.
-      if (encoding === 'base64' && rank > 0 && !mayBeBase64(body)) continue;
+      if (!declared && encoding === 'base64' && !mayBeBase64(body)) continue;
       const decoded = decodings(body, encoding, { bytesMax: Math.min(room, limits.views.heldBytes) });
-      complete &&= decoded.complete;
-      for (const { reading, content, names } of decoded.list) {
+      complete &&= decoded.complete || !declared;
+      const list = declared ? decoded.list : decoded.list.slice(0, limits.views.undeclaredDecodingsMax);
+      for (const { reading, content, names } of list) {
         room -= content.length;
         const about = aboutOf(leaf, encoding, reading, names);
         if (content.length === 0 || !isNew(about, content, seen)) continue;
