@@ -160,7 +160,7 @@ export function cutsBy(source: ViewSource, boundary: string, start: number, end:
     const key = signature(list);
     if (list.length === 0 || seen.has(key)) return;
     seen.add(key);
-    cuts.push(partition(list, start, end, how));
+    cuts.push(partition(list, Math.max(start, bodyAt), end, how));
   };
   for (const fold of folds) {
     for (const tail of tails) {
@@ -210,11 +210,11 @@ function hasEmptyLine(bytes: Buffer, from: number, to: number): boolean {
   return false;
 }
 
-function partition(list: readonly Delimiter[], start: number, end: number, how: string): Cut {
+function partition(list: readonly Delimiter[], bodyAt: number, end: number, how: string): Cut {
   const parts: Span[] = [];
   const gaps: Span[] = [];
   const first = list[0];
-  if (first !== undefined && first.bodyEnd > start) gaps.push({ start, end: first.bodyEnd });
+  if (first !== undefined && first.bodyEnd > bodyAt) gaps.push({ start: bodyAt, end: first.bodyEnd });
   let closed = false;
   for (const [index, delimiter] of list.entries()) {
     const stop = list[index + 1]?.bodyEnd ?? end;

@@ -74,7 +74,7 @@ function findBodies(source: ViewSource, start: number, end: number, places: Map<
   const note = (at: number, why: string) => {
     if (!places.has(at)) places.set(at, why);
   };
-  const seen = { white: false, other: false, carriage: 0, mixed: 0, fields: 0, continued: 0 };
+  const seen = { white: false, other: false, junk: false, carriage: 0, mixed: 0, fields: 0, continued: 0 };
   let pureLf: boolean | undefined;
   let previousLf = false;
   let at = start;
@@ -111,6 +111,7 @@ function findBodies(source: ViewSource, start: number, end: number, places: Map<
 interface Seen {
   white: boolean;
   other: boolean;
+  junk: boolean;
   carriage: number;
   fields: number;
 }
@@ -148,13 +149,16 @@ function lineKind(
 function carriageLines(source: ViewSource, at: number, lineEnd: number, seen: Seen, note: Note): void {
   const line = source.bytes.subarray(at, lineEnd);
   for (let cr = line.indexOf(0x0d); cr >= 0 && seen.carriage < carriageMax; cr = line.indexOf(0x0d, cr + 1)) {
-    if (cr > 0 && line[cr + 1] !== 0x0d) continue;
-    seen.carriage += 1;
-    let next = at + cr + (cr === 0 ? 1 : 2);
-    note(next, 'an empty line of CR');
-    if (source.bytes[next] === 0x0a) {
-      next += 1;
-      note(next, 'an empty line of CR and LF');
+    const behind = at + cr + 1;
+    if (cr === 0 || line[cr + 1] === 0x0d) {
+      seen.carriage += 1;
+      const next = behind + (cr === 0 ? 0 : 1);
+      note(next, 'an empty line of CR');
+      if (source.bytes[next] === 0x0a) note(next + 1, 'an empty line of CR and LF');
+    } else if (behind < lineEnd && !seen.junk && line[cr + 1] !== 0x20 && line[cr + 1] !== 0x09) {
+      if (looksLikeField(source, behind, lineEnd)) continue;
+      seen.junk = true;
+      note(behind, 'behind a CR, no field');
     }
   }
 }
