@@ -35,6 +35,9 @@ const mixedMax = 4;
 const carriageMax = 3;
 const lineCharacters = 320;
 
+const listed =
+  /^(?:[a-z0-9-]{1,60}[ \t]*:|(?:mime-version|content-[a-z-]{1,30}|subject|from|to|date|message-id)[ \t]*;)/i;
+
 const whiteByte = new Uint8Array(256);
 for (const byte of [0, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x20]) whiteByte[byte] = 1;
 
@@ -141,7 +144,7 @@ function lineKind(
   else if (!seen.other) {
     seen.other = true;
     note(at, 'the first line that is no field');
-    note(next, 'behind the first line that is no field');
+    if (seen.fields > 0) note(next, 'behind the first line that is no field');
   }
 }
 
@@ -233,6 +236,8 @@ function takeField(lines: readonly string[], index: number, line: string, found:
   }
   if (length >= valueCharacters) found.complete = false;
   const value = pieces.join('').slice(0, valueCharacters).trim();
+  // Signature fields list names of fields on their continuation lines, as `h=From:Content-Type:MIME-Version; bh=`.
+  if (index > 0 && /^[ \t]/.test(line) && listed.test(value)) return;
   if (!list.includes(value)) list.push(value);
 }
 
