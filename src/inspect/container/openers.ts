@@ -4,12 +4,16 @@ import { calendar } from './calendar.js';
 import { createMessageOpener } from './message-file.js';
 import { mailCoded } from './mail-coded.js';
 import { openViewBodies } from './view-bodies.js';
+import { outlookMessageOpener } from './outlook-message.js';
 import { sevenZip } from './seven-zip.js';
 import { textCarrier } from './text-carrier.js';
+import { tnefOpener } from './tnef.js';
 
 export const openers: readonly Opener[] = [
   sevenZip,
   textCarrier,
   calendar,
   mailCoded,
+  tnefOpener,
+  outlookMessageOpener,
 ];
