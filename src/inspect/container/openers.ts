@@ -1,5 +1,6 @@
 /** All formats that are looked into, one line each. Every opener that matches a file is run on it. */
 import type { Opener } from './opener.js';
 import { sevenZip } from './seven-zip.js';
+import { zip } from './zip.js';
 
-export const openers: readonly Opener[] = [sevenZip];
+export const openers: readonly Opener[] = [sevenZip, zip];

@@ -278,7 +278,7 @@ async function runAlone(input: Buffer, args: readonly string[], sink: SevenZipSi
     printErr: () => undefined,
     instantiateWasm: (imports: Imports, ready: (instance: WasmInstance) => void) => {
       // The imports are listed twice, under the names of two modules, and are one object.
-      Object.assign(imports['env'] ?? {}, host.calls());
+      Object.assign(imports.env ?? {}, host.calls());
       const instance = new (wasm().Instance)(compiledModule(), imports);
       host.attach(instance.exports.memory);
       ready(instance);
