@@ -12,6 +12,7 @@ import {
   readCentralHeader,
   readEndRecords,
   readLocalHeader,
+  spannedSignature,
   zipFlags,
 } from './zip-records.js';
 
@@ -36,6 +37,7 @@ export interface Directory {
 }
 
 const endRecordBytes = 22;
+const allOnes = 0xffffffff;
 
 /** The end record that most readers take: the last one whose directory is there. */
 export function lastDirectory(content: Buffer, before: number): Directory | undefined {
@@ -109,15 +111,26 @@ function readEntries(content: Buffer, start: number, record: EndRecord): Directo
  * The two headers of a member would make readers unpack different things. A writer that streams cannot know sizes, and
  * leaves zeros or ones in the local header.
  */
-export function headersDisagree(central: CentralHeader, local: LocalHeader): boolean {
+export function headersDisagree(content: Buffer, central: CentralHeader, local: LocalHeader): boolean {
   const masked = ((central.flags | local.flags) & zipFlags.masked) !== 0;
   if (masked) return false;
   const serious = zipFlags.encrypted | zipFlags.strong;
-  if (((central.flags ^ local.flags) & serious) !== 0 || central.method !== local.method) return true;
+  if (((central.flags ^ local.flags) & serious) !== 0) return true;
   if (central.rawName.compare(local.rawName) !== 0) return true;
   const streamed = (local.flags & zipFlags.descriptor) !== 0;
-  const open = streamed && (local.sizesUnknown || (local.size === 0 && local.compressed === 0));
-  return !open && (central.size !== local.size || central.compressed !== local.compressed);
+  const unlike = (ours: number, theirs: number) =>
+    ours !== theirs && !(streamed && (theirs === 0 || theirs === allOnes));
+  if (unlike(central.size, local.size) || unlike(central.compressed, local.compressed)) return true;
+  return central.method !== local.method && !(streamed && isEmpty(content, central, local));
+}
+
+/**
+ * Nothing is there but a descriptor: Info-ZIP announces deflate, finds the file empty, and calls it stored in the
+ * directory. No deflate stream begins with the bytes of a descriptor.
+ */
+function isEmpty(content: Buffer, central: CentralHeader, local: LocalHeader): boolean {
+  const start = local.dataOffset;
+  return central.size === 0 && central.compressed === 0 && spannedSignature.compare(content, start, start + 4) === 0;
 }
 
 /** The local header at `offset` could be one: what is not is a chance meeting with four bytes. */

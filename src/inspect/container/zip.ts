@@ -91,14 +91,15 @@ class ZipOpening {
     const members = new Map<string, ZipMember & { readonly headerOffset: number }>();
     for (const { central, local } of entries) {
       if (local === undefined) {
-        if (this.#isZip) this.#out.problem('archive-damaged');
+        if (!this.#isZip || this.#main?.multiVolume === true) continue;
+        this.#out.problem('archive-damaged');
         this.#mismatch();
         continue;
       }
       const { dataOffset, offset: headerOffset } = local;
       const names = [...new Set([...central.names, ...local.names])];
       const readings: ZipMember[] = [{ ...central, names, dataOffset, open: false }];
-      if (headersDisagree(central, local)) {
+      if (headersDisagree(this.#content, central, local)) {
         this.#mismatch();
         readings.push({ ...local, names, open: isOpen(local) });
       }
