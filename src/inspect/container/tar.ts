@@ -5,10 +5,14 @@
 import { limits } from '../../runtime/limits.js';
 import { nameIsUnsafe } from './member-name.js';
 import type { Opener, OpenOutput } from './opener.js';
+import { readSize, readSparseMap, type SparseMap } from './tar-sparse.js';
 
 const blockBytes = 512;
 /** a member's data is handed over in such pieces, so that a bound is noticed between them */
 const pieceBytes = 65_536;
+/** of a record in front of a header, which holds names and numbers, only so much is read */
+const recordBytes = 65_536;
+const zeros = Buffer.alloc(pieceBytes);
 /** kinds whose data is no file: links, devices, folders, fifos */
 const withoutData = new Set(['1', '2', '3', '4', '5', '6']);
 
@@ -72,88 +76,88 @@ function readText(block: Buffer, start: number, length: number): string {
   return text.includes('\ufffd') ? raw.toString('latin1') : text;
 }
 
+/** What the records in front of a header say of the member that follows them. */
+interface Ahead {
+  readonly names: string[];
+  pax: ReadonlyMap<string, string>;
+}
+
 async function openTar(content: Buffer, out: OpenOutput): Promise<void> {
   let offset = 0;
-  let names: string[] = [];
-  let paxSize: number | undefined;
-  while (offset + blockBytes <= content.length) {
+  let ahead: Ahead = { names: [], pax: new Map() };
+  while (offset + blockBytes <= content.length && !out.exhausted) {
     const header = readHeader(content, offset);
+    const start = offset + blockBytes;
     if (header === undefined) {
       if (!isEmptyBlock(content, offset)) {
         out.problem('archive-damaged');
         out.flag('archive-mismatch');
       }
       // Some readers stop at an empty block, some go on behind it, and some search for the next header.
-      offset += blockBytes;
-      continue;
-    }
-    const start = offset + blockBytes;
-    if ('LKxgX'.includes(header.kind)) {
-      const record = content.subarray(start, Math.min(start + header.size, start + pieceBytes));
-      if (header.kind === 'L') names.push(readText(record, 0, record.length));
-      else if (header.kind === 'x' || header.kind === 'X') {
-        const pax = readPax(record);
-        if (pax.path !== undefined) names.push(pax.path);
-        paxSize = pax.size ?? paxSize;
-      }
+      offset = start;
+    } else if ('LKxgX'.includes(header.kind)) {
+      readAhead(header, content.subarray(start, start + Math.min(header.size, recordBytes)), ahead);
       offset = nextBlock(start + header.size);
-      continue;
+    } else {
+      const end = await takeMember(content, offset, header, ahead, out);
+      if (end === undefined) return;
+      offset = nextBlock(end);
+      ahead = { names: [], pax: new Map() };
     }
-    names.push(header.name);
-    const size = withoutData.has(header.kind) ? 0 : (paxSize ?? header.size);
-    if (header.kind === 'M') out.flag('multi-volume');
-    if (paxSize !== undefined && paxSize !== header.size && header.size !== 0) out.flag('archive-mismatch');
-    if (!(await takeMember(content, header, names, start, size, out))) return;
-    const behindMap = header.kind === 'S' ? sparseMapBytes(content, offset) : 0;
-    offset = nextBlock(start + behindMap + size);
-    names = [];
-    paxSize = undefined;
   }
   if (offset > content.length) out.problem('archive-damaged');
 }
 
-/** False when a bound was reached. */
+function readAhead(header: TarHeader, record: Buffer, ahead: Ahead): void {
+  if (header.kind === 'L') ahead.names.push(readText(record, 0, record.length));
+  else if (header.kind === 'x' || header.kind === 'X') ahead.pax = readPax(record);
+}
+
+/** Where its data ends; undefined when a bound was reached. */
 async function takeMember(
   content: Buffer,
+  offset: number,
   header: TarHeader,
-  names: readonly string[],
-  start: number,
-  size: number,
+  { names, pax }: Ahead,
   out: OpenOutput,
-): Promise<boolean> {
-  const known = [...new Set(names)].filter((name) => name !== '');
+): Promise<number | undefined> {
+  const candidates = [...names, pax.get('GNU.sparse.name'), pax.get('path'), header.name];
+  const known = [...new Set(candidates)].filter((name): name is string => (name ?? '') !== '');
   if (known.some(nameIsUnsafe)) out.flag('member-name-unsafe');
-  const isFolder = header.kind === '5' || (header.name.endsWith('/') && size === 0);
-  if (isFolder || withoutData.has(header.kind)) return !out.exhausted;
-  // A sparse file is handed over as its pieces: the holes are zeros, and as long as the sender likes.
-  const dataStart = start + (header.kind === 'S' ? sparseMapBytes(content, start - blockBytes) : 0);
-  const data = content.subarray(dataStart, dataStart + size);
+  if (header.kind === 'M') out.flag('multi-volume');
+  const paxSize = readSize(pax.get('size'));
+  if (paxSize !== undefined && paxSize !== header.size && header.size !== 0) out.flag('archive-mismatch');
+  const size = paxSize ?? header.size;
+  // A folder and a link have no data; where their header gives a size, readers differ in whether they skip it.
+  if (withoutData.has(header.kind) || (size === 0 && header.name.endsWith('/'))) return offset + blockBytes;
+  const map = readSparseMap(content, offset, header.kind === 'S', pax, size);
   const writer = out.member({ names: known, method: 'tar' });
-  if (writer === undefined) return false;
-  let goOn = true;
-  for (let at = 0; at < data.length && goOn; at += pieceBytes) goOn = writer.write(data.subarray(at, at + pieceBytes));
+  if (writer === undefined) return undefined;
+  const goOn = writePieces(content, map, (chunk) => writer.write(chunk));
   await writer.end();
-  return goOn && !out.exhausted;
+  return goOn ? map.end : undefined;
 }
 
-/** GNU's old sparse format has further blocks of its map between header and data. */
-function sparseMapBytes(content: Buffer, offset: number): number {
-  let more = content[offset + 482] === 1;
-  let bytes = 0;
-  while (more && offset + blockBytes + bytes < content.length) {
-    more = content[offset + blockBytes + bytes + 504] === 1;
-    bytes += blockBytes;
+/** Writes the data with zeros for its holes. False when a bound was reached. */
+function writePieces(content: Buffer, map: SparseMap, write: (chunk: Uint8Array) => boolean): boolean {
+  let position = 0;
+  let from = map.start;
+  for (const piece of [...map.pieces, { at: map.size, bytes: 0 }]) {
+    for (; position < piece.at; position += Math.min(zeros.length, piece.at - position)) {
+      if (!write(zeros.subarray(0, piece.at - position))) return false;
+    }
+    const end = Math.min(from + piece.bytes, map.end, content.length);
+    for (; from < end; from += pieceBytes) {
+      if (!write(content.subarray(from, Math.min(end, from + pieceBytes)))) return false;
+    }
+    from = end;
+    position += piece.bytes;
   }
-  return bytes;
-}
-
-interface Pax {
-  readonly path: string | undefined;
-  readonly size: number | undefined;
+  return true;
 }
 
 /** Records of `length key=value`; the last of a key counts. */
-function readPax(record: Buffer): Pax {
+function readPax(record: Buffer): Map<string, string> {
   const values = new Map<string, string>();
   let at = 0;
   for (let records = 0; records < limits.mime.parametersMax && at < record.length; records += 1) {
@@ -165,11 +169,7 @@ function readPax(record: Buffer): Pax {
     if (equals > 0) values.set(text.slice(0, equals), text.slice(equals + 1));
     at += length;
   }
-  const size = Number(values.get('size'));
-  return {
-    path: values.get('GNU.sparse.name') ?? values.get('path'),
-    size: Number.isSafeInteger(size) && size >= 0 ? size : undefined,
-  };
+  return values;
 }
 
 function nextBlock(offset: number): number {
