@@ -144,6 +144,10 @@ export const limits = {
     timeMs: 20_000,
     /** bytes of a member's name that are kept. */
     nameBytes: 1024,
+    /** end records of one ZIP file that are followed; honest files have one. */
+    zipDirectoriesMax: 64,
+    /** bytes of a ZIP file that are decoded, as a multiple of its size: members of honest files do not overlap. */
+    zipReadRatioMax: 16,
     /** bytes of memory that 7-Zip may take for one archive: a dictionary of 64 MiB, which is what `-mx=9` uses, and its tables. */
     sevenZipMemoryBytes: 117_440_512,
     /** bytes of members that 7-Zip unpacks before they are looked into; it cannot be paused, so the rest is a second run. */

@@ -2,12 +2,15 @@
 import type { Opener } from './opener.js';
 import { calendar } from './calendar.js';
 import { createMessageOpener } from './message-file.js';
+import { gzip } from './gzip.js';
 import { mailCoded } from './mail-coded.js';
 import { openViewBodies } from './view-bodies.js';
 import { outlookMessageOpener } from './outlook-message.js';
 import { sevenZip } from './seven-zip.js';
+import { tar } from './tar.js';
 import { textCarrier } from './text-carrier.js';
 import { tnefOpener } from './tnef.js';
+import { zip } from './zip.js';
 
 export const openers: readonly Opener[] = [
   sevenZip,
@@ -16,4 +19,7 @@ export const openers: readonly Opener[] = [
   mailCoded,
   tnefOpener,
   outlookMessageOpener,
+  gzip,
+  tar,
+  zip,
 ];
