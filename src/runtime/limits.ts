@@ -129,6 +129,10 @@ export const limits = {
     /** bytes of a member's name that are kept. */
     nameBytes: 1024,
   },
+  document: {
+    /** bytes of a text that are looked through for script; what it is shows at its beginning. */
+    scriptBytes: 65_536,
+  },
   lists: {
     /** entries of one table: all allowed addresses, all blocked hashes, …; this many take some 200 to 400 MB. */
     entriesMax: 5_000_000,

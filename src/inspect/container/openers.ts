@@ -1,4 +1,12 @@
 /** All formats that are looked into, one line each. Every opener that matches a file is run on it. */
+import { executableOpener } from './executable.js';
 import type { Opener } from './opener.js';
+import { scriptOpener } from './script.js';
+import { shortcutOpener } from './shortcut.js';
 
-export const openers: readonly Opener[] = [];
+export const openers: readonly Opener[] = [
+  // programs, scripts and documents
+  executableOpener,
+  scriptOpener,
+  shortcutOpener,
+];
