@@ -132,6 +132,11 @@ export const limits = {
   document: {
     /** bytes of a text that are looked through for script; what it is shows at its beginning. */
     scriptBytes: 65_536,
+    /** bytes read again when objects of a PDF lie in each other, as a multiple of its size, and what is always allowed. */
+    pdfRereadRatio: 4,
+    pdfRereadFreeBytes: 16_777_216,
+    /** bytes decoded out of a PDF only to be looked at: object streams, scripts, forms. */
+    pdfLookBytes: 67_108_864,
   },
   lists: {
     /** entries of one table: all allowed addresses, all blocked hashes, …; this many take some 200 to 400 MB. */

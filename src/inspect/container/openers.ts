@@ -1,6 +1,7 @@
 /** All formats that are looked into, one line each. Every opener that matches a file is run on it. */
 import { executableOpener } from './executable.js';
 import type { Opener } from './opener.js';
+import { pdfOpener } from './pdf.js';
 import { scriptOpener } from './script.js';
 import { shortcutOpener } from './shortcut.js';
 
@@ -9,4 +10,5 @@ export const openers: readonly Opener[] = [
   executableOpener,
   scriptOpener,
   shortcutOpener,
+  pdfOpener,
 ];
