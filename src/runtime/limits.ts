@@ -132,6 +132,8 @@ export const limits = {
   document: {
     /** bytes of a text that are looked through for script; what it is shows at its beginning. */
     scriptBytes: 65_536,
+    /** objects of a PDF; books of thousands of pages have 300,000. */
+    pdfObjectsMax: 500_000,
     /** bytes read again when objects of a PDF lie in each other, as a multiple of its size, and what is always allowed. */
     pdfRereadRatio: 4,
     pdfRereadFreeBytes: 16_777_216,

@@ -17,7 +17,10 @@ export interface FoundScript {
 
 /** a path to another machine, which is asked for the reader's credentials */
 const elsewhere = /^(?:\\\\|\/\/|file:|https?:)/i;
-/** keys of a file specification that hold a name or lead to its stream */
+/** scripts of forms are as many as fields; of everything else there is one or a few */
+const scriptsMax = 10_000;
+const keptMax = 64;
+/** keys of a file specification that hold a name */
 const fileKeys = ['UF', 'F', 'Unix', 'DOS', 'Mac', 'Desc'];
 
 export class PdfFacts {
@@ -28,7 +31,6 @@ export class PdfFacts {
   readonly forms: PdfReference[] = [];
   /** names by the number of the stream that holds the file */
   readonly fileNames = new Map<number, Set<string>>();
-  /** object numbers of streams whose content is script or form */
   readonly encryption: PdfValue[] = [];
   readonly ids: Buffer[] = [];
   readonly #text: (bytes: Buffer, place: PdfPlace) => string;
@@ -48,52 +50,50 @@ export class PdfFacts {
     }
   }
 
+  /** Each key may be there a thousand times, so whatever looks at all entries is done once. */
   #dictionary(dictionary: PdfDictionary, place: PdfPlace): void {
+    const actions = new Set<string>();
+    const embedded: PdfValue[] = [];
+    let script = false;
     for (const [key, value] of dictionary.entries) {
-      switch (key) {
-        case 'S':
-          this.#action(dictionary, value, place);
-          break;
-        case 'JS':
-          this.scripts.push({ source: value, place });
-          break;
-        case 'EF':
-          this.#embedded(dictionary, value, place);
-          break;
-        case 'XFA':
-          for (const one of Array.isArray(value) ? value : [value]) {
-            if (one instanceof PdfReference) this.forms.push(one);
-          }
-          break;
-        case 'Encrypt':
-          this.encryption.push(value);
-          break;
-        case 'ID':
-          if (Array.isArray(value) && Buffer.isBuffer(value[0])) this.ids.push(value[0]);
-          break;
-        default:
-          break;
+      if (key === 'S' && value instanceof PdfName) actions.add(value.text);
+      else if (key === 'JS') {
+        script = true;
+        this.#script(value, place);
+      } else if (key === 'EF') embedded.push(value);
+      else if (key === 'XFA') this.#form(value);
+      else if (key === 'Encrypt' && this.encryption.length < keptMax) this.encryption.push(value);
+      else if (key === 'ID' && Array.isArray(value) && Buffer.isBuffer(value[0]) && this.ids.length < keptMax) {
+        this.ids.push(value[0]);
       }
     }
+    if (actions.has('Launch')) this.launch = true;
+    if (actions.has('JavaScript') && !script) this.javascript = true;
+    const remote = actions.has('GoToR') || actions.has('GoToE') || actions.has('ImportData');
+    if (!remote && embedded.length === 0) return;
+    const names = this.#names(dictionary, place);
+    if (remote && names.some((name) => elsewhere.test(name))) this.launch = true;
+    for (const value of embedded) this.#embedded(names, value);
   }
 
-  #action(dictionary: PdfDictionary, value: PdfValue, place: PdfPlace): void {
-    if (!(value instanceof PdfName)) return;
-    if (value.text === 'Launch') this.launch = true;
-    if (value.text === 'JavaScript' && dictionary.get('JS') === undefined) this.javascript = true;
-    if (value.text === 'GoToR' || value.text === 'GoToE' || value.text === 'ImportData') {
-      if (this.#names(dictionary, place).some((name) => elsewhere.test(name))) this.launch = true;
+  #script(source: PdfValue, place: PdfPlace): void {
+    if (this.scripts.length < scriptsMax) this.scripts.push({ source, place });
+    else this.javascript = true;
+  }
+
+  #form(value: PdfValue): void {
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one instanceof PdfReference && this.forms.length < keptMax) this.forms.push(one);
     }
   }
 
-  /** The file specification of an embedded file: its streams, one for each system, and its names. */
-  #embedded(specification: PdfDictionary, value: PdfValue, place: PdfPlace): void {
+  /** The streams of an embedded file, one for each system. */
+  #embedded(names: readonly string[], value: PdfValue): void {
     if (!(value instanceof PdfDictionary)) return;
-    const names = this.#names(specification, place);
     for (const [, stream] of value.entries) {
       if (!(stream instanceof PdfReference)) continue;
       const known = this.fileNames.get(stream.number) ?? new Set();
-      for (const name of names) known.add(name);
+      for (const name of names.slice(0, keptMax - known.size)) known.add(name);
       this.fileNames.set(stream.number, known);
     }
   }

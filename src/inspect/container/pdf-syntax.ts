@@ -52,6 +52,8 @@ export type PdfValue =
 
 /** nesting of arrays and dictionaries that is followed */
 const depthMax = 64;
+/** values in one object; more would cost a hundred times the memory of their bytes */
+const valuesMax = 500_000;
 /** bytes of a name; ISO 32000-1 Annex C says 127 */
 const nameBytesMax = 512;
 
@@ -67,6 +69,7 @@ export class PdfParser {
   readonly #bytes: Buffer;
   /** where the next value begins */
   at: number;
+  #valuesLeft = valuesMax;
 
   constructor(bytes: Buffer, at: number) {
     this.#bytes = bytes;
@@ -77,6 +80,11 @@ export class PdfParser {
   read(): PdfValue {
     const value = this.#value(0);
     return value === end ? undefined : value;
+  }
+
+  /** The bound of values was reached, so that something may be missing. */
+  get cut(): boolean {
+    return this.#valuesLeft < 0;
   }
 
   /** Whether this word stands here, behind blanks; it is passed when it does. */
@@ -100,6 +108,8 @@ export class PdfParser {
 
   #value(depth: number): Parsed {
     this.#skip();
+    this.#valuesLeft -= 1;
+    if (this.#valuesLeft < 0) return end;
     const byte = this.#bytes[this.at];
     switch (byte) {
       case undefined:

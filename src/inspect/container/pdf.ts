@@ -37,9 +37,12 @@ class PdfReader {
   readonly #out: OpenOutput;
   /** places of objects by number: an update repeats numbers, and readers may be led to any of them */
   readonly #places = new Map<number, number[]>();
-  readonly #streams: PdfObject[] = [];
+  readonly #streams = new Map<number, PdfObject[]>();
+  #objectsLeft: number = limits.document.pdfObjectsMax;
   #facts = new PdfFacts();
   #cipher: PdfCipher | undefined;
+  /** encrypted with a password that we do not have */
+  #locked = false;
   #rereadLeft: number;
   #lookLeft: number = limits.document.pdfLookBytes;
   #streamEnd = -1;
@@ -53,42 +56,55 @@ class PdfReader {
 
   async read(): Promise<void> {
     this.#scan();
-    if (!this.#findCipher()) {
-      this.#out.flag(partFlags.encrypted);
-    }
-    for (const stream of [...this.#streams]) await this.#openObjectStream(stream);
+    if (this.#facts.encryption.length > 0) this.#decrypt();
+    for (const stream of this.#allStreams()) await this.#openObjectStream(stream);
     await this.#judgeScripts();
     await this.#openFiles();
     if (this.#facts.launch) this.#out.flag(partFlags.pdfLaunch);
-    if (this.#rereadLeft < 0 || this.#lookLeft < 0) this.#out.problem('unpack-limit');
+    if (this.#rereadLeft < 0 || this.#lookLeft < 0 || this.#objectsLeft < 0) this.#out.problem('unpack-limit');
   }
 
   /** All objects and trailers in the order of the file. */
   #scan(): void {
-    const found: { place: PdfPlace; value: PdfValue }[] = [];
     for (let at = this.#next(objectWord, 0); at !== -1; at = this.#next(objectWord, at + 3)) {
       const place = this.#objectNumber(at);
       if (place === undefined) continue;
+      this.#objectsLeft -= 1;
+      if (this.#objectsLeft < 0) break;
       const places = this.#places.get(place.number);
       if (places === undefined) this.#places.set(place.number, [at + 3]);
       else places.push(at + 3);
       const object = this.#objectAt(at + 3, place);
-      found.push({ place, value: object.value });
-      if (object.data !== undefined) this.#streams.push(object);
+      this.#facts.add(object.value, place);
+      if (object.data === undefined) continue;
+      const streams = this.#streams.get(place.number);
+      if (streams === undefined) this.#streams.set(place.number, [object]);
+      else streams.push(object);
     }
     const nowhere: PdfPlace = { number: 0, generation: 0, encrypted: false };
     for (let at = this.#next(trailerWord, 0); at !== -1; at = this.#next(trailerWord, at + 7)) {
       this.#facts.add(this.#readAt(at + 7).value, nowhere);
     }
-    // Names may be encrypted, and the key is known only when everything was read once.
-    for (const { place, value } of found) this.#facts.add(value, place);
-    if (this.#facts.encryption.length === 0) return;
+  }
+
+  /** Names are encrypted too, and the key is known only when everything was read once: so it is read again. */
+  #decrypt(): void {
     const { encryption, ids } = this.#facts;
+    this.#cipher = this.#findCipher(encryption, ids);
+    if (this.#cipher === undefined) {
+      this.#locked = true;
+      this.#out.flag(partFlags.encrypted);
+      return;
+    }
     this.#facts = new PdfFacts((bytes, place) => pdfText(this.#plainString(bytes, place)));
-    this.#facts.encryption.push(...encryption);
-    this.#facts.ids.push(...ids);
-    this.#findCipher();
-    for (const { place, value } of found) this.#facts.add(value, place);
+    this.#places.clear();
+    this.#streams.clear();
+    this.#objectsLeft = limits.document.pdfObjectsMax;
+    this.#scan();
+  }
+
+  *#allStreams(): Generator<PdfObject> {
+    for (const streams of this.#streams.values()) yield* streams;
   }
 
   #next(word: Buffer, from: number): number {
@@ -107,6 +123,7 @@ class PdfReader {
     const parser = new PdfParser(this.#content, at);
     const value = parser.read();
     this.#rereadLeft -= parser.at - at;
+    if (parser.cut) this.#out.problem('unpack-limit');
     return { value, parser };
   }
 
@@ -140,18 +157,16 @@ class PdfReader {
     return place === undefined ? undefined : this.#readAt(place).value;
   }
 
-  /** False when there is encryption that an empty password does not undo. */
-  #findCipher(): boolean {
-    if (this.#facts.encryption.length === 0 || this.#cipher !== undefined) return true;
-    for (const value of this.#facts.encryption) {
-      for (const dictionary of this.#values(value)) {
-        if (!(dictionary instanceof PdfDictionary)) continue;
-        for (const id of [...this.#facts.ids.slice(0, 4), Buffer.alloc(0)]) {
-          this.#cipher ??= cipherWithoutPassword(dictionary, id);
-        }
+  /** Undefined when an empty password undoes none of it. */
+  #findCipher(encryption: readonly PdfValue[], ids: readonly Buffer[]): PdfCipher | undefined {
+    for (const dictionary of encryption.flatMap((value) => this.#values(value))) {
+      if (!(dictionary instanceof PdfDictionary)) continue;
+      for (const id of [...ids.slice(0, 4), Buffer.alloc(0)]) {
+        const cipher = cipherWithoutPassword(dictionary, id);
+        if (cipher !== undefined) return cipher;
       }
     }
-    return this.#cipher !== undefined;
+    return undefined;
   }
 
   /** What a value may stand for: itself, or every object with the number that it refers to. */
@@ -167,7 +182,7 @@ class PdfReader {
 
   /** @param bytesMax that the caller may still take */
   async #decode({ value, data, number, generation }: PdfObject, bytesMax: number): Promise<Buffer | undefined> {
-    if (data === undefined || !(value instanceof PdfDictionary) || bytesMax <= 0) return undefined;
+    if (this.#locked || data === undefined || !(value instanceof PdfDictionary) || bytesMax <= 0) return undefined;
     const raw = this.#cipher === undefined ? data : this.#cipher.stream(data, number, generation);
     const { content, cut } = await decodeFilters(raw, value, bytesMax);
     if (cut) this.#out.problem('unpack-limit');
@@ -228,12 +243,12 @@ class PdfReader {
     return texts.length === 0 ? ['unknown'] : texts;
   }
 
-  #streamsOf(number: number): PdfObject[] {
-    return this.#streams.filter((stream) => stream.number === number);
+  #streamsOf(number: number): readonly PdfObject[] {
+    return this.#streams.get(number) ?? [];
   }
 
   async #openFiles(): Promise<void> {
-    for (const stream of this.#streams) {
+    for (const stream of this.#allStreams()) {
       const names = this.#facts.fileNames.get(stream.number);
       const dictionary = stream.value;
       if (!(dictionary instanceof PdfDictionary)) continue;
