@@ -140,6 +140,12 @@ export const limits = {
     /** bytes decoded out of a PDF only to be looked at: object streams, scripts, forms. */
     pdfLookBytes: 67_108_864,
   },
+  compound: {
+    /** entries in a compound file's directory; a message with 500 attachments has some 30,000. */
+    entriesMax: 65_536,
+    /** nesting of storages; a path is as long as its nesting. */
+    depthMax: 40,
+  },
   lists: {
     /** entries of one table: all allowed addresses, all blocked hashes, …; this many take some 200 to 400 MB. */
     entriesMax: 5_000_000,
