@@ -153,6 +153,17 @@ export const limits = {
     /** bytes of members that 7-Zip unpacks before they are looked into; it cannot be paused, so the rest is a second run. */
     sevenZipBatchBytes: 33_554_432,
   },
+  document: {
+    /** bytes of a text that are looked through for script; what it is shows at its beginning. */
+    scriptBytes: 65_536,
+    /** objects of a PDF; books of thousands of pages have 300,000. */
+    pdfObjectsMax: 500_000,
+    /** bytes read again when objects of a PDF lie in each other, as a multiple of its size, and what is always allowed. */
+    pdfRereadRatio: 4,
+    pdfRereadFreeBytes: 16_777_216,
+    /** bytes decoded out of a PDF only to be looked at: object streams, scripts, forms. */
+    pdfLookBytes: 67_108_864,
+  },
   compound: {
     /** entries in a compound file's directory; a message with 500 attachments has some 30,000. */
     entriesMax: 65_536,

@@ -2,11 +2,15 @@
 import type { Opener } from './opener.js';
 import { calendar } from './calendar.js';
 import { createMessageOpener } from './message-file.js';
+import { executableOpener } from './executable.js';
 import { gzip } from './gzip.js';
 import { mailCoded } from './mail-coded.js';
 import { openViewBodies } from './view-bodies.js';
 import { outlookMessageOpener } from './outlook-message.js';
+import { pdfOpener } from './pdf.js';
+import { scriptOpener } from './script.js';
 import { sevenZip } from './seven-zip.js';
+import { shortcutOpener } from './shortcut.js';
 import { tar } from './tar.js';
 import { textCarrier } from './text-carrier.js';
 import { tnefOpener } from './tnef.js';
@@ -22,4 +26,8 @@ export const openers: readonly Opener[] = [
   gzip,
   tar,
   zip,
+  executableOpener,
+  scriptOpener,
+  shortcutOpener,
+  pdfOpener,
 ];
