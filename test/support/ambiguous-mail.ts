@@ -5,11 +5,13 @@
 import { bodyLeaves, bodyShapes } from './ambiguous-body.js';
 import { boundaryShapes } from './ambiguous-boundary.js';
 import { carrierLeaves } from './ambiguous-carrier.js';
+import { containerLeaves } from './ambiguous-container.js';
 import { decodingLeaves } from './ambiguous-decoding.js';
 import { delimiterLeaves, structureShapes } from './ambiguous-delimiter.js';
 import { encodedContainerTricks, encodingFieldTricks } from './ambiguous-encoding-field.js';
 import { headerLeaves, headerShapes } from './ambiguous-header.js';
 import { numberOf } from './ambiguous-payload.js';
+import { sealedLeaves, sealedShapes } from './ambiguous-sealed.js';
 import { type AmbiguousCase, casesOf, type LeafTrick, pairOf, type ShapeTrick } from './ambiguous-shape.js';
 
 export type { AmbiguousCase } from './ambiguous-shape.js';
@@ -21,6 +23,8 @@ const leaves: readonly LeafTrick[] = [
   ...bodyLeaves,
   ...decodingLeaves,
   ...carrierLeaves,
+  ...containerLeaves,
+  ...sealedLeaves,
 ];
 
 const shapes: readonly ShapeTrick[] = [
@@ -29,6 +33,7 @@ const shapes: readonly ShapeTrick[] = [
   ...boundaryShapes,
   ...structureShapes,
   ...bodyShapes,
+  ...sealedShapes,
 ];
 
 /** Every shape trick around one leaf trick that its own name chooses. */
