@@ -1,11 +1,11 @@
 /** All formats that are looked into, one line each. Every opener that matches a file is run on it. */
-import type { Opener } from './opener.js';
+
 import { calendar } from './calendar.js';
-import { createMessageOpener } from './message-file.js';
 import { executableOpener } from './executable.js';
 import { gzip } from './gzip.js';
 import { mailCoded } from './mail-coded.js';
-import { openViewBodies } from './view-bodies.js';
+import { messageOpener } from './message-opener.js';
+import type { Opener } from './opener.js';
 import { outlookMessageOpener } from './outlook-message.js';
 import { pdfOpener } from './pdf.js';
 import { scriptOpener } from './script.js';
@@ -17,6 +17,7 @@ import { tnefOpener } from './tnef.js';
 import { zip } from './zip.js';
 
 export const openers: readonly Opener[] = [
+  messageOpener,
   sevenZip,
   textCarrier,
   calendar,
