@@ -4,11 +4,17 @@
  */
 import { createHash } from 'node:crypto';
 import { decodings } from '../../mime/decodings.js';
+import type { ProblemCode } from '../../mime/problem.js';
 import type { ViewLeaf } from '../../mime/view.js';
 import { readViews } from '../../mime/views.js';
 import { limits } from '../../runtime/limits.js';
 import type { MemberAbout, OpenOutput } from './opener.js';
 
+/** types whose content is not, or not all, in the message */
+const contentElsewhere: ReadonlyMap<string, ProblemCode> = new Map([
+  ['message/partial', 'message-partial'],
+  ['message/external-body', 'message-external'],
+]);
 /** of one line that are looked at; a longer one is told by its beginning */
 const lineBytes = 1024;
 const base64Line = /^[A-Za-z0-9+/_-]*={0,3}$/;
@@ -21,6 +27,8 @@ export async function openViewBodies(message: Buffer, out: OpenOutput): Promise<
   let room = Math.max(message.length * limits.views.decodedRatioMax, limits.views.decodedFreeBytes);
   const seen = new Set<string>();
   for (const leaf of views.leaves) {
+    const elsewhere = contentElsewhere.get(leaf.facts.type);
+    if (elsewhere !== undefined) out.problem(elsewhere);
     const body = leaf.source.subarray(leaf.start, leaf.end);
     for (const encoding of leaf.encodings) {
       if (out.exhausted) return views.count;
