@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { decodings } from '../../mime/decodings.js';
 import type { ProblemCode } from '../../mime/problem.js';
-import type { ViewLeaf } from '../../mime/view.js';
+import type { ViewEncoding, ViewLeaf } from '../../mime/view.js';
 import { readViews } from '../../mime/views.js';
 import { limits } from '../../runtime/limits.js';
 import type { MemberAbout, OpenOutput } from './opener.js';
@@ -32,9 +32,8 @@ export async function openViewBodies(message: Buffer, out: OpenOutput): Promise<
     const body = leaf.source.subarray(leaf.start, leaf.end);
     for (const encoding of leaf.encodings) {
       if (out.exhausted) return views.count;
-      const declared = encoding === 'identity' || encoding === leaf.facts.encoding || leaf.facts.encodingUnknown;
-      // Nobody decodes prose as base64 that is not even declared so, and it decodes to fifty kinds of noise.
-      if (!declared && encoding === 'base64' && !mayBeBase64(body)) continue;
+      const declared = encoding === 'identity' || isDeclared(leaf, encoding);
+      if (!declared && encoding === 'base64' && (holdsEncoded(leaf, views.leaves) || !mayBeBase64(body))) continue;
       const decoded = decodings(body, encoding, { bytesMax: Math.min(room, limits.views.heldBytes) });
       complete &&= decoded.complete || !declared;
       const list = declared ? decoded.list : decoded.list.slice(0, limits.views.undeclaredDecodingsMax);
@@ -69,7 +68,26 @@ function isNew({ names, declaredType }: MemberAbout, content: Buffer, seen: Set<
   return true;
 }
 
-/** Whether at least half of the text stands on lines of nothing but base64. */
+function isDeclared({ facts }: ViewLeaf, encoding: ViewEncoding): boolean {
+  return encoding === facts.encoding || facts.encodingUnknown;
+}
+
+/** A body around an encoded one: what decodes in it is that one, which is taken by itself. */
+function holdsEncoded(leaf: ViewLeaf, leaves: readonly ViewLeaf[]): boolean {
+  return leaves.some(
+    (inner) =>
+      inner !== leaf &&
+      inner.source === leaf.source &&
+      inner.start >= leaf.start &&
+      inner.end <= leaf.end &&
+      isDeclared(inner, 'base64'),
+  );
+}
+
+/**
+ * Whether at least half of the text stands on lines of nothing but base64. Nobody decodes prose that is not even
+ * declared as base64, and it decodes to fifty kinds of noise.
+ */
 function mayBeBase64(body: Buffer): boolean {
   let inside = 0;
   let outside = 0;
