@@ -38,7 +38,8 @@ const knownEncodings = new Set<string>(Object.values(transferEncodings));
 const typePattern = /^[ \t]*([a-z0-9!#$%&'*+.^_`{|}~-]+)\/([a-z0-9!#$%&'*+.^_`{|}~-]+)[ \t]*(?:;|$)/i;
 /** RFC 2046 §5.1.1 bchars */
 const boundaryPattern = /^[0-9A-Za-z'()+_,./:=? -]*[0-9A-Za-z'()+_,./:=?-]$/;
-const boundaryKey = /oundary[^a-z"=;]{0,32}=/gi;
+const boundaryKey = /oundary/i;
+const boundaryKeys = /oundary[^a-z"=;]{0,32}=/gi;
 /** what some readers take for something other than characters: an encoded word, half a comment, dashes alone */
 const oddBoundary = /^[ \t]|=\?|^-*$/;
 /** characters of an encoding's field that are looked at; longer ones are odd already */
@@ -186,7 +187,7 @@ function readBoundary(
 ): string | undefined {
   const named = parameters.list.filter(({ name }) => name === 'boundary' || name.startsWith('boundary*'));
   // The key inside of another value, or with junk around it, is the key all the same for readers that search for it.
-  const keys = text.match(boundaryKey)?.length ?? 0;
+  const keys = boundaryKey.test(text) ? (text.match(boundaryKeys)?.length ?? 0) : 0;
   if (!multipart) {
     if (named.length > 0 || keys > 0) problems.add('boundary-on-leaf');
     return undefined;
@@ -210,10 +211,16 @@ function readBoundary(
   }
   // Single quotes are part of the value, but some readers take them off.
   const plain = boundary === value && boundary.length <= 70 && boundaryPattern.test(boundary);
-  const half = boundary.split('(').length !== boundary.split(')').length;
-  if (!plain || half || boundary.startsWith("'") || oddBoundary.test(boundary)) problems.add('boundary-odd');
+  if (!plain || halfComment(boundary) || boundary.startsWith("'") || oddBoundary.test(boundary)) {
+    problems.add('boundary-odd');
+  }
   // A delimiter line cannot hold a line end.
   return /[\r\n]/.test(boundary) ? undefined : boundary;
+}
+
+/** Sun's mailers write `Boundary_(ID_…)`, so parentheses as such are nothing odd. */
+function halfComment(boundary: string): boolean {
+  return /[()]/.test(boundary) && boundary.split('(').length !== boundary.split(')').length;
 }
 
 function trimEndBlanks(text: string): string {

@@ -70,7 +70,7 @@ function parsePair(text: string, from: number, list: Parameter[], problems: Set<
     return at;
   }
   // RFC 2045 §5.1 has no blanks around the sign; some readers find no value behind them.
-  const padded = /\s/.test(text[at - 1] ?? '') || /\s/.test(text[at + 1] ?? '');
+  const padded = isWhite(text.charCodeAt(at - 1)) || isWhite(text.charCodeAt(at + 1));
   if (nonToken.test(name) || name === '' || padded) problems.add('parameter-odd');
   at = skipBlanks(text, at + 1, problems);
   if (text[at] === '"') return parseQuoted(text, at + 1, name, list, problems);
@@ -87,6 +87,10 @@ function parsePair(text: string, from: number, list: Parameter[], problems: Set<
   }
   list.push({ name, value, variants });
   return end;
+}
+
+function isWhite(code: number): boolean {
+  return code === 0x20 || (code >= 0x09 && code <= 0x0d);
 }
 
 function parseQuoted(text: string, from: number, name: string, list: Parameter[], problems: Set<ProblemCode>): number {
