@@ -1,5 +1,5 @@
 /** Runs openers on one file and keeps what they find; members are not opened in turn. */
-import type { MemberAbout, OpenFile, Opener, OpenOutput } from '../../src/inspect/container/opener.js';
+import type { MemberAbout, Opener, OpenFile, OpenOutput } from '../../src/inspect/container/opener.js';
 import type { PartFlag } from '../../src/inspect/report.js';
 import type { ProblemCode } from '../../src/mime/problem.js';
 
