@@ -38,7 +38,7 @@ export function* dataUris(text: Buffer, lower: Buffer): Generator<FoundAddress, 
     const end = payloadEnd(text, header, quote);
     yield { header, start, end, redirect };
     // An address inside of the payload is found when the payload is opened.
-    at = Math.max(at, quote === undefined ? header.end - 1 : end - 1);
+    at = Math.max(at, end - 1);
   }
 }
 

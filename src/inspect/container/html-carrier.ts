@@ -31,7 +31,9 @@ export const htmlCarrier: Opener = {
   matches(file: OpenFile): boolean {
     if (isDeclared(file)) return true;
     if (!isText(file)) return false;
-    return file.content.includes(0x3c) || /data\s{0,8}:/i.test(headOf(file.content));
+    // What is shown as plain text acts only where readers take it for a page.
+    if (file.declaredType === 'text/plain') return readableTexts(file).some((text) => isMarkup(file, text));
+    return file.content.includes(0x3c) || file.content.includes('data:') || /data\s{0,8}:/i.test(headOf(file.content));
   },
   async open(file: OpenFile, out: OpenOutput): Promise<void> {
     const collector = new Collector(out);
@@ -45,6 +47,7 @@ export const htmlCarrier: Opener = {
 class Collector {
   readonly out: OpenOutput;
   readonly #digests = new Set<string>();
+  #asked = 0;
 
   constructor(out: OpenOutput) {
     this.out = out;
@@ -53,12 +56,13 @@ class Collector {
   async add(about: MemberAbout, content: Buffer): Promise<boolean> {
     if (this.out.exhausted) return false;
     if (content.length === 0) return true;
-    const digest = createHash('sha256').update(content).digest('base64');
-    if (this.#digests.has(digest)) return true;
-    if (this.#digests.size >= limits.open.membersMax) {
+    this.#asked += 1;
+    if (this.#asked > limits.open.membersMax) {
       this.out.problem('unpack-limit');
       return false;
     }
+    const digest = createHash('sha256').update(content).digest('base64');
+    if (this.#digests.has(digest)) return true;
     this.#digests.add(digest);
     return this.out.add(about, content);
   }
