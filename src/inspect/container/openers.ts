@@ -1,11 +1,11 @@
 /** All formats that are looked into, one line each. Every opener that matches a file is run on it. */
-
+import type { Opener } from './opener.js';
 import { calendar } from './calendar.js';
 import { executableOpener } from './executable.js';
 import { gzip } from './gzip.js';
+import { htmlCarrier } from './html-carrier.js';
 import { mailCoded } from './mail-coded.js';
 import { messageOpener } from './message-opener.js';
-import type { Opener } from './opener.js';
 import { outlookMessageOpener } from './outlook-message.js';
 import { pdfOpener } from './pdf.js';
 import { scriptOpener } from './script.js';
@@ -31,4 +31,5 @@ export const openers: readonly Opener[] = [
   scriptOpener,
   shortcutOpener,
   pdfOpener,
+  htmlCarrier,
 ];
