@@ -129,6 +129,10 @@ export const limits = {
     /** bytes of a member's name that are kept. */
     nameBytes: 1024,
   },
+  cms: {
+    /** octet strings in pieces in pieces; nobody writes more than one level, OpenSSL reads five. */
+    nestingMax: 64,
+  },
   compound: {
     /** entries in a compound file's directory; a message with 500 attachments has some 30,000. */
     entriesMax: 65_536,
