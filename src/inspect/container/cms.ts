@@ -2,12 +2,12 @@
  * Opens S/MIME and other files of the Cryptographic Message Syntax (RFC 5652): what is signed, digested or compressed
  * is a member, what is encrypted is flagged. Signatures are not checked: whoever signs, the content is looked at.
  */
-import { createInflate, constants as zlib } from 'node:zlib';
 import { Base64Decoder } from '../../mime/base64.js';
 import { partFlags } from '../report.js';
 import { type BerElement, behindElement, berTags, elementsOf, octetsOf, readElement } from './ber.js';
+import { inflate } from './inflate.js';
 import { startsAsEntity } from './message-file.js';
-import type { MemberAbout, Opener, OpenFile, OpenOutput } from './opener.js';
+import type { MemberAbout, MemberWriter, Opener, OpenFile, OpenOutput } from './opener.js';
 
 const method = 'cms';
 const armorBytes = 4096;
@@ -178,27 +178,16 @@ async function addInflated(
   file: OpenFile,
   out: OpenOutput,
 ): Promise<void> {
-  const inflate = createInflate({ finishFlush: zlib.Z_SYNC_FLUSH });
-  inflate.end(content);
-  let member: ReturnType<OpenOutput['member']>;
-  let taken = true;
-  try {
-    for await (const chunk of inflate) {
-      const bytes: Buffer = chunk; // a stream in binary mode yields nothing else
-      if (member === undefined) {
-        member = out.member(aboutContent(bytes, kind, file));
-        if (member === undefined) return;
-        const nested = kind !== undefined && kind !== 'data' && !isContentInfo(bytes);
-        if (nested) taken = member.write(wrapperHead(oid));
-      }
-      taken = taken && member.write(bytes);
-      if (!taken) break;
-    }
-  } catch {
-    // What came out before the damage is a member all the same.
-    out.problem('file-damaged');
-  } finally {
-    inflate.destroy();
-    await member?.end();
-  }
+  let member: MemberWriter | undefined;
+  const { complete, stopped } = await inflate(content, 'zlib', (chunk) => {
+    if (member !== undefined) return member.write(chunk);
+    const head = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    member = out.member(aboutContent(head, kind, file));
+    const nested = kind !== undefined && kind !== 'data' && !isContentInfo(head);
+    if (nested && member?.write(wrapperHead(oid)) === false) return false;
+    return member?.write(chunk) === true;
+  });
+  // What came out before the damage is a member all the same.
+  if (!complete && !stopped) out.problem('file-damaged');
+  await member?.end();
 }
