@@ -1,11 +1,14 @@
 /** Mail inside of mail: messages and mailboxes as files, winmail.dat, S/MIME, OpenPGP and Outlook's own files. */
 import { existsSync, readFileSync } from 'node:fs';
+import { deflateSync } from 'node:zlib';
 import t from 'tap';
+import { cmsOpener } from '../src/inspect/container/cms.js';
 import { readCompoundFile } from '../src/inspect/container/compound-file.js';
 import { decompressRtf } from '../src/inspect/container/compressed-rtf.js';
 import { createMessageOpener } from '../src/inspect/container/message-file.js';
-import { openers } from '../src/inspect/container/openers.js';
-import { everyMember, everyProblem, openMembers } from './support/open-members.js';
+import { outlookMessageOpener } from '../src/inspect/container/outlook-message.js';
+import { tnefOpener } from '../src/inspect/container/tnef.js';
+import { type Bounds, everyMember, everyProblem, type OpenedFile, openMembers } from './support/open-members.js';
 import {
   binary,
   compoundFile,
@@ -20,6 +23,9 @@ import {
   tnef,
 } from './support/outlook-files.js';
 
+/** only these, so that no other format's members are counted */
+const messageOpener = createMessageOpener(async () => undefined);
+const openers = [messageOpener, cmsOpener, tnefOpener, outlookMessageOpener];
 const samples = new URL('file:///usr/share/clamav-testfiles/');
 const program = Buffer.from('MZ\x90\0 a program that nobody should miss', 'latin1');
 const lines = (...text: string[]) => Buffer.from(`${text.join('\r\n')}\r\n`, 'latin1');
@@ -72,9 +78,8 @@ t.test('a file that is a message is opened, whatever it is called', async (t) =>
 });
 
 t.test('texts that quote a letter, and other files, are no messages', async (t) => {
-  const [opener = createMessageOpener(async () => undefined)] = openers;
   const matches = (content: Buffer, declaredType = 'text/plain') =>
-    opener.matches({ content, declaredType, names: [], detectedType: undefined, charset: undefined });
+    messageOpener.matches({ content, declaredType, names: [], detectedType: undefined, charset: undefined });
   t.notOk(matches(lines('From: Bob', 'Sent: Monday', 'To: Al', 'Subject: x', '', 'text')));
   t.ok(matches(lines('From: Bob', 'To: Al', '', 'text'), 'application/octet-stream'));
   t.notOk(matches(lines('Dear all:', 'we write about this.'), 'application/octet-stream'));
@@ -378,3 +383,172 @@ function sharedChains(bytes: number, count: number): Buffer {
   }
   return made;
 }
+
+/** Made with `openssl cms`, from an entity that holds the program, with throw-away keys. */
+const smime: Readonly<Record<string, string>> = JSON.parse(
+  readFileSync(new URL('../../test/files/smime.json', import.meta.url), 'utf8'),
+);
+const smimeFile = (name: string) => Buffer.from(smime[name] ?? '', 'base64');
+const holdsProgram = (opened: OpenedFile) => [...everyMember(opened)].some(({ content }) => content.equals(program));
+
+t.test('what is signed or digested is opened, in DER, in BER, in armour and in other signatures', async (t) => {
+  const names = ['signed.p7m', 'signed-ber.p7m', 'nested.p7m', 'triple.p7m', 'digested.p7m', 'data.p7m'];
+  for (const name of names) {
+    const bytes = smimeFile(name);
+    t.ok(bytes.length > 100, `${name} is there`);
+    const base64 = bytes.toString('base64').replace(/.{64}/g, '$&\n');
+    const forms = [bytes, Buffer.from(base64), Buffer.from(`-----BEGIN PKCS7-----\n${base64}\n-----END PKCS7-----\n`)];
+    for (const content of forms) {
+      const opened = await openMembers(openers, { content, names: ['smime.p7m'] });
+      t.ok(holdsProgram(opened), name);
+      const notes = ['lines-bare-lf', 'mime-version-missing'];
+      t.same(
+        everyProblem(opened).filter((code) => !notes.includes(code)),
+        [],
+        `${name}: no problems`,
+      );
+    }
+  }
+  const file = await openMembers(openers, { content: smimeFile('x.pdf.p7m'), names: ['Invoice.PDF.p7m'] });
+  t.same(
+    file.members.map(({ names, declaredType }) => [names, declaredType]),
+    [[['Invoice.PDF'], '']],
+    'a signed file',
+  );
+  t.equal(file.members[0]?.content.toString('latin1', 0, 5), '%PDF-');
+});
+
+t.test('what is encrypted is flagged, and signatures and certificates by themselves are quiet', async (t) => {
+  for (const name of ['enveloped.p7m', 'enveloped-ber.p7m', 'authenveloped.p7m', 'encrypted.p7m']) {
+    const opened = await openMembers(openers, { content: smimeFile(name) });
+    t.same([opened.flags, opened.members, opened.problems], [['encrypted'], [], []], name);
+  }
+  for (const name of ['detached.p7s', 'certs.p7c']) {
+    const opened = await openMembers(openers, { content: smimeFile(name) });
+    t.same([opened.flags, opened.members, opened.problems], [[], [], []], name);
+  }
+});
+
+const der = (tag: number, ...pieces: Buffer[]): Buffer => {
+  const body = Buffer.concat(pieces);
+  const length = Buffer.alloc(5, 0x84);
+  length.writeUInt32BE(body.length, 1);
+  return Buffer.concat([Buffer.of(tag), length, body]);
+};
+const oids = {
+  data: Buffer.from('06092a864886f70d010701', 'hex'),
+  signed: Buffer.from('06092a864886f70d010702', 'hex'),
+  compressed: Buffer.from('060b2a864886f70d0109100109', 'hex'),
+  zlib: Buffer.from('060b2a864886f70d0109100308', 'hex'),
+};
+const one = Buffer.from('020101', 'hex');
+const signedData = (type: Buffer, content: Buffer) =>
+  der(0x30, one, der(0x31), der(0x30, type, der(0xa0, der(0x04, content))), der(0x31));
+const compressedData = (type: Buffer, content: Buffer) =>
+  der(0x30, one, der(0x30, oids.zlib), der(0x30, type, der(0xa0, der(0x04, content))));
+const contentInfo = (type: Buffer, content: Buffer) => der(0x30, type, der(0xa0, content));
+
+t.test('compressed mail is inflated, within bounds', async (t) => {
+  const plain = compressedData(oids.data, deflateSync(letter()));
+  const opened = await openMembers(openers, { content: contentInfo(oids.compressed, plain) });
+  t.ok(holdsProgram(opened));
+  t.same(opened.problems, []);
+  const inner = signedData(oids.data, letter());
+  const both = contentInfo(oids.compressed, compressedData(oids.signed, deflateSync(inner)));
+  t.ok(holdsProgram(await openMembers(openers, { content: both })), 'a signature in it');
+  const outside = signedData(oids.compressed, plain);
+  t.ok(
+    holdsProgram(await openMembers(openers, { content: contentInfo(oids.signed, outside) })),
+    'a signature around it',
+  );
+
+  const cut = deflateSync(letter()).subarray(0, -30);
+  const torn = await openMembers(openers, { content: contentInfo(oids.compressed, compressedData(oids.data, cut)) });
+  t.ok((torn.members[0]?.content.length ?? 0) > 100, 'what is there of a torn one');
+  const junk = contentInfo(oids.compressed, compressedData(oids.data, Buffer.from('no zlib')));
+  t.same((await openMembers(openers, { content: junk })).problems, ['file-damaged']);
+
+  const bomb = contentInfo(oids.compressed, compressedData(oids.data, deflateSync(Buffer.alloc(80_000_000))));
+  const bounds = { bytesLeft: 1_000_000, membersLeft: 10, depthLeft: 4 };
+  const began = performance.now();
+  const burst = await openMembers(openers, { content: bomb }, bounds);
+  t.same(burst.problems, ['unpack-limit']);
+  t.ok((burst.members[0]?.content.length ?? 0) <= 1_000_000);
+  t.ok(performance.now() - began < 1000, 'it is not inflated to its end');
+});
+
+t.test('structures without bottom cost no more than their size', async (t) => {
+  const timed = async (about: string, content: Buffer, bounds?: Bounds): Promise<OpenedFile> => {
+    const began = performance.now();
+    const opened = await openMembers(openers, { content }, bounds);
+    t.ok(performance.now() - began < 5000, `${about} in time`);
+    t.same(opened.thrown, [], `${about} throws nothing`);
+    return opened;
+  };
+  const prefix = Buffer.concat([
+    Buffer.from('3080', 'hex'),
+    oids.signed,
+    Buffer.from('a0803080020101310030800609', 'hex'),
+  ]);
+  const open = Buffer.concat([prefix, oids.data.subarray(2), Buffer.from('a080', 'hex')]);
+  const nested = await timed(
+    '20 MB of octet strings in octet strings',
+    Buffer.concat([open, Buffer.alloc(20_000_000, '$\x80', 'latin1')]),
+  );
+  t.same(nested.problems, ['unpack-limit']);
+  const tiny = Buffer.alloc(9_000_000, Buffer.from('040141', 'hex'));
+  const pieces = await timed(
+    '3 million pieces',
+    Buffer.concat([open, Buffer.from('2480', 'hex'), tiny, Buffer.alloc(12)]),
+  );
+  t.same(pieces.problems, []);
+  t.equal(pieces.members[0]?.content.length, 3_000_000);
+  const spread = Buffer.concat([
+    Buffer.from('3080', 'hex'),
+    oids.signed,
+    Buffer.from('a0803080', 'hex'),
+    Buffer.alloc(20_000_000, Buffer.from('3080')),
+  ]);
+  await timed('20 MB of open sequences', spread);
+
+  let signed = signedData(oids.data, Buffer.from('x'));
+  for (let depth = 0; depth < 1000; depth += 1) signed = signedData(oids.signed, signed);
+  const deep = await timed('a thousand signatures', contentInfo(oids.signed, signed));
+  t.ok(everyProblem(deep).includes('unpack-limit'));
+  const attributes = Buffer.alloc(11_000_000, Buffer.from('02098006000000000000 00'.replace(' ', ''), 'hex'));
+  await timed('a million empty attributes', Buffer.concat([Buffer.from('789f3e220100', 'hex'), attributes]));
+  const froms = Buffer.alloc(3_000_000, 'From a@b 2008\n\n');
+  await timed('a mailbox of 200,000 messages', froms);
+  const fields = Buffer.concat([Buffer.from('From: a\nTo: b\n'), Buffer.alloc(5_000_000, 'a: b\n ')]);
+  await timed('a header without end', fields);
+});
+
+t.test('no truncation and no changed byte makes an opener throw', async (t) => {
+  const samples: [string, Buffer][] = [
+    ['a message', letter()],
+    ['winmail.dat', winmail()],
+    ['a .msg file', outlookMessage()],
+    ['signed mail', smimeFile('signed-ber.p7m')],
+    ['nested signatures', smimeFile('nested.p7m')],
+    ['compressed mail', contentInfo(oids.compressed, compressedData(oids.data, deflateSync(letter())))],
+  ];
+  for (const [about, sample] of samples) {
+    const step = Math.max(1, Math.floor(sample.length / 1500));
+    const began = performance.now();
+    let thrown: unknown[] = [];
+    const open = async (content: Buffer) => {
+      const opened = await openMembers(openers, { content, names: ['x.eml'] });
+      thrown = thrown.concat(opened.thrown, ...[...everyMember(opened)].map((member) => member.opened.thrown));
+    };
+    for (let at = 0; at < sample.length; at += step) {
+      await open(sample.subarray(0, at));
+      for (const change of [0x01, 0x80, 0xff]) {
+        const changed = Buffer.from(sample);
+        changed[at] = (changed[at] ?? 0) ^ change;
+        await open(changed);
+      }
+    }
+    t.same(thrown, [], about);
+    t.ok(performance.now() - began < 20_000, `${about}: in time`);
+  }
+});

@@ -164,6 +164,10 @@ export const limits = {
     /** bytes decoded out of a PDF only to be looked at: object streams, scripts, forms. */
     pdfLookBytes: 67_108_864,
   },
+  cms: {
+    /** octet strings in pieces in pieces; nobody writes more than one level, OpenSSL reads five. */
+    nestingMax: 64,
+  },
   compound: {
     /** entries in a compound file's directory; a message with 500 attachments has some 30,000. */
     entriesMax: 65_536,

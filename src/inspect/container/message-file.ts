@@ -28,6 +28,9 @@ const machineFields = new Set([
 const letterFields = new Set(['from', 'to', 'subject', 'date', 'reply-to', 'sender', 'cc']);
 const fieldName = /^([!-9;-~]{1,76})[ \t]*:/;
 const mboxLine = /^>?From \S/;
+/** anywhere near the top, because some readers skip lines that are no fields */
+const entityField = /^content-(?:type|transfer-encoding|disposition)[ \t]*:/im;
+const entityBytes = 8192;
 const blockBytes = 65_536;
 const sliceBytes = 65_536;
 
@@ -77,6 +80,12 @@ function messageStart(file: OpenFile): number | undefined {
   const text = declaredType.startsWith('text/') && !isMessageByName(file);
   const enough = text ? machine > 0 && machine + letter > 1 : machine > 0 || letter > 1;
   return enough ? start : undefined;
+}
+
+/** Whether a MIME entity without a message's own fields begins here, as in signed mail. */
+export function startsAsEntity(content: Buffer): boolean {
+  const text = content.toString('latin1', 0, blockBytes);
+  return fieldsOnTop(text).machine > 0 || (entityField.test(text.slice(0, entityBytes)) && !text.includes('\0'));
 }
 
 /** Counts the known fields of a header block, up to the first line that belongs to none. */

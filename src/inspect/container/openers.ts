@@ -1,6 +1,7 @@
 /** All formats that are looked into, one line each. Every opener that matches a file is run on it. */
 import type { Opener } from './opener.js';
 import { calendar } from './calendar.js';
+import { cmsOpener } from './cms.js';
 import { executableOpener } from './executable.js';
 import { gzip } from './gzip.js';
 import { htmlCarrier } from './html-carrier.js';
@@ -22,6 +23,7 @@ export const openers: readonly Opener[] = [
   textCarrier,
   calendar,
   mailCoded,
+  cmsOpener,
   tnefOpener,
   outlookMessageOpener,
   gzip,
