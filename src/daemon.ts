@@ -23,7 +23,7 @@ import { createLog, type Log, type Logger } from './runtime/log.js';
 import { createMetrics, type Metrics } from './runtime/metrics.js';
 import { SpoolPool } from './runtime/spool.js';
 import { type Readiness, startStatusServer } from './runtime/status-server.js';
-import { EmbeddedBackend } from './scoring/embedded.js';
+import { createBackends } from './scoring/backends.js';
 import { Scorer } from './scoring/scorer.js';
 import type { SmtpServer } from './smtp/server.js';
 
@@ -95,7 +95,10 @@ export class Daemon {
     const quarantine = await this.#startQuarantine();
     this.#inspector = createInspector({ shortDigests: () => this.#live.snapshot.feeds.hasShortDigests });
     this.#spools = new SpoolPool(emptySpoolDirectory(config.dataDirectory));
-    this.#scorer = new Scorer([new EmbeddedBackend(() => this.#live.snapshot.feeds)], () => this.#live.snapshot.scorer);
+    this.#scorer = new Scorer(
+      createBackends(config.scoring.backends, () => this.#live.snapshot.feeds),
+      () => this.#live.snapshot.scorer,
+    );
     const pipeline: PipelineServices = {
       inspector: this.#inspector,
       scorer: this.#scorer,

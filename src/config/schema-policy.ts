@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parsePattern, patternForms } from './address-pattern.js';
 import { filePath } from './schema-smtp.js';
 import { formed } from './schema-walk.js';
+import { parseSocketAddress } from './socket-address.js';
 
 const fallbackAction = z.enum(['permit', 'block', 'defer']);
 
@@ -146,6 +147,48 @@ const embeddedSchema = z
   })
   .describe('The backend inside the gate.');
 
+const clamdSchema = z
+  .strictObject({
+    type: z.literal('clamd').describe('A ClamAV daemon, asked by INSTREAM.'),
+    address: formed(
+      z.string().refine((text) => parseSocketAddress(text) !== undefined),
+      'host:port, or unix: and the absolute path of a socket',
+    )
+      .default('127.0.0.1:3310')
+      .describe('Where it listens: host:port, or unix:/run/clamav/clamd.ctl.'),
+    connections: z
+      .int()
+      .min(1)
+      .max(256)
+      .default(8)
+      .describe(
+        'Scans at a time, each on a connection of its own; at most MaxThreads of clamd. Further files wait, then meet the fallback `out-of-resources`.',
+      ),
+    maxBytes: z
+      .int()
+      .min(1)
+      .max(4_294_967_295)
+      .default(26_214_400)
+      .describe(
+        'Larger files are not sent and meet the fallback `oversize`. At most StreamMaxLength of clamd, which Debian sets to 25M.',
+      ),
+    timeoutMs: z
+      .int()
+      .min(100)
+      .max(600_000)
+      .default(120_000)
+      .describe('Time for one scan; clamd ends its own after MaxScanTime, 120 s by default.'),
+    heuristicScore: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.75)
+      .describe(
+        'Score of names that begin with Heuristics. or PUA.; every other name is 1. Heuristics.Encrypted is no score but the fallback `encrypted`, Heuristics.Limits.Exceeded the fallback `unscannable`.',
+      ),
+  })
+  .describe('A ClamAV daemon.');
+
 const ttl = (initial: number, sentence: string) => z.int().min(0).max(2_592_000).default(initial).describe(sentence);
 
 export const scoringSchema = z
@@ -175,7 +218,7 @@ export const scoringSchema = z
       ),
     backends: formed(
       z
-        .array(z.discriminatedUnion('type', [embeddedSchema]))
+        .array(z.discriminatedUnion('type', [embeddedSchema, clamdSchema]))
         .min(1)
         .max(16),
       'a list of 1 to 16 backends',
@@ -196,3 +239,10 @@ export const scoringSchema = z
       .describe('Answers remembered by digest, so that a known file is not scanned again.'),
   })
   .describe('How files become scores and scores become threat levels.');
+
+type BackendSettings = z.output<typeof scoringSchema>['backends'][number];
+
+/** Files of known bad digests, of all backends that have some. */
+export function hashFeedsOf(backends: readonly BackendSettings[]): string[] {
+  return backends.flatMap((backend) => (backend.type === 'embedded' ? backend.hashFeeds : []));
+}

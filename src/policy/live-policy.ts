@@ -1,6 +1,7 @@
 /** Everything of the configuration that may change while connections live, as one immutable snapshot that is swapped at once. */
 import { type ConfigProblem, hasErrors } from '../config/problem.js';
 import type { Config } from '../config/schema.js';
+import { hashFeedsOf } from '../config/schema-policy.js';
 import type { FallbackCause } from '../scoring/backend.js';
 import { type HashFeeds, loadHashFeeds } from '../scoring/hash-feed.js';
 import type { ScorerSettings } from '../scoring/scorer.js';
@@ -38,7 +39,7 @@ export interface BuiltPolicy {
 export async function buildLivePolicy(config: Config): Promise<BuiltPolicy> {
   const addresses = await loadAddressLists(config.lists);
   const hashes = await loadHashLists(config.lists);
-  const feeds = await loadHashFeeds(config.scoring.backends.flatMap((backend) => backend.hashFeeds));
+  const feeds = await loadHashFeeds(hashFeedsOf(config.scoring.backends));
   const problems = [...addresses.problems, ...hashes.problems, ...feeds.problems];
   if (hasErrors(problems)) return { snapshot: undefined, problems };
   const snapshot: LivePolicy = {

@@ -48,6 +48,11 @@ export interface Backend {
   /** true when the answer is a function of the decoded bytes alone, and so may be cached by digest */
   readonly cacheable: boolean;
   /**
+   * true when it looks into archives by itself: then a member of one is covered by the answer to the archive, and ten
+   * thousand members are not ten thousand scans
+   */
+  readonly opensArchives: boolean;
+  /**
    * The answer when it can be had at once from the facts alone, without content, wait or promise; undefined when it
    * cannot. Such answers are not cached, and a backend that always has one is never asked by the methods below.
    */
