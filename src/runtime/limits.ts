@@ -151,7 +151,7 @@ export const limits = {
     /** bytes of memory that 7-Zip may take for one archive: a dictionary of 64 MiB, which is what `-mx=9` uses, and its tables. */
     sevenZipMemoryBytes: 117_440_512,
     /** bytes of members that 7-Zip unpacks before they are looked into; it cannot be paused, so the rest is a second run. */
-    sevenZipBatchBytes: 33_554_432,
+    sevenZipBatchBytes: 16_777_216,
   },
   document: {
     /** bytes of a text that are looked through for script; what it is shows at its beginning. */
