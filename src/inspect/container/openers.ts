@@ -2,6 +2,7 @@
 import { executableOpener } from './executable.js';
 import type { Opener } from './opener.js';
 import { pdfOpener } from './pdf.js';
+import { rtfOpener } from './rtf.js';
 import { scriptOpener } from './script.js';
 import { shortcutOpener } from './shortcut.js';
 
@@ -11,4 +12,5 @@ export const openers: readonly Opener[] = [
   scriptOpener,
   shortcutOpener,
   pdfOpener,
+  rtfOpener,
 ];
