@@ -9,6 +9,7 @@ import { mailCoded } from './mail-coded.js';
 import { messageOpener } from './message-opener.js';
 import { outlookMessageOpener } from './outlook-message.js';
 import { pdfOpener } from './pdf.js';
+import { rtfOpener } from './rtf.js';
 import { scriptOpener } from './script.js';
 import { sevenZip } from './seven-zip.js';
 import { shortcutOpener } from './shortcut.js';
@@ -34,4 +35,5 @@ export const openers: readonly Opener[] = [
   shortcutOpener,
   pdfOpener,
   htmlCarrier,
+  rtfOpener,
 ];
