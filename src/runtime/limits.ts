@@ -152,6 +152,12 @@ export const limits = {
     flightsMax: 1024,
     /** ms after which a scan that nobody waits for any more is ended too. */
     flightMaxMs: 600_000,
+    /** new answers given to the store together. */
+    storeBatch: 256,
+    /** ms until gathered answers go to the store; a crash loses that much, and only costs scans. */
+    storeDelayMs: 1000,
+    /** rows of answers in the store; some 200 bytes each. */
+    storedMax: 500_000,
     /** failures in a row before a backend is left alone for a while. */
     breakerFailures: 5,
     breakerPauseMs: 10_000,
@@ -173,6 +179,8 @@ export const limits = {
     pollDownMs: 5000,
     /** ms for the answer to such a question. */
     pollTimeoutMs: 10_000,
+    /** ms for clamd to refuse a length; it does so before any content. */
+    sizeProbeMs: 1000,
     /** characters of the version that are kept. */
     versionCharacters: 100,
   },
