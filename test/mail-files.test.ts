@@ -1,9 +1,24 @@
 /** Mail inside of mail: messages and mailboxes as files, winmail.dat, S/MIME, OpenPGP and Outlook's own files. */
 import { existsSync, readFileSync } from 'node:fs';
 import t from 'tap';
+import { readCompoundFile } from '../src/inspect/container/compound-file.js';
+import { decompressRtf } from '../src/inspect/container/compressed-rtf.js';
 import { createMessageOpener } from '../src/inspect/container/message-file.js';
 import { openers } from '../src/inspect/container/openers.js';
 import { everyMember, everyProblem, openMembers } from './support/open-members.js';
+import {
+  binary,
+  compoundFile,
+  compressedRtf,
+  long,
+  messageStreams,
+  object,
+  type Property,
+  propertyList,
+  text8,
+  text16,
+  tnef,
+} from './support/outlook-files.js';
 
 const samples = new URL('file:///usr/share/clamav-testfiles/');
 const program = Buffer.from('MZ\x90\0 a program that nobody should miss', 'latin1');
@@ -141,3 +156,225 @@ t.test('files of mail programs are opened', { skip: !existsSync(samples) && 'no 
     );
   }
 });
+
+const messageInterface = '0703020000000000c000000000000046';
+const storageInterface = '0b00000000000000c000000000000046';
+const render: [number, Buffer] = [0x69002, Buffer.alloc(14, 1)];
+const longName = `Résumé 文書 ${'x'.repeat(200)}.exe`;
+
+function winmail(): Buffer {
+  const inner = tnef(render, [0x18010, Buffer.from('inner.exe\0')], [0x6800f, program]);
+  const attached = (...properties: Property[]): [number, Buffer] => [0x69005, propertyList(properties)];
+  return tnef(
+    [0x89006, Buffer.of(0, 0, 1, 0)],
+    [0x2800c, Buffer.from('plain body\0')],
+    [
+      0x69003,
+      propertyList([
+        long(0x3fde, 1251),
+        text16(0x8001, 'named'),
+        binary(0x1009, compressedRtf('{\\rtf1 rich body}')),
+        binary(0x1013, Buffer.from('<p>html body')),
+        text16(0x1000, 'wide body'),
+      ]),
+    ],
+    render,
+    [0x18010, Buffer.from('RESUME~1.EXE\0')],
+    [0x6800f, program],
+    attached(long(0x3705, 1), text16(0x3707, longName), text8(0x370e, 'Application/X-Test')),
+    render,
+    attached(object(0x3701, messageInterface, inner), text8(0x3001, 'A message')),
+    render,
+    attached(object(0x3701, storageInterface, Buffer.from('d0cf11e0', 'hex')), text16(0x3707, 'C:\\x\\object.ole')),
+    render,
+    attached(binary(0x3701, Buffer.from('by value')), text8(0x3704, 'VALUE.TXT')),
+  );
+}
+
+t.test('winmail.dat gives its attachments, objects, embedded items and bodies', async (t) => {
+  const opened = await openMembers(openers, { content: winmail(), names: ['winmail.dat'] });
+  t.same(opened.problems, []);
+  t.same(opened.thrown, []);
+  const told = opened.members.map(({ names, declaredType, content, method }) => {
+    return [method, names, declaredType, content.equals(program) ? 'program' : content.toString('latin1', 0, 20)];
+  });
+  t.same(told, [
+    ['tnef', ['body.txt'], 'text/plain', 'plain body\0'],
+    ['tnef', ['body.rtf'], 'application/rtf', '{\\rtf1 rich body}'],
+    ['tnef', ['body.html'], 'text/html', '<p>html body'],
+    ['tnef', ['body.txt'], 'text/plain', 'wide body\0'],
+    ['tnef', [longName, 'RESUME~1.EXE'], 'application/x-test', 'program'],
+    ['tnef', ['A message'], 'application/ms-tnef', opened.members[5]?.content.toString('latin1', 0, 20)],
+    ['tnef', ['C:\\x\\object.ole', 'object.ole'], '', '\xd0\xcf\x11\xe0'],
+    ['tnef', ['VALUE.TXT'], '', 'by value'],
+  ]);
+  const inner = opened.members[5]?.opened.members[0];
+  t.same([inner?.names, inner?.content], [['inner.exe'], program], 'an embedded item is opened in turn');
+});
+
+t.test('a wrong checksum, a wrong length and a missing end of winmail.dat hide nothing before them', async (t) => {
+  const whole = winmail();
+  const wrong = Buffer.from(whole);
+  wrong.writeUInt16LE(7, 6 + 9 + 4);
+  const opened = await openMembers(openers, { content: wrong });
+  t.same([opened.problems, opened.members.length], [['file-damaged'], 8]);
+  const cut = await openMembers(openers, { content: whole.subarray(0, whole.length - 300) });
+  t.same(cut.problems, ['file-damaged']);
+  t.ok(cut.members.some((member) => member.content.equals(program)));
+  const long = Buffer.concat([tnef(render), Buffer.of(2), Buffer.from('0f800600ffffffff', 'hex'), program]);
+  const rest = await openMembers(openers, { content: long });
+  t.same([rest.problems, rest.members[0]?.content], [['file-damaged'], program], 'a length beyond the end');
+});
+
+t.test('compressed rich text comes out as its specification says', async (t) => {
+  // The two examples of [MS-OXRTFCP] §4.
+  const first = '2d0000002b0000004c5a4675f1c5c7a703000a007263706731323542320af32068656c090020627705b06c647d0a800fa0';
+  const second = '1a0000001c0000004c5a4675e2d44b51410004205758595a0d6e7d010eb0';
+  t.same(decompressRtf(Buffer.from(first, 'hex'), 1000), {
+    content: Buffer.from('{\\rtf1\\ansi\\ansicpg1252\\pard hello world}\r\n'),
+    damaged: false,
+  });
+  t.same(decompressRtf(Buffer.from(second, 'hex'), 1000), {
+    content: Buffer.from('{\\rtf1 WXYZWXYZWXYZWXYZWXYZ}'),
+    damaged: false,
+  });
+  const plain = compressedRtf('{\\rtf1 plain}');
+  plain.write('MELA', 8);
+  t.equal(decompressRtf(plain, 5)?.content.length, 5, 'bounded');
+  t.same(decompressRtf(compressedRtf('x'.repeat(9000)), 100), { content: Buffer.from('x'.repeat(100)), damaged: true });
+  t.equal(decompressRtf(Buffer.from(`0000${first.slice(4, 16)}41414141`, 'hex'), 9), undefined);
+});
+
+function outlookMessage(): Buffer {
+  const attach = (at: string, ...properties: Property[]) => messageStreams(properties, `${at}/`, 8);
+  const first = '__attach_version1.0_#00000000';
+  const second = '__attach_version1.0_#00000001';
+  const third = '__attach_version1.0_#00000002';
+  return compoundFile({
+    ...messageStreams([
+      long(0x3fde, 65001),
+      text16(0x1000, 'the body'),
+      binary(0x1013, Buffer.from('<p>html')),
+      binary(0x1009, compressedRtf('{\\rtf1 rich}')),
+    ]),
+    '__nameid_version1.0/__substg1.0_00020102': Buffer.alloc(16),
+    ...attach(first, binary(0x3701, program), text16(0x3707, longName), text8(0x370e, 'application/x-test')),
+    ...attach(second, text16(0x3001, 'A forwarded item')),
+    ...messageStreams([text16(0x1000, 'inner body')], `${second}/__substg1.0_3701000D/`),
+    ...attach(
+      `${second}/__substg1.0_3701000D/${first}`,
+      binary(0x3701, Buffer.alloc(5000, 5)),
+      text8(0x3704, 'IN.BIN'),
+    ),
+    ...attach(third, text16(0x3001, 'An object')),
+    [`${third}/__substg1.0_3701000D/\u0001Ole10Native`]: Buffer.from('native'),
+    [`${third}/__substg1.0_3701000D/sub/CONTENTS`]: Buffer.from('contents'),
+  });
+}
+
+t.test('a message of Outlook gives its attachments, embedded items, objects and bodies', async (t) => {
+  const opened = await openMembers(openers, { content: outlookMessage(), names: ['a.msg'] });
+  t.same([opened.problems, opened.thrown, opened.flags], [[], [], ['embedded-object']]);
+  const told = opened.members
+    .map(({ names, declaredType, content }) => {
+      const what = content.equals(program) ? 'program' : content.toString('latin1', 0, 12);
+      return [names.join(' | '), declaredType, what].join(': ');
+    })
+    .sort();
+  t.same(told, [
+    `An object | \u0001Ole10Native: : native`,
+    'An object | CONTENTS: : contents',
+    'IN.BIN: : \x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05',
+    `${longName}: application/x-test: program`,
+    'body.html: text/html: <p>html',
+    'body.rtf: application/rtf: {\\rtf1 rich}',
+    'body.txt: text/plain: inner body\0',
+    'body.txt: text/plain: the body\0',
+  ]);
+});
+
+t.test('a compound file is read without end neither by loops nor by lies', async (t) => {
+  const streams = { a: Buffer.alloc(20_000, 1), b: Buffer.alloc(5000, 2), 'in/c': Buffer.alloc(300, 3) };
+  const whole = compoundFile(streams);
+  const contents = (file: Buffer) =>
+    Object.fromEntries((readCompoundFile(file)?.entries ?? []).map(({ path, content }) => [path, content]));
+  const read = contents(whole);
+  for (const [path, content] of Object.entries(streams)) t.same(read[path], content, path);
+  t.same(readCompoundFile(whole)?.problems, []);
+
+  const fat = (whole.readUInt32LE(76) + 1) * 512;
+  const directory = (whole.readUInt32LE(48) + 1) * 512;
+  const entryOf = (name: string) => {
+    const at = whole.indexOf(Buffer.from(`${name}\0`, 'utf16le'), directory);
+    return directory + Math.floor((at - directory) / 128) * 128;
+  };
+  const start = whole.readUInt32LE(entryOf('a') + 116);
+  const looped = Buffer.from(whole);
+  looped.writeUInt32LE(start, fat + (start + 3) * 4);
+  t.equal(contents(looped).a?.length, 4 * 512, 'a chain that bites its tail ends there');
+  t.same(readCompoundFile(looped)?.problems, ['file-damaged']);
+  t.same(contents(looped).b, streams.b, 'the others are whole');
+
+  const huge = Buffer.from(whole);
+  huge.writeUInt32LE(0xffffffff, entryOf('b') + 120);
+  t.ok((contents(huge).b?.length ?? 0) >= 5000, 'a size beyond the chain gives the chain');
+
+  const cyclic = Buffer.from(whole);
+  for (const name of ['a', 'b']) for (const field of [68, 72, 76]) cyclic.writeUInt32LE(0, entryOf(name) + field);
+  t.same(contents(cyclic).a, streams.a, 'a tree that points at its root');
+  const orphan = Buffer.from(whole);
+  orphan.writeUInt32LE(0xffffffff, directory + 76);
+  t.same(contents(orphan).a, streams.a, 'entries that no tree reaches are listed');
+
+  t.equal(readCompoundFile(Buffer.alloc(4096)), undefined);
+  t.equal(readCompoundFile(whole.subarray(0, 512)), undefined);
+  const wrongShift = Buffer.from(whole);
+  wrongShift.writeUInt16LE(31, 30);
+  t.equal(readCompoundFile(wrongShift), undefined);
+
+  // 30,000 entries that all claim one chain of 3 MB, each from another sector on.
+  const many = sharedChains(3_000_000, 30_000);
+  const began = performance.now();
+  const shared = readCompoundFile(many);
+  t.same(shared?.problems.includes('unpack-limit'), true, 'cross-linked chains are bounded');
+  t.ok(performance.now() - began < 2000, 'and cheap');
+});
+
+/** One chain of sectors in reverse order, and as many streams as wanted, each starting one sector further on. */
+function sharedChains(bytes: number, count: number): Buffer {
+  const file = compoundFile({ a: Buffer.alloc(bytes, 1) });
+  const sectors = Math.floor(file.length / 512) - 1;
+  const fatSectors = Math.ceil((sectors + Math.ceil(count / 4) + 20) / 128);
+  const directorySectors = Math.ceil((count + 1) / 4);
+  const total = fatSectors + directorySectors + Math.ceil(bytes / 512);
+  const made = Buffer.alloc((total + 1) * 512);
+  file.copy(made, 0, 0, 76);
+  made.writeUInt32LE(0xfffffffe, 60);
+  made.writeUInt32LE(0xfffffffe, 68);
+  made.writeUInt32LE(fatSectors, 48);
+  const link = (sector: number, next: number) => {
+    const at = 512 * (1 + Math.floor(sector / 128)) + (sector % 128) * 4;
+    if (at + 4 <= made.length) made.writeUInt32LE(next, at);
+  };
+  for (let index = 0; index < 109; index += 1) {
+    made.writeUInt32LE(index < fatSectors ? index : 0xffffffff, 76 + index * 4);
+  }
+  for (let index = 0; index < directorySectors; index += 1) {
+    const last = index === directorySectors - 1;
+    link(fatSectors + index, last ? 0xfffffffe : fatSectors + index + 1);
+  }
+  const first = fatSectors + directorySectors;
+  for (let sector = total - 1; sector >= first; sector -= 1) {
+    link(sector, sector === first ? 0xfffffffe : sector - 1);
+  }
+  for (let index = 0; index <= count; index += 1) {
+    const at = 512 * (1 + fatSectors) + index * 128;
+    made.write('x\0', at, 'utf16le');
+    made.writeUInt16LE(4, at + 64);
+    made.writeUInt8(index === 0 ? 5 : 2, at + 66);
+    for (const field of [68, 72, 76]) made.writeUInt32LE(0xffffffff, at + field);
+    made.writeUInt32LE(Math.max(first, total - 1 - (index % 5000)), at + 116);
+    made.writeUInt32LE(index === 0 ? 0 : bytes - index, at + 120);
+  }
+  return made;
+}

@@ -15,6 +15,8 @@ export const binhexMark = Buffer.from('must be converted with BinHex', 'latin1')
 
 /** Both forks of a file of the classic Mac OS. */
 export interface MacFile {
+  /** the bound of bytes was reached before its end */
+  readonly truncated: boolean;
   readonly names: readonly string[];
   readonly data: Buffer;
   readonly resource: Buffer;
@@ -34,7 +36,8 @@ export function binhexFiles(text: Buffer, declared: boolean, bytesMax: number): 
     if (start < 0) break;
     const stop = text.indexOf(colon, start);
     const end = stop < 0 ? text.length : stop;
-    const file = macFile(undoRuns(sixBits(text, start, end), left), stop >= 0);
+    const bytes = undoRuns(sixBits(text, start, end), left);
+    const file = macFile(bytes, stop >= 0, bytes.length >= left);
     if (file !== undefined) {
       files.push(file);
       left -= file.data.length + file.resource.length;
@@ -47,10 +50,10 @@ export function binhexFiles(text: Buffer, declared: boolean, bytesMax: number): 
 
 /** The forks as files of their own. */
 export function carriedForks(file: MacFile): readonly CarriedFile[] {
-  const { names, damaged } = file;
-  const forks: CarriedFile[] = [{ method: 'binhex', names, content: file.data, reading: '', damaged }];
+  const { names, damaged, truncated } = file;
+  const forks: CarriedFile[] = [{ method: 'binhex', names, content: file.data, reading: '', damaged, truncated }];
   if (file.resource.length > 0) {
-    forks.push({ method: 'binhex', names, content: file.resource, reading: 'resource fork', damaged });
+    forks.push({ method: 'binhex', names, content: file.resource, reading: 'resource fork', damaged, truncated });
   }
   return forks;
 }
@@ -120,7 +123,7 @@ function undoRuns(packed: Buffer, bytesMax: number): Buffer {
 }
 
 /** Name, version, type, creator, flags, two lengths, a checksum; then each fork with its checksum. */
-function macFile(bytes: Buffer, closed: boolean): MacFile | undefined {
+function macFile(bytes: Buffer, closed: boolean, truncated: boolean): MacFile | undefined {
   const nameLength = bytes[0] ?? 0;
   const header = 1 + nameLength + 1 + 4 + 4 + 2;
   if (bytes.length < header + 10 || nameLength > 63) return undefined;
@@ -134,6 +137,7 @@ function macFile(bytes: Buffer, closed: boolean): MacFile | undefined {
     names: writtenNames(bytes.subarray(1, 1 + nameLength)),
     data: bytes.subarray(dataStart, dataEnd),
     resource: bytes.subarray(resourceStart, resourceEnd),
+    truncated,
     damaged: !closed || dataEnd - dataStart < dataLength || resourceEnd - resourceStart < resourceLength,
   };
 }

@@ -9,6 +9,8 @@ export interface CarriedFile {
   readonly reading: string;
   /** the data contradict themselves or have no end, so that readers may get different bytes */
   readonly damaged: boolean;
+  /** the bound of bytes was reached before its end */
+  readonly truncated: boolean;
 }
 
 /** A name as written, in its two plausible charsets. */

@@ -8,7 +8,7 @@ import { uuencodedFiles } from './uuencode.js';
 import { yencFiles } from './yenc.js';
 
 export function addUuencode(out: DecodingCollector, body: Buffer): void {
-  const files = uuencodedFiles(body, true);
+  const files = uuencodedFiles(body, true, out.bytesLeft);
   addFiles(out, files);
   const usual = files.filter(({ reading }) => reading === '');
   if (usual.length > 1) {
@@ -26,7 +26,8 @@ export function addBinhex(out: DecodingCollector, body: Buffer): void {
 }
 
 function addFiles(out: DecodingCollector, files: readonly CarriedFile[]): void {
-  for (const { method, reading, content, names } of files) {
+  for (const { method, reading, content, names, truncated } of files) {
+    if (truncated) out.complete = false;
     out.add(reading === '' ? method : `${method}, ${reading}`, content, names);
   }
 }

@@ -9,6 +9,8 @@ import { type TextLine, textLines } from './text-lines.js';
 
 /** a `begin` line as transports leave it, maybe quoted by a reply */
 const beginLine = /^[ \t>]{0,16}begin(-base64(?:-encoded)?)?[ \t]{1,16}[0-7]{3,4}(?:[ \t]{1,16}(\S.*))?$/is;
+/** lines that show which of both alphabets a file is in */
+const linesJudged = 16;
 /** bytes of a `begin` line that are read; names are shorter */
 const beginBytes = 1200;
 const none = 255;
@@ -23,7 +25,9 @@ for (const [value, character] of [...'+-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcd
 interface Block {
   readonly base64: boolean;
   readonly names: readonly string[];
-  readonly lines: TextLine[];
+  /** its lines, without those that begin and end it */
+  readonly from: number;
+  to: number;
   /** it has its begin and its end */
   whole: boolean;
 }
@@ -33,13 +37,19 @@ export function mayHoldUuencode(text: Buffer): boolean {
   return text.includes('egin') || text.includes('EGIN');
 }
 
-/** @param declared the body is said to be encoded as a whole, so that `begin` may be missing */
-export function uuencodedFiles(text: Buffer, declared: boolean): readonly CarriedFile[] {
+/**
+ * @param declared the body is said to be encoded as a whole, so that `begin` may be missing
+ * @param bytesMax of all files and readings together: a line of one character may state 63 bytes
+ */
+export function uuencodedFiles(text: Buffer, declared: boolean, bytesMax: number): readonly CarriedFile[] {
   const files: CarriedFile[] = [];
+  let left = bytesMax;
   for (const block of blocksOf(text, declared)) {
     if (files.length >= limits.mime.carriedFilesMax) break;
-    if (block.base64) files.push(base64File(text, block));
-    else files.push(...blockFiles(text, block, declared));
+    const found = block.base64 ? [base64File(text, block)] : blockFiles(text, block, declared, left);
+    for (const file of found) left -= file.content.length;
+    files.push(...found);
+    if (left <= 0) break;
   }
   return files;
 }
@@ -50,15 +60,16 @@ function blocksOf(text: Buffer, declared: boolean): Block[] {
   for (const line of textLines(text)) {
     const begun = line.end - line.start < 5 ? undefined : beginOf(text, line);
     if (begun !== undefined) {
+      if (blocks.length >= limits.mime.carriedFilesMax) break;
       open = begun;
       blocks.push(open);
     } else if (open !== undefined && isEnd(text, line, open.base64)) {
       open.whole = true;
       open = undefined;
     } else if (open !== undefined) {
-      open.lines.push(line);
+      open.to = line.end;
     } else if (declared && blocks.length === 0 && fits(text, line, uuValues) + fits(text, line, xxValues) > 0) {
-      open = { base64: false, names: [], lines: [line], whole: false };
+      open = { base64: false, names: [], from: line.start, to: line.end, whole: false };
       blocks.push(open);
     }
   }
@@ -69,16 +80,10 @@ function beginOf(text: Buffer, { start, end }: TextLine): Block | undefined {
   const first = text[start];
   const quoted = first === 0x20 || first === 0x09 || first === 0x3e;
   if (first !== 0x62 && first !== 0x42 && !quoted) return undefined;
-  const bytes = text.subarray(start, Math.min(end, start + beginBytes));
-  const found = beginLine.exec(bytes.toString('latin1'));
+  const found = beginLine.exec(text.toString('latin1', start, Math.min(end, start + beginBytes)));
   if (found === null) return undefined;
-  const name = found[2] ?? '';
-  return {
-    base64: found[1] !== undefined,
-    names: writtenNames(Buffer.from(name, 'latin1')),
-    lines: [],
-    whole: false,
-  };
+  const names = writtenNames(Buffer.from(found[2] ?? '', 'latin1'));
+  return { base64: found[1] !== undefined, names, from: end, to: end, whole: false };
 }
 
 function isEnd(text: Buffer, { start, end }: TextLine, base64: boolean): boolean {
@@ -88,19 +93,18 @@ function isEnd(text: Buffer, { start, end }: TextLine, base64: boolean): boolean
 }
 
 function base64File(text: Buffer, block: Block): CarriedFile {
-  const lines: TextLine[] = [];
-  for (const line of block.lines) {
-    if (line.start === line.end) continue;
+  let { from, to } = block;
+  if (!block.whole) {
     // Without its end, the data end with the first line that is something else.
-    if (
-      !block.whole &&
-      !/^[A-Za-z0-9+/=\s]+$/.test(text.toString('latin1', line.start, Math.min(line.end, line.start + 80)))
-    )
-      break;
-    lines.push(line);
+    to = from;
+    for (const { start, end } of textLines(text, from, block.to)) {
+      if (!/^[A-Za-z0-9+/=\s]*$/.test(text.toString('latin1', start, Math.min(end, start + 80)))) break;
+      to = end;
+    }
   }
-  const content = decodeBase64(Buffer.concat(lines.map(({ start, end }) => text.subarray(start, end + 1))));
-  return { method: 'base64', names: block.names, content, reading: '', damaged: !block.whole };
+  from = Math.min(from, to);
+  const content = decodeBase64(text.subarray(from, to));
+  return { method: 'base64', names: block.names, content, reading: '', damaged: !block.whole, truncated: false };
 }
 
 /** Characters that a stated number of bytes takes. */
@@ -131,41 +135,60 @@ function hasText(text: Buffer, from: number, to: number): boolean {
 /** How a line's bytes are found. */
 type LineReading = 'fitting' | 'until-misfit' | 'as-stated' | 'by-characters';
 
-function blockFiles(text: Buffer, block: Block, declared: boolean): CarriedFile[] {
-  const lines = block.lines.filter(({ start, end }) => end > start);
-  let uu = 0;
-  let xx = 0;
-  for (const line of lines.slice(0, 16)) {
-    if (fits(text, line, uuValues) === 2) uu += 1;
-    if (fits(text, line, xxValues) === 2) xx += 1;
-  }
-  const method = xx > uu ? 'xxencode' : 'uuencode';
-  const values = method === 'xxencode' ? xxValues : uuValues;
-  // A sentence that starts with "begin 1234" is no file.
-  if (uu + xx === 0 && !declared && !block.whole) return [];
-  const odd = lines.some((line) => fits(text, line, values) !== 2);
-  const readings: LineReading[] = odd ? ['fitting', 'until-misfit', 'as-stated', 'by-characters'] : ['fitting'];
-  return readings.map((reading, index) => ({
-    method,
-    names: block.names,
-    content: decodeLines(text, lines, values, reading),
-    reading: index === 0 ? '' : reading,
-    damaged: odd || !block.whole,
-  }));
+function* linesOf(text: Buffer, { from, to }: Block): Generator<TextLine, void, undefined> {
+  for (const line of textLines(text, from, to)) if (line.end > line.start) yield line;
 }
 
-function decodeLines(text: Buffer, lines: readonly TextLine[], values: Uint8Array, reading: LineReading): Buffer {
-  let bytes = 0;
-  for (const { start, end } of lines) bytes += end - start + 64;
-  const out = Buffer.allocUnsafe(bytes);
+function blockFiles(text: Buffer, block: Block, declared: boolean, bytesMax: number): CarriedFile[] {
+  let left = bytesMax;
+  let uu = 0;
+  let xx = 0;
+  let lines = 0;
+  let uuOdd = false;
+  let xxOdd = false;
+  for (const line of linesOf(text, block)) {
+    const uuFit = fits(text, line, uuValues);
+    const xxFit = fits(text, line, xxValues);
+    if (lines < linesJudged && uuFit === 2) uu += 1;
+    if (lines < linesJudged && xxFit === 2) xx += 1;
+    uuOdd ||= uuFit !== 2;
+    xxOdd ||= xxFit !== 2;
+    lines += 1;
+  }
+  // A sentence that starts with "begin 1234" is no file.
+  if (lines === 0 || (uu + xx === 0 && !declared && !block.whole)) return [];
+  const method = xx > uu ? 'xxencode' : 'uuencode';
+  const values = method === 'xxencode' ? xxValues : uuValues;
+  const odd = method === 'xxencode' ? xxOdd : uuOdd;
+  const readings: LineReading[] = odd ? ['fitting', 'until-misfit', 'as-stated', 'by-characters'] : ['fitting'];
+  return readings.map((reading, index) => {
+    const { content, truncated } = decodeLines(text, block, lines, values, reading, left);
+    left -= content.length;
+    const damaged = odd || !block.whole;
+    return { method, names: block.names, content, reading: index === 0 ? '' : reading, damaged, truncated };
+  });
+}
+
+function decodeLines(
+  text: Buffer,
+  block: Block,
+  lines: number,
+  values: Uint8Array,
+  reading: LineReading,
+  bytesMax: number,
+): { content: Buffer; truncated: boolean } {
+  // A line states 63 bytes at most, and gives no more than three of four characters otherwise.
+  const room = reading === 'by-characters' ? block.to - block.from : lines * 63;
+  const out = Buffer.allocUnsafe(Math.min(room, Math.max(0, bytesMax)) + 66);
   let length = 0;
-  for (const line of lines) {
+  for (const line of linesOf(text, block)) {
+    if (length > bytesMax) break;
     const fit = fits(text, line, values);
     if (fit === 0 && reading === 'until-misfit') break;
     if (fit === 0 && reading === 'fitting') continue;
     length += decodeLine(text, line, values, reading === 'by-characters', out, length);
   }
-  return out.subarray(0, length);
+  return { content: out.subarray(0, Math.min(length, bytesMax)), truncated: length > bytesMax };
 }
 
 /** Characters that are missing or in no alphabet count as zeros, or by their low six bits as the first decoders did. */

@@ -79,9 +79,10 @@ function readBoundaries(text: string, candidates: Set<string>): boolean {
     if (keys > keysMax || candidates.size >= boundariesMax) return false;
     const from = match.index + match[0].length;
     const rest = text.slice(from, from + valueCharacters);
-    for (const value of valueReadings(rest)) addForms(value, candidates);
+    for (const value of valueReadings(rest)) if (value !== '') addForms(value, candidates);
     const star = /\*[ \t]*(\d{0,4})[ \t]*(\*?)/.exec(match[1] ?? '');
     const value = firstValue(rest);
+    if (value.trim() === '') candidates.add('');
     if (star === null) plain.push(value);
     else {
       const index = star[1] === '' ? 0 : Number(star[1]);
@@ -167,6 +168,7 @@ function valueReadings(rest: string): Set<string> {
 /** A value as it stands, trimmed, and with encoded words, percents or a charset undone. */
 function addForms(value: string, candidates: Set<string>): void {
   const add = (form: string) => {
+    if (form === '') return;
     if (form.length <= boundaryCharacters && candidates.size < boundariesMax && !/[\r\n]/.test(form)) {
       candidates.add(form);
     }

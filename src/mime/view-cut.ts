@@ -160,7 +160,7 @@ export function cutsBy(source: ViewSource, boundary: string, start: number, end:
     const key = signature(list);
     if (list.length === 0 || seen.has(key)) return;
     seen.add(key);
-    cuts.push(partition(list, start, end, how));
+    cuts.push(partition(list, Math.max(start, bodyAt), end, how));
   };
   for (const fold of folds) {
     for (const tail of tails) {
@@ -210,11 +210,11 @@ function hasEmptyLine(bytes: Buffer, from: number, to: number): boolean {
   return false;
 }
 
-function partition(list: readonly Delimiter[], start: number, end: number, how: string): Cut {
+function partition(list: readonly Delimiter[], bodyAt: number, end: number, how: string): Cut {
   const parts: Span[] = [];
   const gaps: Span[] = [];
   const first = list[0];
-  if (first !== undefined && first.bodyEnd > start) gaps.push({ start, end: first.bodyEnd });
+  if (first !== undefined && first.bodyEnd > bodyAt) gaps.push({ start: bodyAt, end: first.bodyEnd });
   let closed = false;
   for (const [index, delimiter] of list.entries()) {
     const stop = list[index + 1]?.bodyEnd ?? end;
@@ -242,11 +242,9 @@ export function guessedBoundaries(source: ViewSource, start: number, end: number
     const token = source.text(at + 2, lineEnd).trimEnd();
     const below = source.text(lineEnd, Math.min(end, lineEnd + 80));
     if (/^[\r\n]{1,4}[^a-z\r\n]{0,8}(?:content-|mime-version)/i.test(below)) sure.add(token);
-    else if (!/^[\r\n]{1,4}(?:[!-9;-~]{1,60}:|[\r\n]|$)/.test(below)) continue;
-    const open = token.endsWith('--') && token.length > 2 ? token.slice(0, -2) : token;
-    for (const one of open === token ? [token] : [token, open]) {
-      if (counts.size < 512 || counts.has(one)) counts.set(one, (counts.get(one) ?? 0) + 1);
-    }
+    else if (!/^(?:\r\n|\n\r?|\r)(?:[!-9;-~]{1,60}:|[\r\n]|$)/.test(below) && !token.endsWith('--')) continue;
+    const open = token.length > 2 && token.endsWith('--') ? token.slice(0, -2) : token;
+    if (counts.size < 512 || counts.has(open)) counts.set(open, (counts.get(open) ?? 0) + 1);
   }
   const guessed = new Set<string>();
   const add = (token: string) => {

@@ -35,6 +35,9 @@ const mixedMax = 4;
 const carriageMax = 3;
 const lineCharacters = 320;
 
+const listed =
+  /^(?:[a-z0-9-]{1,60}[ \t]*:|(?:mime-version|content-[a-z-]{1,30}|subject|from|to|date|message-id)[ \t]*;)/i;
+
 const whiteByte = new Uint8Array(256);
 for (const byte of [0, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x20]) whiteByte[byte] = 1;
 
@@ -74,7 +77,7 @@ function findBodies(source: ViewSource, start: number, end: number, places: Map<
   const note = (at: number, why: string) => {
     if (!places.has(at)) places.set(at, why);
   };
-  const seen = { white: false, other: false, carriage: 0, mixed: 0, fields: 0, continued: 0 };
+  const seen = { white: false, other: false, junk: false, carriage: 0, mixed: 0, fields: 0, continued: 0 };
   let pureLf: boolean | undefined;
   let previousLf = false;
   let at = start;
@@ -111,6 +114,7 @@ function findBodies(source: ViewSource, start: number, end: number, places: Map<
 interface Seen {
   white: boolean;
   other: boolean;
+  junk: boolean;
   carriage: number;
   fields: number;
 }
@@ -140,7 +144,7 @@ function lineKind(
   else if (!seen.other) {
     seen.other = true;
     note(at, 'the first line that is no field');
-    note(next, 'behind the first line that is no field');
+    if (seen.fields > 0) note(next, 'behind the first line that is no field');
   }
 }
 
@@ -148,13 +152,16 @@ function lineKind(
 function carriageLines(source: ViewSource, at: number, lineEnd: number, seen: Seen, note: Note): void {
   const line = source.bytes.subarray(at, lineEnd);
   for (let cr = line.indexOf(0x0d); cr >= 0 && seen.carriage < carriageMax; cr = line.indexOf(0x0d, cr + 1)) {
-    if (cr > 0 && line[cr + 1] !== 0x0d) continue;
-    seen.carriage += 1;
-    let next = at + cr + (cr === 0 ? 1 : 2);
-    note(next, 'an empty line of CR');
-    if (source.bytes[next] === 0x0a) {
-      next += 1;
-      note(next, 'an empty line of CR and LF');
+    const behind = at + cr + 1;
+    if (cr === 0 || line[cr + 1] === 0x0d) {
+      seen.carriage += 1;
+      const next = behind + (cr === 0 ? 0 : 1);
+      note(next, 'an empty line of CR');
+      if (source.bytes[next] === 0x0a) note(next + 1, 'an empty line of CR and LF');
+    } else if (behind < lineEnd && !seen.junk && line[cr + 1] !== 0x20 && line[cr + 1] !== 0x09) {
+      if (looksLikeField(source, behind, lineEnd)) continue;
+      seen.junk = true;
+      note(behind, 'behind a CR, no field');
     }
   }
 }
@@ -229,6 +236,8 @@ function takeField(lines: readonly string[], index: number, line: string, found:
   }
   if (length >= valueCharacters) found.complete = false;
   const value = pieces.join('').slice(0, valueCharacters).trim();
+  // Signature fields list names of fields on their continuation lines, as `h=From:Content-Type:MIME-Version; bh=`.
+  if (index > 0 && /^[ \t]/.test(line) && listed.test(value)) return;
   if (!list.includes(value)) list.push(value);
 }
 

@@ -39,6 +39,8 @@ export class LeafSet {
     const key = `${source.id}:${start}:${end}`;
     let entry = this.#entries.get(key);
     if (entry === undefined) {
+      // No bytes, no file; what the strict reading says is kept, as the report has it too.
+      if (start === end && leaf.view !== 'strict') return;
       if (this.#entries.size >= limits.views.leavesMax) {
         this.full = true;
         return;

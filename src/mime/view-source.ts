@@ -121,7 +121,7 @@ export class ViewSource {
       const length = run.end - run.start;
       if (length !== dashes && length !== dashes + 2) continue;
       // Two dashes and text are the delimiter of another boundary.
-      if (!/^[\s\0]?$/.test(this.#text.slice(run.end, run.end + 1))) continue;
+      if (!/^[\s\0]?$/.test(this.#text.slice(run.end, run.end + 1)) || !this.#behindLineEnd(run.start)) continue;
       found.push({ at: run.start, tail: run.start + dashes, folded: false });
     }
     return found;

@@ -43,7 +43,9 @@ const extendedMax = 64;
 const peekBytes = 4096;
 const headerLike =
   /^(?:[^a-z\r\n]{0,8}|[\s\0]{0,64}|[\s\0]{0,64}From [^\r\n]{0,200}[\r\n]{1,2})(?:content-|mime-version|(?:from|to|cc|subject|date|received|return-path|message-id|reply-to|sender|delivered-to|x-[a-z-]{1,40})[ \t]{0,8}:)/i;
-const exactMultipart = /^multipart\/[a-z0-9.+-]+\s*(?:;|$)/i;
+/** a type with parameters that have one reading, one of them the boundary */
+const exactMultipart =
+  /^multipart\/[a-z0-9.+-]+(?:;\s*(?!boundary)[a-z-]+=(?:"[^"\\;=]*"|[a-z0-9./+-]+))*;\s*boundary=(?:"[0-9a-z'+_./:=? -]*[0-9a-z'+_./:=?-]"|[0-9a-z+_./:=?-]+)(?:;\s*(?!boundary)[a-z-]+=(?:"[^"\\;=]*"|[a-z0-9./+-]+))*;?$/i;
 const messageType = /message[\s"]{0,8}\/?[\s"]{0,8}(?:rfc-?822|global|news|delivery|partial)|rfc822/i;
 
 /** Every plausible reading of a message (or of a body that may be one). Never throws. */
@@ -139,12 +141,13 @@ class Reading {
     const firstBody = header.bodies[0]?.at ?? start;
     const digest = header.types.some((type) => /digest/i.test(type));
     const used = this.#cutByAll(entity, candidates, firstBody, digest);
-    const certain = header.types.length === 1 && exactMultipart.test(header.types[0] ?? '');
+    const certain = used && header.types.length === 1 && exactMultipart.test(header.types[0] ?? '');
     const multipart = header.types.some((type) => /multipart|boundary/i.test(type));
     if (multipart) this.#leaves.inherit(declared);
-    if (multipart) this.#cutByAll(entity, guessedBoundaries(source, firstBody, end), firstBody, digest);
+    // Where one clean boundary is declared and used, no reader guesses.
+    if (multipart && !certain) this.#cutByAll(entity, guessedBoundaries(source, firstBody, end), firstBody, digest);
     const message = entity.digest || header.types.some((type) => messageType.test(type));
-    if (!used || !certain || declared.size > 0) this.#bodies(entity, header, facts, declared, message);
+    if (!certain || declared.size > 0) this.#bodies(entity, header, facts, declared, message);
     this.#decodeContainer(entity, header, facts, declared, [...candidates], multipart || message);
   }
 

@@ -26,7 +26,14 @@ export function yencFiles(text: Buffer, declared: boolean): readonly CarriedFile
 
 function filesOf(parts: readonly Part[], reading: string): CarriedFile[] {
   const files = parts.map(
-    ({ names, content, whole }): CarriedFile => ({ method: 'yenc', names, content, reading, damaged: !whole }),
+    ({ names, content, whole }): CarriedFile => ({
+      method: 'yenc',
+      names,
+      content,
+      reading,
+      damaged: !whole,
+      truncated: false,
+    }),
   );
   const sections = parts.filter(({ offset }) => offset !== undefined);
   if (sections.length < 2) return files;
@@ -35,7 +42,7 @@ function filesOf(parts: readonly Part[], reading: string): CarriedFile[] {
   const content = Buffer.concat(ordered.map((part) => part.content));
   const names = [...new Set(ordered.flatMap((part) => part.names))];
   const whole = ordered.every((part) => part.whole);
-  return [{ method: 'yenc', names, content, reading: 'parts joined', damaged: !whole }, ...files];
+  return [{ method: 'yenc', names, content, reading: 'parts joined', damaged: !whole, truncated: false }, ...files];
 }
 
 function partsOf(text: Buffer, declared: boolean, unstuff: boolean): Part[] {

@@ -82,13 +82,17 @@ export const limits = {
   },
   views: {
     /** bytes of a message whose readings are enumerated; it is in memory as a whole. */
-    messageBytes: 67_108_864,
+    messageBytes: 50_331_648,
     /** places of bodies in all readings of one message; honest odd mail has a handful. */
     leavesMax: 4096,
     /** header blocks read in all readings of one message. */
     entitiesMax: 16_384,
     /** decodings of one body; the readers known to us have fewer. */
-    decodingsMax: 48,
+    decodingsMax: 96,
+    /** decodings taken of a body that only looks as if it were encoded. */
+    undeclaredDecodingsMax: 12,
+    /** bytes of all decodings of one body, which are in memory together. */
+    heldBytes: 100_663_296,
     /** bytes decoded in all readings of one message, as a multiple of its size; and the least that is allowed. */
     decodedRatioMax: 32,
     decodedFreeBytes: 33_554_432,
@@ -140,10 +144,25 @@ export const limits = {
     timeMs: 20_000,
     /** bytes of a member's name that are kept. */
     nameBytes: 1024,
+    /** end records of one ZIP file that are followed; honest files have one. */
+    zipDirectoriesMax: 64,
+    /** bytes of a ZIP file that are decoded, as a multiple of its size: members of honest files do not overlap. */
+    zipReadRatioMax: 16,
     /** bytes of memory that 7-Zip may take for one archive: a dictionary of 64 MiB, which is what `-mx=9` uses, and its tables. */
     sevenZipMemoryBytes: 117_440_512,
     /** bytes of members that 7-Zip unpacks before they are looked into; it cannot be paused, so the rest is a second run. */
     sevenZipBatchBytes: 33_554_432,
+  },
+  document: {
+    /** bytes of a text that are looked through for script; what it is shows at its beginning. */
+    scriptBytes: 65_536,
+    /** objects of a PDF; books of thousands of pages have 300,000. */
+    pdfObjectsMax: 500_000,
+    /** bytes read again when objects of a PDF lie in each other, as a multiple of its size, and what is always allowed. */
+    pdfRereadRatio: 4,
+    pdfRereadFreeBytes: 16_777_216,
+    /** bytes decoded out of a PDF only to be looked at: object streams, scripts, forms. */
+    pdfLookBytes: 67_108_864,
   },
   compound: {
     /** entries in a compound file's directory; a message with 500 attachments has some 30,000. */

@@ -11,7 +11,7 @@ import { partFlags } from '../report.js';
 import type { Opener, OpenFile, OpenOutput } from './opener.js';
 
 /** Adds what the other plausible readings of a message hold. */
-export type OpenViews = (message: Buffer, out: OpenOutput) => Promise<void>;
+export type OpenViews = (message: Buffer, out: OpenOutput) => Promise<unknown>;
 
 const declaredMessages = new Set(['message/rfc822', 'message/global', 'message/news']);
 const declaredArchives = new Set(['application/x-mimearchive', 'application/mbox']);

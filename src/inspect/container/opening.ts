@@ -7,6 +7,7 @@ import type { ProblemCode } from '../../mime/problem.js';
 import { limits } from '../../runtime/limits.js';
 import { EicarTest } from '../eicar.js';
 import type { Sniffer } from '../examine.js';
+import { signatureType } from '../file-signature.js';
 import { isQuiet } from '../quiet-types.js';
 import { type PartFacts, type PartFlag, partFlags } from '../report.js';
 import { OpenBudget } from './budget.js';
@@ -52,11 +53,6 @@ interface Shared {
   readonly seen: Map<string, readonly PartFlag[] | 'opening'>;
 }
 
-/** A member with what the multi-view pass says of it. */
-export interface ViewedAbout extends MemberAbout {
-  readonly view?: string;
-}
-
 /** Opens one file. Never rejects: what an opener throws is a problem of the file. */
 export async function openFile(file: OpenFile, tools: OpeningTools, wanted?: Wanted): Promise<Opened> {
   const opening = new Opening(file.content.length, tools, wanted);
@@ -73,7 +69,7 @@ export class Opening {
   constructor(rootBytes: number, tools: OpeningTools, wanted?: Wanted) {
     const budget = new OpenBudget(rootBytes, tools.now);
     this.#shared = { tools, budget, problems: [], wanted, seen: new Map() };
-    this.output = new FileOutput(this.#shared, '', 0);
+    this.output = new FileOutput(this.#shared, '', 0, false);
   }
 
   openAll(file: OpenFile): Promise<void> {
@@ -117,6 +113,7 @@ function safely<Value>(work: () => Value): Value | undefined {
 class FileOutput implements OpenOutput {
   readonly flags = new Set<PartFlag>();
   readonly members: PartFacts[] = [];
+  readonly readInAllWays: boolean;
   readonly #shared: Shared;
   readonly #path: string;
   readonly #depth: number;
@@ -125,7 +122,8 @@ class FileOutput implements OpenOutput {
   readonly #pending = new Set<Promise<void>>();
   #numbered = 0;
 
-  constructor(shared: Shared, path: string, depth: number) {
+  constructor(shared: Shared, path: string, depth: number, readInAllWays: boolean) {
+    this.readInAllWays = readInAllWays;
     this.#shared = shared;
     this.#path = path;
     this.#depth = depth;
@@ -150,7 +148,7 @@ class FileOutput implements OpenOutput {
     this.#shared.problems.push({ code, path: this.#path });
   }
 
-  member(about: ViewedAbout): MemberWriter | undefined {
+  member(about: MemberAbout): MemberWriter | undefined {
     const { budget } = this.#shared;
     if (this.#depth >= limits.open.depthMax || !budget.takeMember()) {
       this.problem('unpack-limit');
@@ -168,7 +166,7 @@ class FileOutput implements OpenOutput {
     };
   }
 
-  async add(about: ViewedAbout, content: Uint8Array): Promise<boolean> {
+  async add(about: MemberAbout, content: Uint8Array): Promise<boolean> {
     const member = this.member(about);
     if (member === undefined) return false;
     const taken = member.write(content);
@@ -192,7 +190,7 @@ class FileOutput implements OpenOutput {
 }
 
 class Member {
-  readonly #about: ViewedAbout;
+  readonly #about: MemberAbout;
   readonly #path: string;
   readonly #depth: number;
   readonly #shared: Shared;
@@ -204,7 +202,7 @@ class Member {
   #bytes = 0;
   #cut = false;
 
-  constructor(about: ViewedAbout, path: string, depth: number, shared: Shared, parent: FileOutput) {
+  constructor(about: MemberAbout, path: string, depth: number, shared: Shared, parent: FileOutput) {
     this.#about = about;
     this.#path = path;
     this.#depth = depth;
@@ -237,7 +235,7 @@ class Member {
     const [sha256 = '', sha1 = '', md5 = ''] = this.#hashes.map((hash) => hash.digest('hex'));
     const about = this.#about;
     const names = boundedNames(about.names);
-    const detectedType = this.#bytes > 0 ? this.#shared.tools.sniff(this.#head, sha256) : undefined;
+    const detectedType = this.#bytes > 0 ? this.#typeOf(sha256) : undefined;
     const flags = new Set<PartFlag>([...(about.flags ?? []), ...more]);
     if (this.#eicar.found) flags.add(partFlags.eicar);
     const facts = {
@@ -255,7 +253,7 @@ class Member {
       md5,
       range: undefined,
     };
-    const output = new FileOutput(this.#shared, this.#path, this.#depth);
+    const output = new FileOutput(this.#shared, this.#path, this.#depth, this.#readInAllWays);
     try {
       await this.#open({ names, detectedType, declaredType: facts.declaredType, sha256 }, output);
     } finally {
@@ -263,6 +261,15 @@ class Member {
     }
     for (const flag of output.flags) flags.add(flag);
     this.#parent.keep({ ...facts, flags: [...flags], members: output.members });
+  }
+
+  /** In one of many readings of a message most bodies are noise; libmagic would take longer than all the rest. */
+  #typeOf(sha256: string): string | undefined {
+    return this.#readInAllWays ? signatureType(this.#head) : this.#shared.tools.sniff(this.#head, sha256);
+  }
+
+  get #readInAllWays(): boolean {
+    return this.#about.view !== undefined || (this.#parent.readInAllWays && this.#about.method === 'message');
   }
 
   async #open(

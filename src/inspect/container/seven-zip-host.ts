@@ -78,6 +78,7 @@ class Host {
   #text = '';
   /** the member that came last, whose times and rights the program sets after closing it */
   #created = '';
+  readonly #folders = new Set([outputFolder, `${outputFolder}/`]);
   outOfMemory = false;
 
   constructor(input: Buffer, sink: SevenZipSink) {
@@ -124,7 +125,7 @@ class Host {
   #statPath(path: number, buffer: number): number {
     const name = this.#path(path);
     if (name === inputPath) return this.#stat(buffer, fileMode, this.#input.length);
-    if (name === '/' || name === outputFolder || name === `${outputFolder}/`) return this.#stat(buffer, folderMode, 0);
+    if (name === '/' || this.#folders.has(name)) return this.#stat(buffer, folderMode, 0);
     if (name === this.#created) return this.#stat(buffer, fileMode, 0);
     // Other members are not there any more: each is a new file, also when names repeat.
     return -errno.noEntry;
@@ -142,6 +143,12 @@ class Host {
     this.#positions.set(descriptor, 0);
     this.#nextDescriptor += 1;
     return descriptor;
+  }
+
+  #makeFolder(path: number): number {
+    if (this.#folders.size > limits.open.membersMax) this.#stop();
+    this.#folders.add(this.#path(path));
+    return 0;
   }
 
   #close(descriptor: number): number {
@@ -235,7 +242,7 @@ class Host {
       __syscall_newfstatat: (_folder: number, path: number, buffer: number) => this.#statPath(path, buffer),
       __syscall_ftruncate64: done,
       __syscall_ioctl: refuse,
-      __syscall_mkdirat: done,
+      __syscall_mkdirat: (_folder: number, path: number) => this.#makeFolder(path),
       __syscall_openat: (_folder: number, path: number, flags: number) => this.#open(path, flags),
       __syscall_getdents64: done,
       __syscall_readlinkat: refuse,
@@ -278,7 +285,7 @@ async function runAlone(input: Buffer, args: readonly string[], sink: SevenZipSi
     printErr: () => undefined,
     instantiateWasm: (imports: Imports, ready: (instance: WasmInstance) => void) => {
       // The imports are listed twice, under the names of two modules, and are one object.
-      Object.assign(imports['env'] ?? {}, host.calls());
+      Object.assign(imports.env ?? {}, host.calls());
       const instance = new (wasm().Instance)(compiledModule(), imports);
       host.attach(instance.exports.memory);
       ready(instance);

@@ -15,6 +15,7 @@ const lookAhead = 64;
 export class SevenZipListing {
   readonly #members: ListedMember[] = [];
   readonly #membersMax: number;
+  readonly #found = new Set<ListedMember>();
   #current: ListedMember | undefined;
   #next = 0;
   #inMembers = false;
@@ -83,9 +84,15 @@ export class SevenZipListing {
       const member = this.#members[index];
       if (member === undefined || member.folder || lastStep(member.name) !== wanted) continue;
       this.#next = index + 1;
+      this.#found.add(member);
       return member;
     }
     return undefined;
+  }
+
+  /** Encrypted members that were never written: the program gives up on a block whose key it has not. */
+  lockedMembers(): ListedMember[] {
+    return this.#members.filter((member) => member.encrypted && !member.folder && !this.#found.has(member));
   }
 }
 

@@ -105,8 +105,17 @@ class Unpacking {
     await Promise.all(this.#ends.splice(0));
     if (this.#failures.length > 0) throw this.#failures[0];
     if (full && !this.#out.exhausted) return true;
+    await this.#addLocked();
     this.#report(end);
     return false;
+  }
+
+  async #addLocked(): Promise<void> {
+    const method = this.#format.type;
+    for (const { name } of this.#listing.lockedMembers()) {
+      if (nameIsUnsafe(name)) this.#out.flag('member-name-unsafe');
+      if (!(await this.#out.add({ names: [name], method, flags: ['encrypted'] }, new Uint8Array(0)))) return;
+    }
   }
 
   #report(end: SevenZipEnd): void {
@@ -129,7 +138,7 @@ class Unpacking {
     const encrypted = about?.encrypted === true;
     const writer = this.#out.member({
       names: this.#format.stream === true ? [] : names,
-      method: this.#format.type.toLowerCase(),
+      method: this.#format.type,
       ...(encrypted ? { flags: ['encrypted'] as const } : {}),
     });
     let live = writer !== undefined;

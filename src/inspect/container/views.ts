@@ -1,8 +1,6 @@
-/**
- * The multi-view pass over one message: every body of every plausible reading, decoded in every way that some reader
- * has, is hashed, typed and opened like any other file. What the readings are is `mime`'s knowledge.
- */
+/** The multi-view pass over one message: every body of every plausible reading is hashed, typed and opened like a file. */
 import { type Opened, Opening, type OpeningTools, type Wanted } from './opening.js';
+import { openViewBodies } from './view-bodies.js';
 
 export interface ViewFindings extends Opened {
   /** readings that were followed */
@@ -16,6 +14,11 @@ export async function openViews(
   wanted?: Wanted,
 ): Promise<ViewFindings> {
   const opening = new Opening(message?.length ?? 0, tools, wanted);
-  if (message === undefined) opening.output.problem('views-too-many');
-  return { ...opening.result, count: 0 };
+  if (message === undefined) {
+    opening.output.problem('views-too-many');
+    return { ...opening.result, count: 0 };
+  }
+  const count = await openViewBodies(message, opening.output);
+  await opening.output.settled();
+  return { ...opening.result, count };
 }
