@@ -1,5 +1,5 @@
 /** All formats that are looked into, one line each. Every opener that matches a file is run on it. */
-import type { Opener } from './opener.js';
+
 import { calendar } from './calendar.js';
 import { cmsOpener } from './cms.js';
 import { executableOpener } from './executable.js';
@@ -7,6 +7,7 @@ import { gzip } from './gzip.js';
 import { htmlCarrier } from './html-carrier.js';
 import { mailCoded } from './mail-coded.js';
 import { messageOpener } from './message-opener.js';
+import type { Opener } from './opener.js';
 import { outlookMessageOpener } from './outlook-message.js';
 import { pdfOpener } from './pdf.js';
 import { rtfOpener } from './rtf.js';
