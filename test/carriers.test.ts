@@ -80,6 +80,28 @@ t.test('files in a text are members', async (t) => {
   t.ok(holds(wide), 'UTF-16');
 });
 
+t.test('a small body that is base64 and nothing else is decoded', async (t) => {
+  const small = file.subarray(0, 68);
+  for (const length of [4, 20, 76]) {
+    t.ok(holds(await open(openers, text(base64Lines(small, length))), small), `${length} characters a line`);
+  }
+  t.equal((await open(openers, text('one two three\r\n'.repeat(9)))).members.length, 0, 'words are not');
+});
+
+t.test('switches of character sets do not hide what acts', async (t) => {
+  for (const [page, charset] of [
+    ['<scr\x1b(Bipt>x</script>', 'iso-2022-jp'],
+    ['<a href="\x1b(Jjavascript\x1b(B:x">', 'iso-2022-jp'],
+    ['<scr~\nipt>x</script>', 'hz-gb-2312'],
+    ['<scr\0ipt>x</script>', undefined],
+  ] as const) {
+    t.ok((await html(page, charset)).flags.has('active-content'), JSON.stringify(page));
+    t.ok(suspected(page, 'text/html', charset), `suspected: ${JSON.stringify(page)}`);
+  }
+  const japanese = 'konnichiwa \x1b$B$3$s\x1b(B <b>x</b> '.repeat(20);
+  t.notOk(suspected(japanese, 'text/html', 'iso-2022-jp'), 'Japanese mail is not suspected');
+});
+
 t.test('a quoted part keeps its name and type', async (t) => {
   const part = [
     'Content-Type: application/zip; name="a.zip"',

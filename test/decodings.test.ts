@@ -207,7 +207,7 @@ t.test('what Python decodes is among the decodings', (t) => {
 
 t.test('quoted-printable is decoded with every habit that makes a difference', (t) => {
   for (const [body, ...wanted] of [
-    ['a=zzb', 'a=zzb', 'azzb', 'ab'],
+    ['a=zzb', 'a=zzb', 'azzb', 'ab', 'a'],
     ['a=4', 'a=4', 'a4'],
     ['a=e4', 'a\xe4', 'a=e4'],
     ['a=eZ=E4', 'a=eZ\xe4', 'aeZ\xe4', 'a\xe4'],
