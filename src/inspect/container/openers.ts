@@ -7,6 +7,7 @@ import { gzip } from './gzip.js';
 import { mailCoded } from './mail-coded.js';
 import { messageOpener } from './message-opener.js';
 import type { Opener } from './opener.js';
+import { openPgpOpener } from './openpgp.js';
 import { outlookMessageOpener } from './outlook-message.js';
 import { pdfOpener } from './pdf.js';
 import { scriptOpener } from './script.js';
@@ -24,6 +25,7 @@ export const openers: readonly Opener[] = [
   calendar,
   mailCoded,
   cmsOpener,
+  openPgpOpener,
   tnefOpener,
   outlookMessageOpener,
   gzip,
