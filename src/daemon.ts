@@ -17,6 +17,7 @@ import { buildLivePolicy, type LivePolicy } from './policy/live-policy.js';
 import { loadReleaseKey, prepareKeys } from './quarantine/keys.js';
 import { Outbox } from './quarantine/outbox.js';
 import type { QuarantineLog, QuarantinePolicy } from './quarantine/settings.js';
+import { StoredVerdicts } from './quarantine/stored-verdicts.js';
 import { Vault } from './quarantine/vault.js';
 import { messageOf } from './runtime/errors.js';
 import { createLog, type Log, type Logger } from './runtime/log.js';
@@ -98,6 +99,8 @@ export class Daemon {
     this.#scorer = new Scorer(
       createBackends(config.scoring.backends, () => this.#live.snapshot.feeds),
       () => this.#live.snapshot.scorer,
+      () => performance.now(),
+      { store: new StoredVerdicts(quarantine.store, this.#quarantineLog), clock: Date.now },
     );
     const pipeline: PipelineServices = {
       inspector: this.#inspector,
@@ -120,6 +123,9 @@ export class Daemon {
     await this.#startStatus();
     await this.#startPortal(quarantine);
     this.#every(hourMs, 'retention', () => this.#vault?.sweep());
+    this.#every(hourMs, 'old verdicts', () =>
+      this.#vault?.store.call('expireVerdicts', Date.now(), this.#live.snapshot.scorer.cache),
+    );
     this.#every(outboxCountMs, 'outbox count', () => this.#countOutbox());
     this.#logger.info(
       {

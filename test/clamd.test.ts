@@ -49,7 +49,8 @@ function inChunks(count: number, chunk: Buffer, pauseMs = 0): PartContent {
   };
 }
 
-const summary = (answer: Answer): string => (answer.kind === 'score' ? `${answer.score} ${answer.name}` : answer.cause);
+const summary = (answer: Answer): string =>
+  answer.kind === 'score' ? `${answer.score} ${answer.name}` : answer.kind === 'none' ? answer.cause : answer.kind;
 
 runBackendContract('clamd, a fake one', async () => {
   const fake = await FakeClamd.start();

@@ -75,6 +75,41 @@ const smtpPolicySchema = z
   })
   .describe('What happens to malicious mail over SMTP.');
 
+const categoryProfile = (sentence: string, maximum: number | 'none' = 33_554_432) =>
+  z
+    .strictObject({
+      mode: z.enum(['scan', 'hash-only', 'skip']).default('scan').describe('How far such a file is looked at.'),
+      maxBytes: z
+        .union([z.literal('none'), z.int().min(0).max(1_099_511_627_776)])
+        .default(maximum)
+        .describe('A larger file is not sent to backends and meets the fallback `oversize`.'),
+    })
+    .prefault({})
+    .describe(sentence);
+
+/** The keys are the categories of src/inspect/file-category.ts, which lies above this folder; a test compares them. */
+const profileSchema = z
+  .strictObject({
+    archive: categoryProfile(
+      'ZIP, RAR, 7z, tar, gzip, CAB, disk images and the like; their members have categories of their own.',
+    ),
+    configuration: categoryProfile('INI, XML, JSON, YAML, registry files.'),
+    document: categoryProfile('Office documents of all kinds, RTF, HTML, plain text; not PDF.'),
+    elf: categoryProfile('Programs of Linux and its relatives.'),
+    executable: categoryProfile('Programs of Windows and macOS, shortcuts and control panel items.'),
+    java: categoryProfile('Java classes, archives and JNLP files.'),
+    library: categoryProfile('Shared libraries.'),
+    mobile: categoryProfile('Apps for Android, iOS and others.'),
+    'os-package': categoryProfile('Packages that install software: MSI, deb, rpm, pkg.'),
+    other: categoryProfile('Whatever is in none of the others: images, sound, unknown data.', 'none'),
+    pdf: categoryProfile('PDF, and messages and mailboxes as files.'),
+    'rich-application': categoryProfile('Flash, JavaFX, Silverlight, AIR.'),
+    script: categoryProfile('Script source: JavaScript, VBScript, PowerShell, batch, shell, Python.'),
+  })
+  .describe(
+    'By category of the content: scan; hash-only, which sends nothing, and what no list, feed or cache knows meets the fallback `unknown-file`; or skip, which passes the file and what is in it unless its hash is blocked. A file whose content is of two minds is always scanned.',
+  );
+
 export const policySchema = z
   .strictObject({
     verdictThreshold: z
@@ -82,6 +117,7 @@ export const policySchema = z
       .default('recommended')
       .describe('A message is malicious when its threat level is this or higher; recommended is 7.'),
     smtp: smtpPolicySchema.prefault({}),
+    profile: profileSchema.prefault({}),
     fallback: fallbackSchema.prefault({}),
     ambiguous: z
       .enum(['permit', 'warn', 'block'])

@@ -26,6 +26,8 @@ export interface HeaderView {
 
 /** characters of one field's text; readers stop earlier */
 const valueCharacters = 98_304;
+/** characters of all fields of one block: continuation lines that look like fields are read once for each */
+const blockCharacters = 4_194_304;
 /** fields of interest in one block; a reader takes the first, the last or each of a few */
 const fieldsMax = 48;
 /** header blocks that go on behind an empty line */
@@ -185,11 +187,13 @@ interface Fields {
   readonly encodings: string[];
   readonly dispositions: string[];
   readonly lengths: number[];
+  /** characters looked at so far */
+  read: number;
   complete: boolean;
 }
 
 function collectFields(text: string): Fields {
-  const found: Fields = { types: [], encodings: [], dispositions: [], lengths: [], complete: true };
+  const found: Fields = { types: [], encodings: [], dispositions: [], lengths: [], read: 0, complete: true };
   fieldsOf(text.split('\n'), found);
   if (/[\r\v\f\0](?!\n|$)/.test(text)) fieldsOf(text.split(/[\r\n\v\f\0]/), found);
   if (text.includes('\0')) fieldsOf(text.replaceAll('\0', '').split('\n'), found);
@@ -222,7 +226,7 @@ function takeField(lines: readonly string[], index: number, line: string, found:
     if (Number.isSafeInteger(length) && length > 0 && found.lengths.length < 2) found.lengths.push(length);
   }
   if (list === undefined) return;
-  if (list.length >= fieldsMax) {
+  if (list.length >= fieldsMax || found.read > blockCharacters) {
     found.complete = false;
     return;
   }
@@ -234,6 +238,7 @@ function takeField(lines: readonly string[], index: number, line: string, found:
     pieces.push(stripCr(more));
     length += more.length;
   }
+  found.read += length;
   if (length >= valueCharacters) found.complete = false;
   const value = pieces.join('').slice(0, valueCharacters).trim();
   // Signature fields list names of fields on their continuation lines, as `h=From:Content-Type:MIME-Version; bh=`.

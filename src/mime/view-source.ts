@@ -15,7 +15,7 @@ const base64StepBytes = 4096;
 const fieldsMax = 65_536;
 
 const partField =
-  /(?:^|[\r\n\v\f\0])[^\S\r\n]{0,64}(?:content-(?:type|transfer-encoding|disposition)|mime-version)[^\S\r\n]{0,64}:/gi;
+  /(?:^|[\r\n\v\f\0])[^\S\r\n]{0,16}(?:content-(?:type|transfer-encoding|disposition)|mime-version)[^\S\r\n]{0,16}:/gi;
 
 const base64Bytes = new Uint8Array(256);
 for (const char of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/') {

@@ -39,6 +39,10 @@ interface Entity {
 const depthMax = limits.mime.depthMax * 2;
 /** inner multiparts that go on behind the end of an outer one, in one source */
 const extendedMax = 64;
+/** bytes framed between two looks at the clock */
+const pieceBytes = 262_144;
+/** blocks of fields in one body, above which each is taken to end where the next begins */
+const openBlocksMax = 8;
 /** bytes of a decoded body that decide whether it is decoded as a whole */
 const peekBytes = 4096;
 const headerLike =
@@ -95,19 +99,25 @@ class Reading {
 
   #exhausted(): boolean {
     const over =
-      this.#count >= limits.views.entitiesMax ||
-      this.#steps >= stepsMax ||
-      this.#leaves.full ||
-      ((this.#looks++ & 15) === 0 && this.#now() > this.#deadline);
+      this.#count >= limits.views.entitiesMax || this.#steps >= stepsMax || this.#leaves.full || this.#late();
     if (over) this.#complete = false;
     return over;
+  }
+
+  #late(): boolean {
+    this.#looks += 1;
+    return (this.#looks & 7) === 1 && this.#now() > this.#deadline;
   }
 
   /** What the one strict reading finds comes first, so that no bound can cost it. */
   #strictLeaves(): void {
     const found: Leaf[] = [];
     const framer = new Framer({ onLeaf: (leaf) => found.push(leaf), onHeader: () => undefined });
-    framer.write(this.#raw.bytes);
+    const { bytes } = this.#raw;
+    for (let at = 0; at < bytes.length && found.length <= limits.views.leavesMax; at += pieceBytes) {
+      if (this.#exhausted()) return;
+      framer.write(bytes.subarray(at, at + pieceBytes));
+    }
     framer.finish();
     for (const { facts, start, end } of found) {
       const declared = new Set<ViewEncoding>();
@@ -243,8 +253,8 @@ class Reading {
     const inner = { source, start, end, depth: depth + 1, view, container: undefined, digest: false };
     if (sameText) return;
     if (message || headerLike.test(source.text(start, Math.min(end, start + 400)))) this.#push(inner);
-    this.#cutByAll(inner, guessedBoundaries(source, start, end), start, false);
-    this.#fieldBlocks(inner);
+    const cut = this.#cutByAll(inner, guessedBoundaries(source, start, end), start, false);
+    if (!cut) this.#fieldBlocks(inner);
   }
 
   /** Blocks of Content-* fields inside of a body, without any delimiter: each may be the header of what follows. */
@@ -261,7 +271,7 @@ class Reading {
       const stop = starts[index + 1] ?? end;
       const view = `${entity.view}, a header inside`;
       this.#push({ ...entity, start: at, end: stop, view });
-      if (index === 0 && stop < end) this.#push({ ...entity, start: at, view });
+      if (index === 0 && stop < end && starts.length <= openBlocksMax) this.#push({ ...entity, start: at, view });
     }
   }
 

@@ -151,7 +151,7 @@ export const limits = {
     /** bytes of memory that 7-Zip may take for one archive: a dictionary of 64 MiB, which is what `-mx=9` uses, and its tables. */
     sevenZipMemoryBytes: 117_440_512,
     /** bytes of members that 7-Zip unpacks before they are looked into; it cannot be paused, so the rest is a second run. */
-    sevenZipBatchBytes: 33_554_432,
+    sevenZipBatchBytes: 16_777_216,
   },
   document: {
     /** bytes of a text that are looked through for script; what it is shows at its beginning. */
@@ -197,6 +197,14 @@ export const limits = {
     flightsMax: 1024,
     /** ms after which a scan that nobody waits for any more is ended too. */
     flightMaxMs: 600_000,
+    /** new answers given to the store together. */
+    storeBatch: 256,
+    /** ms until gathered answers go to the store; a crash loses that much, and only costs scans. */
+    storeDelayMs: 1000,
+    /** calls to the store under way; above it nothing is looked up or kept there. */
+    storeCallsMax: 64,
+    /** rows of answers in the store; some 200 bytes each. */
+    storedMax: 500_000,
     /** failures in a row before a backend is left alone for a while. */
     breakerFailures: 5,
     breakerPauseMs: 10_000,
@@ -215,9 +223,11 @@ export const limits = {
     /** ms between two questions for the version: the signatures change some times a day. */
     pollIntervalMs: 60_000,
     /** ms between two questions while clamd is away. */
-    pollDownMs: 5000,
+    pollDownMs: 2000,
     /** ms for the answer to such a question. */
     pollTimeoutMs: 10_000,
+    /** ms for clamd to refuse a length; it does so before any content. */
+    sizeProbeMs: 1000,
     /** characters of the version that are kept. */
     versionCharacters: 100,
   },

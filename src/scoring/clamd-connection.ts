@@ -6,14 +6,19 @@
  * behind its length in four octets, big-endian; a length of zero ends the stream.
  */
 import { connect, type Socket } from 'node:net';
-import { setImmediate } from 'node:timers/promises';
 import type { SocketAddress } from '../config/socket-address.js';
 import { limits } from '../runtime/limits.js';
 import type { FallbackCause } from './backend.js';
 
 export type Exchange =
   | { readonly kind: 'reply'; readonly text: string }
-  | { readonly kind: 'failed'; readonly cause: FallbackCause; readonly detail: string };
+  | {
+      readonly kind: 'failed';
+      readonly cause: FallbackCause;
+      readonly detail: string;
+      /** the other side ended it while content was being sent */
+      readonly cutOff?: boolean;
+    };
 
 export interface ExchangeOptions {
   readonly address: SocketAddress;
@@ -36,7 +41,24 @@ export function ask(command: string, options: ExchangeOptions): Promise<Exchange
 }
 
 /** Sends the content and gives the reply. Never rejects. */
-export function instream(upload: Upload, options: ExchangeOptions): Promise<Exchange> {
+export async function instream(upload: Upload, options: ExchangeOptions): Promise<Exchange> {
+  const result = await stream(upload, options);
+  if (result.kind === 'reply' || result.cutOff !== true) return result;
+  // clamd refuses a size and closes at once, and then a write that fails may discard its reply unread. It already
+  // refuses the length of a chunk, so the length alone is sent to hear whether that was the reason.
+  const refusal = await new ClamdExchange({ ...options, timeoutMs: limits.clamd.sizeProbeMs }).run(async (exchange) => {
+    await exchange.send([Buffer.from('zINSTREAM\0', 'latin1'), lengthOf(upload.bytes)], 'more follows');
+  });
+  return refusal.kind === 'reply' && refusal.text.includes('size limit') ? refusal : result;
+}
+
+function lengthOf(bytes: number): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(bytes);
+  return length;
+}
+
+function stream(upload: Upload, options: ExchangeOptions): Promise<Exchange> {
   return new ClamdExchange(options).run(async (exchange) => {
     await exchange.send([Buffer.from('zINSTREAM\0', 'latin1')], 'more follows');
     let sent = 0;
@@ -45,11 +67,7 @@ export function instream(upload: Upload, options: ExchangeOptions): Promise<Exch
       if (chunk.length === 0) continue;
       sent += chunk.length;
       if (sent > upload.bytes) break;
-      const length = Buffer.alloc(4);
-      length.writeUInt32BE(chunk.length);
-      // clamd refuses a size and closes at once. Its reply is read before the write that would fail and discard it.
-      await setImmediate();
-      await exchange.send([length, chunk], 'more follows');
+      await exchange.send([lengthOf(chunk.length), chunk], 'more follows');
     }
     if (sent === upload.bytes) await exchange.send([Buffer.alloc(4)]);
     else exchange.fail('unscannable', `content of ${upload.bytes} bytes gave ${sent}`);
@@ -67,6 +85,8 @@ class ClamdExchange {
   #settled = false;
   /** all of the command is sent; what comes before it is no answer to it */
   #asked = false;
+  /** some of it is sent */
+  #sending = false;
   #received: Buffer = Buffer.alloc(0);
   #timer: NodeJS.Timeout | undefined;
   #onDrain: (() => void) | undefined;
@@ -115,9 +135,9 @@ class ClamdExchange {
     socket.on('drain', () => this.#resume());
     socket.on('error', (error: NodeJS.ErrnoException) => {
       const cause = exhausted.has(error.code ?? '') ? 'out-of-resources' : 'backend-unavailable';
-      this.fail(cause, error.code ?? error.message);
+      this.#lose(cause, error.code ?? error.message);
     });
-    socket.on('close', () => this.fail('backend-unavailable', 'closed before its answer'));
+    socket.on('close', () => this.#lose('backend-unavailable', 'closed before its answer'));
   }
 
   #expire(ms: number, then: () => void): void {
@@ -133,6 +153,7 @@ class ClamdExchange {
     let room = true;
     for (const piece of pieces) room = socket.write(piece);
     socket.uncork();
+    this.#sending = true;
     if (more === undefined) this.#asked = true;
     else if (!room) {
       await new Promise<void>((resolve) => {
@@ -166,6 +187,10 @@ class ClamdExchange {
       return;
     }
     this.#settle({ kind: 'reply', text });
+  }
+
+  #lose(cause: FallbackCause, detail: string): void {
+    this.#settle({ kind: 'failed', cause, detail, cutOff: this.#sending && !this.#asked });
   }
 
   fail(cause: FallbackCause, detail: string): void {

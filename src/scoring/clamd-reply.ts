@@ -2,6 +2,7 @@
  * What clamd's one-line replies to INSTREAM mean: bytes to answers, without a socket. Wordings are those of clamd 1.4;
  * whatever is not known exactly is no answer, as a reply that is guessed at could be a clean one.
  */
+import { limits } from '../runtime/limits.js';
 import type { Answer, FallbackCause } from './backend.js';
 
 export interface ClamdNames {
@@ -28,7 +29,7 @@ export function answerOf(reply: string, names: ClamdNames): Answer {
     detail,
   });
   if (reply === 'stream: OK') return scored(0, '', names);
-  const found = /^stream: (\S.*) FOUND$/.exec(reply)?.[1];
+  const found = /^stream: (\S.*) FOUND$/.exec(reply)?.[1]?.slice(0, limits.scoring.nameChars);
   if (found !== undefined) {
     if (found.startsWith(encryptedPrefix)) return none('encrypted', found);
     if (found.startsWith(limitPrefix)) return none('unscannable', found);

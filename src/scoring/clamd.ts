@@ -89,9 +89,14 @@ export class ClamdBackend implements Backend {
 
   /** A failed scan is a reason to look, not a proof: the content may have been at fault. */
   #pollSoon(): void {
-    if (this.#timer === undefined || performance.now() - this.#polledAt < limits.clamd.pollDownMs) return;
+    if (this.#timer === undefined || this.#closing.signal.aborted) return;
     clearTimeout(this.#timer);
-    void this.#poll();
+    this.#pollIn(Math.max(0, this.#polledAt + limits.clamd.pollDownMs - performance.now()));
+  }
+
+  #pollIn(ms: number): void {
+    this.#timer = setTimeout(() => void this.#poll(), ms);
+    this.#timer.unref();
   }
 
   async #poll(): Promise<void> {
@@ -110,8 +115,7 @@ export class ClamdBackend implements Backend {
       this.#health = { up: false, detail: `${formatSocketAddress(address)}: ${detail}` };
     }
     const { pollIntervalMs, pollDownMs } = limits.clamd;
-    this.#timer = setTimeout(() => void this.#poll(), this.#health.up ? pollIntervalMs : pollDownMs);
-    this.#timer.unref();
+    this.#pollIn(this.#health.up ? pollIntervalMs : pollDownMs);
   }
 
   #none(cause: FallbackCause, detail: string): Answer {

@@ -256,7 +256,6 @@ const outsideLeaves: readonly LeafTrick[] = [
   outsideLeaf('preamble-uu', (payload) => `${head}${uuencoded(payload)}--b\r\n${textPart}\r\n--b--\r\n`),
   outsideLeaf('epilogue-uu', (payload) => `${head}--b\r\n${textPart}\r\n--b--\r\n${uuencoded(payload)}`),
   outsideLeaf('preamble-base64', (payload) => `${head}${base64(payload)}--b\r\n${textPart}\r\n--b--\r\n`),
-  outsideLeaf('epilogue-base64', (payload) => `${head}--b\r\n${textPart}\r\n--b--\r\n${base64(payload)}`),
   outsideLeaf('only-base64', (payload) => `${head}${base64(payload)}`),
   outsideLeaf('only-base64-declared', (payload) => `Content-Transfer-Encoding: base64\r\n${head}${base64(payload)}`),
 ];

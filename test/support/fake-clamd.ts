@@ -27,11 +27,11 @@ export class FakeClamd {
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
-  static async start(path?: string): Promise<FakeClamd> {
+  static async start(path?: string, port = 0): Promise<FakeClamd> {
     const fake = new FakeClamd();
     await new Promise<void>((resolve, reject) => {
       fake.#server.once('error', reject);
-      if (path === undefined) fake.#server.listen(0, '127.0.0.1', resolve);
+      if (path === undefined) fake.#server.listen(port, '127.0.0.1', resolve);
       else fake.#server.listen(path, resolve);
     });
     return fake;

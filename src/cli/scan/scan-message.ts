@@ -103,8 +103,8 @@ export class MessageScanner {
   #judge(report: InspectionReport, spool: Spool): Judged | Promise<Judged> {
     const question = { report, policy: this.#policy, ...this.#envelope };
     const never = new AbortController().signal;
-    return judgeReport(question, (parts) =>
-      this.#scorer.score(parts, (part) => this.#inspector.content(spool, part), never),
+    return judgeReport(question, (requests) =>
+      this.#scorer.score(requests, (part) => this.#inspector.content(spool, part), never),
     );
   }
 

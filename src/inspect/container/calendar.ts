@@ -104,7 +104,8 @@ function memberOf(text: Buffer, property: Property): { about: MemberAbout; conte
   }
   const names = ['filename', 'x-filename', 'x-apple-filename', 'x-name'].flatMap((key) => parameters.get(key) ?? []);
   const address = addressOf(text, property);
-  const header = address === undefined ? undefined : readDataUriHeader(address, address.indexOf(0x3a) + 1);
+  const header =
+    address === undefined ? undefined : readDataUriHeader(address, address.indexOf(0x3a) + 1, address.indexOf(0x2c));
   if (address !== undefined && header !== undefined) {
     const about = { names, method: 'data-uri', declaredType: header.type, charset: header.charset };
     return { about, content: dataUriContent(header, address.subarray(header.end)) };

@@ -11,9 +11,13 @@ export interface DataUri {
   readonly content: Buffer;
 }
 
-/** characters in front of the comma that are read */
+/** bytes in front of the comma, and of a media type, that are read */
 const headerMax = 1024;
+const typeMax = 256;
 const mediaType = /^[a-z0-9!#$&^_.+-]{1,127}\/[a-z0-9!#$&^_.+-]{1,127}$/;
+/** a whole header when nothing says base64: browsers take anything, but so could any text that holds a colon */
+const header =
+  /^(?:[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127})?(?:;[\w!#$&^.+-]{1,64}(?:=(?:"[^"]{0,256}"|[\w!#$&^.+/:-]{0,256}))?){0,16};?$/;
 
 /** What stands in front of the comma, when it can be the beginning of a `data:` address. */
 export interface DataUriHeader {
@@ -24,24 +28,42 @@ export interface DataUriHeader {
   readonly end: number;
 }
 
-/** @param at behind the colon of `data:` */
-export function readDataUriHeader(text: Buffer, at: number): DataUriHeader | undefined {
-  const comma = text.subarray(at, at + headerMax).indexOf(0x2c);
-  if (comma < 0) return undefined;
-  const written = percentDecoded(text.subarray(at, at + comma)).toString('latin1');
-  const [first = '', ...parameters] = written
-    .replace(/[\s\\]+/g, '')
-    .toLowerCase()
-    .split(';');
-  if (first !== '' && !mediaType.test(first)) return undefined;
-  if (/[<>"'`]/.test(parameters.join(';').replace(/="[^"]*"/g, ''))) return undefined;
+/**
+ * @param at behind the colon of `data:`
+ * @param comma the first one behind it
+ */
+export function readDataUriHeader(text: Buffer, at: number, comma: number): DataUriHeader | undefined {
+  if (comma < at || comma - at > headerMax) return undefined;
+  const base64 = isBase64Header(text, at, comma);
+  // A text in which `data:` stands again and again must be told cheaply.
+  if (!base64 && isOtherText(text, at)) return undefined;
+  const written = clean(text.subarray(at, Math.min(comma, at + (base64 ? typeMax : headerMax))));
+  if (!base64 && !header.test(written)) return undefined;
+  const [first = '', ...parameters] = written.split(';');
   const charset = parameters
     .find((parameter) => parameter.startsWith('charset='))
     ?.slice(8)
     .replaceAll('"', '');
-  // Browsers want it last, other readers anywhere.
-  const base64 = parameters.includes('base64');
-  return { type: first === '' ? 'text/plain' : first, charset, base64, end: at + comma + 1 };
+  return { type: mediaType.test(first) ? first : 'text/plain', charset, base64, end: comma + 1 };
+}
+
+/** Browsers want it in front of the comma, other readers anywhere behind a semicolon. */
+function isBase64Header(text: Buffer, at: number, comma: number): boolean {
+  if (comma - at < 7) return false;
+  const tail = clean(text.subarray(Math.max(at, comma - 64), comma));
+  return /(?:^|;)base64(?:;|$)/.test(tail);
+}
+
+/** The first bytes are of no media type and begin no parameter. */
+function isOtherText(text: Buffer, at: number): boolean {
+  return /^[^;,]{0,8}[:<>"'`(){}|]/.test(text.toString('latin1', at, at + 9));
+}
+
+function clean(bytes: Buffer): string {
+  return percentDecoded(bytes)
+    .toString('latin1')
+    .replace(/[\s\\]+/g, '')
+    .toLowerCase();
 }
 
 export function dataUriContent(header: DataUriHeader, payload: Buffer): Buffer {

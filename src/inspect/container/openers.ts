@@ -4,12 +4,14 @@ import { calendar } from './calendar.js';
 import { cmsOpener } from './cms.js';
 import { executableOpener } from './executable.js';
 import { gzip } from './gzip.js';
+import { htmlCarrier } from './html-carrier.js';
 import { mailCoded } from './mail-coded.js';
 import { messageOpener } from './message-opener.js';
 import type { Opener } from './opener.js';
 import { openPgpOpener } from './openpgp.js';
 import { outlookMessageOpener } from './outlook-message.js';
 import { pdfOpener } from './pdf.js';
+import { rtfOpener } from './rtf.js';
 import { scriptOpener } from './script.js';
 import { sevenZip } from './seven-zip.js';
 import { shortcutOpener } from './shortcut.js';
@@ -35,4 +37,6 @@ export const openers: readonly Opener[] = [
   scriptOpener,
   shortcutOpener,
   pdfOpener,
+  htmlCarrier,
+  rtfOpener,
 ];

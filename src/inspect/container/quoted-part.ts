@@ -24,6 +24,8 @@ export interface QuotedPart {
 
 export function* quotedParts(text: Buffer, bytesMax: number): Generator<QuotedPart, void, undefined> {
   const found: Found[] = [];
+  const first = delimiter.exec(`\n${text.toString('latin1', 0, fieldBytes)}`)?.[1];
+  if (first !== undefined) found.push({ start: 0, line: first });
   for (let at = text.indexOf('\n--'); at >= 0; at = text.indexOf('\n--', at + 1)) {
     const line = delimiter.exec(text.toString('latin1', at, at + fieldBytes))?.[1];
     if (line !== undefined) found.push({ start: at + 1, line });

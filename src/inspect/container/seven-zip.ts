@@ -4,7 +4,7 @@
  */
 import { limits } from '../../runtime/limits.js';
 import { nameIsUnsafe } from './member-name.js';
-import type { Opener, OpenFile, OpenOutput } from './opener.js';
+import type { MemberAbout, MemberWriter, Opener, OpenFile, OpenOutput } from './opener.js';
 import { isForeignArchive, type SevenZipFormat, sevenZipFormats } from './seven-zip-formats.js';
 import { inputPath, outputFolder, runSevenZip, type SevenZipEnd, type SevenZipFile } from './seven-zip-host.js';
 import { SevenZipListing } from './seven-zip-listing.js';
@@ -53,19 +53,31 @@ function blame(end: SevenZipEnd, listing: SevenZipListing, out: OpenOutput): voi
     out.problem(listing.unsupported ? 'archive-unsupported' : 'archive-damaged');
 }
 
-/** One archive being unpacked, in as many runs as its size needs. */
+/** A member that 7-Zip has unpacked and nobody has looked into. */
+interface Waiting {
+  readonly about: MemberAbout;
+  readonly chunks: Buffer[];
+}
+
+/**
+ * One archive being unpacked. The program cannot wait until a member is looked into, so members are kept until a run
+ * ends; when there are too many bytes of them the run is broken off, and the next one passes over what was taken. A
+ * member that is too large to be kept is handed over as it comes.
+ */
 class Unpacking {
   readonly #content: Buffer;
   readonly #format: SevenZipFormat;
   readonly #listing: SevenZipListing;
   readonly #out: OpenOutput;
-  readonly #ends: Promise<void>[] = [];
-  readonly #failures: unknown[] = [];
+  #waiting: Waiting[] = [];
+  #waitingBytes = 0;
+  /** a member that is handed over as it comes */
+  #streamed: MemberWriter | undefined;
   /** members that earlier runs have handed over */
-  #done = 0;
+  #passed = 0;
   #seen = 0;
-  #batchBytes = 0;
   #members = 0;
+  #full = false;
 
   constructor(content: Buffer, format: SevenZipFormat, listing: SevenZipListing, out: OpenOutput) {
     this.#content = content;
@@ -76,38 +88,44 @@ class Unpacking {
 
   async run(): Promise<void> {
     if (this.#listing.multiVolume) this.#out.flag('multi-volume');
-    let more = true;
-    while (more) more = await this.#runOnce();
+    while (true) {
+      this.#full = false;
+      this.#seen = 0;
+      this.#listing.rewind();
+      const end = await this.#runOnce();
+      const wasFull = this.#full;
+      if (!(await this.#handOver())) return;
+      if (wasFull) continue;
+      await this.#addLocked();
+      this.#report(end);
+      return;
+    }
   }
 
-  /** True when there is more for another run. */
-  async #runOnce(): Promise<boolean> {
-    this.#seen = 0;
-    this.#batchBytes = 0;
-    this.#listing.rewind();
-    let full = false;
-    const open = new Set<SevenZipFile>();
+  #runOnce(): Promise<SevenZipEnd> {
     const args = ['x', '-y', '-aoa', '-p', `-o${outputFolder}`, '-bsp0', `-t${this.#format.type}`, inputPath];
-    const end = await runSevenZip(this.#content, args, {
+    return runSevenZip(this.#content, args, {
       line: (line) => this.#listing.takeMessage(line),
       mayGoOn: () => !this.#out.exhausted,
-      create: (path) => {
-        if (this.#batchBytes >= limits.open.sevenZipBatchBytes) {
-          full = true;
-          return undefined;
-        }
-        const file = this.#create(path, () => open.delete(file));
-        if (file !== undefined) open.add(file);
-        return file;
-      },
+      create: (path) => this.#create(path),
     });
-    for (const file of open) file.close();
-    await Promise.all(this.#ends.splice(0));
-    if (this.#failures.length > 0) throw this.#failures[0];
-    if (full && !this.#out.exhausted) return true;
-    await this.#addLocked();
-    this.#report(end);
-    return false;
+  }
+
+  /** False when a bound was reached. */
+  async #handOver(): Promise<boolean> {
+    const streamed = this.#streamed;
+    this.#streamed = undefined;
+    if (streamed !== undefined) await streamed.end();
+    for (const { about, chunks } of this.#waiting.splice(0)) {
+      const writer = this.#out.member(about);
+      if (writer === undefined) return false;
+      let goOn = true;
+      for (const chunk of chunks.splice(0)) goOn &&= writer.write(chunk);
+      await writer.end();
+      if (!goOn) return false;
+    }
+    this.#waitingBytes = 0;
+    return !this.#out.exhausted;
   }
 
   async #addLocked(): Promise<void> {
@@ -125,36 +143,50 @@ class Unpacking {
     if (this.#members > 0 || this.#format.certain) blame(end, this.#listing, this.#out);
   }
 
-  #create(path: string, closed: () => void): SevenZipFile {
+  #create(path: string): SevenZipFile | undefined {
     this.#seen += 1;
-    const about = this.#listing.find(path);
-    if (this.#seen <= this.#done) {
-      return { write: () => !this.#out.exhausted, close: () => !this.#out.exhausted };
-    }
-    this.#done += 1;
-    this.#members += 1;
-    const names = [...new Set([about?.name ?? path, path])].filter((name) => name !== '');
+    const listed = this.#listing.find(path);
+    const goesOn = () => !this.#out.exhausted;
+    if (this.#seen <= this.#passed) return { write: goesOn, close: goesOn };
+    if (this.#streamed !== undefined || this.#waiting.length > limits.open.membersMax) return this.#endRun();
+    const names = [...new Set([listed?.name ?? path, path])].filter((name) => name !== '');
     if (names.some(nameIsUnsafe)) this.#out.flag('member-name-unsafe');
-    const encrypted = about?.encrypted === true;
-    const writer = this.#out.member({
+    const locked = listed?.encrypted === true;
+    const about: MemberAbout = {
       names: this.#format.stream === true ? [] : names,
       method: this.#format.type,
-      ...(encrypted ? { flags: ['encrypted'] as const } : {}),
-    });
-    let live = writer !== undefined;
-    return {
-      write: (chunk) => {
-        if (encrypted) return !this.#out.exhausted;
-        this.#batchBytes += chunk.length;
-        live &&= writer?.write(chunk) ?? false;
-        return live;
-      },
-      close: () => {
-        closed();
-        if (writer === undefined) return false;
-        this.#ends.push(writer.end().catch((error: unknown) => void this.#failures.push(error)));
-        return live && !this.#out.exhausted;
-      },
+      ...(locked ? { flags: ['encrypted'] as const } : {}),
     };
+    const member: Waiting = { about, chunks: [] };
+    this.#waiting.push(member);
+    this.#members += 1;
+    this.#passed += 1;
+    return { write: locked ? goesOn : (chunk) => this.#keep(member, chunk), close: goesOn };
+  }
+
+  /** Breaks the run off, for another one to go on. */
+  #endRun(): undefined {
+    this.#full = true;
+    return undefined;
+  }
+
+  #keep(member: Waiting, chunk: Uint8Array): boolean {
+    if (this.#streamed !== undefined) return this.#streamed.write(chunk);
+    this.#waitingBytes += chunk.length;
+    const most = Math.min(limits.open.sevenZipBatchBytes, this.#out.bytesLeft);
+    if (this.#waitingBytes <= most) {
+      member.chunks.push(Buffer.from(chunk));
+      return true;
+    }
+    this.#waiting.pop();
+    if (this.#waiting.length > 0) {
+      // The next run begins with this member.
+      this.#passed -= 1;
+      this.#endRun();
+      return false;
+    }
+    this.#streamed = this.#out.member(member.about);
+    for (const kept of member.chunks.splice(0)) if (this.#streamed?.write(kept) !== true) return false;
+    return this.#streamed?.write(chunk) ?? false;
   }
 }

@@ -4,11 +4,17 @@
  */
 import { createHash } from 'node:crypto';
 import { decodings } from '../../mime/decodings.js';
-import type { ViewLeaf } from '../../mime/view.js';
+import type { ProblemCode } from '../../mime/problem.js';
+import type { ViewEncoding, ViewLeaf } from '../../mime/view.js';
 import { readViews } from '../../mime/views.js';
 import { limits } from '../../runtime/limits.js';
 import type { MemberAbout, OpenOutput } from './opener.js';
 
+/** types whose content is not, or not all, in the message */
+const contentElsewhere: ReadonlyMap<string, ProblemCode> = new Map([
+  ['message/partial', 'message-partial'],
+  ['message/external-body', 'message-external'],
+]);
 /** of one line that are looked at; a longer one is told by its beginning */
 const lineBytes = 1024;
 const base64Line = /^[A-Za-z0-9+/_-]*={0,3}$/;
@@ -21,12 +27,13 @@ export async function openViewBodies(message: Buffer, out: OpenOutput): Promise<
   let room = Math.max(message.length * limits.views.decodedRatioMax, limits.views.decodedFreeBytes);
   const seen = new Set<string>();
   for (const leaf of views.leaves) {
+    const elsewhere = contentElsewhere.get(leaf.facts.type);
+    if (elsewhere !== undefined) out.problem(elsewhere);
     const body = leaf.source.subarray(leaf.start, leaf.end);
     for (const encoding of leaf.encodings) {
       if (out.exhausted) return views.count;
-      const declared = encoding === 'identity' || encoding === leaf.facts.encoding || leaf.facts.encodingUnknown;
-      // Nobody decodes prose as base64 that is not even declared so, and it decodes to fifty kinds of noise.
-      if (!declared && encoding === 'base64' && !mayBeBase64(body)) continue;
+      const declared = encoding === 'identity' || isDeclared(leaf, encoding);
+      if (!declared && encoding === 'base64' && (holdsEncoded(leaf, views.leaves) || !mayBeBase64(body))) continue;
       const decoded = decodings(body, encoding, { bytesMax: Math.min(room, limits.views.heldBytes) });
       complete &&= decoded.complete || !declared;
       const list = declared ? decoded.list : decoded.list.slice(0, limits.views.undeclaredDecodingsMax);
@@ -61,7 +68,26 @@ function isNew({ names, declaredType }: MemberAbout, content: Buffer, seen: Set<
   return true;
 }
 
-/** Whether at least half of the text stands on lines of nothing but base64. */
+function isDeclared({ facts }: ViewLeaf, encoding: ViewEncoding): boolean {
+  return encoding === facts.encoding || facts.encodingUnknown;
+}
+
+/** A body around an encoded one: what decodes in it is that one, which is taken by itself. */
+function holdsEncoded(leaf: ViewLeaf, leaves: readonly ViewLeaf[]): boolean {
+  return leaves.some(
+    (inner) =>
+      inner !== leaf &&
+      inner.source === leaf.source &&
+      inner.start >= leaf.start &&
+      inner.end <= leaf.end &&
+      isDeclared(inner, 'base64'),
+  );
+}
+
+/**
+ * Whether at least half of the text stands on lines of nothing but base64. Nobody decodes prose that is not even
+ * declared as base64, and it decodes to fifty kinds of noise.
+ */
 function mayBeBase64(body: Buffer): boolean {
   let inside = 0;
   let outside = 0;

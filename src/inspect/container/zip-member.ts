@@ -73,7 +73,7 @@ async function takeStored(member: ZipMember, data: Buffer, out: OpenOutput): Pro
   const fits = member.open || (data.length === member.size && crc32(data) === member.crc);
   if (data.length > 0) await out.add({ names: member.names, method: 'zip' }, data);
   else if (member.size === 0) await begin(member, out)?.end();
-  if (fits || data.length === 0) return { end, fits: fits && data.length === member.compressed };
+  if (fits || data.length === 0 || out.exhausted) return { end, fits: fits && data.length === member.compressed };
   // The declared method does not fit: whoever goes by the content inflates it.
   const attempt = new Attempt(() => begin(member, out));
   await inflate(data, 'raw', attempt.write);
@@ -87,7 +87,7 @@ async function takeDeflated(content: Buffer, member: ZipMember, data: Buffer, ou
   if (!attempt.started && result.complete) attempt.write(new Uint8Array(0));
   await attempt.end();
   const end = member.dataOffset + result.consumed;
-  if (result.stopped) return { end, fits: true };
+  if (result.stopped || out.exhausted) return { end, fits: true };
   const declared = member.open || (result.consumed === member.compressed && result.size === member.size);
   if (result.complete && declared && (member.open || result.crc === member.crc)) return { end, fits: true };
   if (result.complete) return { end, fits: false };

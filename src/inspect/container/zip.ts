@@ -6,6 +6,7 @@
 import { limits } from '../../runtime/limits.js';
 import { nameIsUnsafe } from './member-name.js';
 import type { Opener, OpenFile, OpenOutput } from './opener.js';
+import { StoppingOutput } from './stopping-output.js';
 import {
   type Directory,
   type DirectoryEntry,
@@ -39,17 +40,19 @@ interface Range {
 
 class ZipOpening {
   readonly #content: Buffer;
-  readonly #out: OpenOutput;
+  readonly #out: StoppingOutput;
   readonly #main: Directory | undefined;
   /** A ZIP reader would take this file. If not, records in it are a matter of the files in it, and prove nothing. */
   readonly #isZip: boolean;
   readonly #covered: Range[] = [];
   readonly #taken = new Set<string>();
   #decodedBytes = 0;
+  /** there are more members than may be, so what else there is does not matter */
+  #full = false;
 
   constructor(file: OpenFile, out: OpenOutput) {
     this.#content = file.content;
-    this.#out = out;
+    this.#out = new StoppingOutput(out);
     this.#main = lastDirectory(file.content, file.content.length);
     const starts = startsOfZip.some((start) => start.compare(file.content, 0, start.length) === 0);
     this.#isZip = starts || this.#main?.closesFile === true;
@@ -62,12 +65,12 @@ class ZipOpening {
       this.#out.problem('archive-unsupported');
     }
     if (this.#main !== undefined) await this.#takeDirectory(this.#main);
-    await this.#takeOtherDirectories();
-    await this.#takeLonelyHeaders();
+    if (!this.#stopped) await this.#takeOtherDirectories();
+    if (!this.#stopped) await this.#takeLonelyHeaders();
   }
 
   get #stopped(): boolean {
-    return this.#out.exhausted || this.#decodedBytes > limits.open.zipReadRatioMax * this.#content.length;
+    return this.#full || this.#out.stopped || this.#decodedBytes > limits.open.zipReadRatioMax * this.#content.length;
   }
 
   #mismatch(): void {
@@ -84,6 +87,7 @@ class ZipOpening {
       this.#out.problem('unpack-limit');
     }
     for (const member of this.#members(entries)) if (!(await this.#take(member))) return;
+    this.#full ||= directory.tooMany;
   }
 
   /** Each way to read each entry, with all names that entries give to the same data. */
@@ -134,7 +138,7 @@ class ZipOpening {
       this.#mismatch();
       this.#out.problem('archive-damaged');
     }
-    return !this.#out.exhausted;
+    return !this.#out.stopped;
   }
 
   /** End records outside of everything that is accounted for: another archive for readers that search otherwise. */
