@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { deflateSync } from 'node:zlib';
 import t from 'tap';
+import { activeMimeOpener } from '../src/inspect/container/active-mime.js';
 import { cmsOpener } from '../src/inspect/container/cms.js';
 import { readCompoundFile } from '../src/inspect/container/compound-file.js';
 import { decompressRtf } from '../src/inspect/container/compressed-rtf.js';
@@ -26,7 +27,7 @@ import {
 
 /** only these, so that no other format's members are counted */
 const messageOpener = createMessageOpener(async () => undefined);
-const openers = [messageOpener, cmsOpener, openPgpOpener, tnefOpener, outlookMessageOpener];
+const openers = [messageOpener, activeMimeOpener, cmsOpener, openPgpOpener, tnefOpener, outlookMessageOpener];
 const samples = new URL('file:///usr/share/clamav-testfiles/');
 const program = Buffer.from('MZ\x90\0 a program that nobody should miss', 'latin1');
 /** what this process worked, which unlike the clock is not everybody else's */
@@ -141,6 +142,33 @@ t.test('an encoded message in a message is opened at every level', async (t) => 
   t.same([...new Set(everyProblem(opened))], ['encoding-on-message']);
 });
 
+t.test('a web archive gives its macros, also behind junk that Word skips', async (t) => {
+  const inside = Buffer.concat([Buffer.from('d0cf11e0a1b11ae1', 'hex'), Buffer.alloc(3000, 'x')]);
+  const active = Buffer.concat([Buffer.from('ActiveMime\0\0'), Buffer.alloc(38, 7), deflateSync(inside)]);
+  const archive = lines(
+    'MIME-Version: 1.0',
+    'Content-Type: multipart/related; boundary="----=_NextPart_01"',
+    '',
+    '------=_NextPart_01',
+    'Content-Location: file:///C:/A1B2/editdata.mso',
+    'Content-Transfer-Encoding: base64',
+    'Content-Type: application/x-mso',
+    '',
+    active.toString('base64'),
+    '------=_NextPart_01--',
+  );
+  for (const content of [archive, Buffer.concat([lines('', 'some junk', '\x01\x02 and more'), archive])]) {
+    const opened = await openMembers(openers, { content, names: ['Invoice.doc'], declaredType: 'application/msword' });
+    const found = [...everyMember(opened)].find((member) => member.content.equals(inside));
+    t.equal(found?.method, 'activemime');
+    t.same(everyProblem(opened), []);
+  }
+  const torn = await openMembers(openers, { content: active.subarray(0, active.length - 20) });
+  t.equal(torn.members[0]?.content.subarray(0, 8).toString('hex'), 'd0cf11e0a1b11ae1');
+  t.same(torn.problems, ['file-damaged']);
+  t.same((await openMembers(openers, { content: active.subarray(0, 40) })).problems, ['file-damaged']);
+});
+
 t.test('every message of a mailbox is opened, and the mailbox as one message', async (t) => {
   const from = 'From someone@example.com Thu Jul 31 13:49:50 2008';
   const plain = lines('From: a@b.c', 'Subject: 1', '', 'text', 'From here on it is text.');
@@ -207,10 +235,10 @@ t.test('winmail.dat gives its attachments, objects, embedded items and bodies', 
     return [method, names, declaredType, content.equals(program) ? 'program' : content.toString('latin1', 0, 20)];
   });
   t.same(told, [
-    ['tnef', ['body.txt'], 'text/plain', 'plain body\0'],
+    ['tnef', ['body.txt'], 'text/plain', 'plain body'],
     ['tnef', ['body.rtf'], 'application/rtf', '{\\rtf1 rich body}'],
     ['tnef', ['body.html'], 'text/html', '<p>html body'],
-    ['tnef', ['body.txt'], 'text/plain', 'wide body\0'],
+    ['tnef', ['body.txt'], 'text/plain', 'wide body'],
     ['tnef', [longName, 'RESUME~1.EXE'], 'application/x-test', 'program'],
     ['tnef', ['A message'], 'application/ms-tnef', opened.members[5]?.content.toString('latin1', 0, 20)],
     ['tnef', ['C:\\x\\object.ole', 'object.ole'], '', '\xd0\xcf\x11\xe0'],
@@ -296,8 +324,8 @@ t.test('a message of Outlook gives its attachments, embedded items, objects and 
     `${longName}: application/x-test: program`,
     'body.html: text/html: <p>html',
     'body.rtf: application/rtf: {\\rtf1 rich}',
-    'body.txt: text/plain: inner body\0',
-    'body.txt: text/plain: the body\0',
+    'body.txt: text/plain: inner body',
+    'body.txt: text/plain: the body',
   ]);
 });
 

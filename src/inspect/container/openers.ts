@@ -1,5 +1,6 @@
 /** All formats that are looked into, one line each. Every opener that matches a file is run on it. */
 
+import { activeMimeOpener } from './active-mime.js';
 import { calendar } from './calendar.js';
 import { cmsOpener } from './cms.js';
 import { executableOpener } from './executable.js';
@@ -26,6 +27,7 @@ export const openers: readonly Opener[] = [
   textCarrier,
   calendar,
   mailCoded,
+  activeMimeOpener,
   cmsOpener,
   openPgpOpener,
   tnefOpener,
