@@ -1,5 +1,6 @@
 /** All formats that are looked into, one line each. Every opener that matches a file is run on it. */
 
+import { activeMimeOpener } from './active-mime.js';
 import { calendar } from './calendar.js';
 import { cmsOpener } from './cms.js';
 import { executableOpener } from './executable.js';
@@ -8,6 +9,7 @@ import { htmlCarrier } from './html-carrier.js';
 import { mailCoded } from './mail-coded.js';
 import { messageOpener } from './message-opener.js';
 import type { Opener } from './opener.js';
+import { openPgpOpener } from './openpgp.js';
 import { outlookMessageOpener } from './outlook-message.js';
 import { pdfOpener } from './pdf.js';
 import { rtfOpener } from './rtf.js';
@@ -25,7 +27,9 @@ export const openers: readonly Opener[] = [
   textCarrier,
   calendar,
   mailCoded,
+  activeMimeOpener,
   cmsOpener,
+  openPgpOpener,
   tnefOpener,
   outlookMessageOpener,
   gzip,
