@@ -85,7 +85,8 @@ async function takeStored(member: ZipMember, data: Buffer, out: OpenOutput): Pro
 async function takeDeflated(content: Buffer, member: ZipMember, data: Buffer, out: OpenOutput): Promise<Taken> {
   const attempt = new Attempt(() => begin(member, out));
   const result = await inflate(data, 'raw', attempt.write);
-  if (!attempt.started && result.complete) attempt.write(new Uint8Array(0));
+  const isFolder = member.names.some((name) => name.endsWith('/'));
+  if (!attempt.started && result.complete && !isFolder) attempt.write(new Uint8Array(0));
   await attempt.end();
   const end = member.dataOffset + result.consumed;
   if (result.stopped || out.exhausted) return { end, fits: true };
