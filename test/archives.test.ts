@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { deflateRawSync, gzipSync } from 'node:zlib';
+import { crc32, deflateRawSync, gzipSync } from 'node:zlib';
 import t from 'tap';
 import { archiveBombs } from './support/archive-bombs.js';
 import { openArchive } from './support/open-archive.js';
@@ -94,9 +94,16 @@ t.test('a member without a key is told, with its name', async (t) => {
   t.same([flags, members.length], [['encrypted'], 0], 'not even names');
   const lockedRar = rar4File(note);
   lockedRar.writeUInt16LE(0x80, 10);
+  lockedRar.writeUInt16LE(crc32(lockedRar.subarray(9, 20)) & 0xffff, 7);
   t.ok((await openArchive(lockedRar)).flags.includes('encrypted'), 'RAR, not even names');
-  const lockedRar5 = Buffer.concat([rar5File(note).subarray(0, 12), Buffer.from([3, 4, 0, 0]), Buffer.alloc(99, 7)]);
+  const block = Buffer.from([3, 4, 0, 0]);
+  const sum = Buffer.alloc(4);
+  sum.writeUInt32LE(crc32(block));
+  const lockedRar5 = Buffer.concat([rar5File(note).subarray(0, 8), sum, block, Buffer.alloc(99, 7)]);
   t.ok((await openArchive(lockedRar5)).flags.includes('encrypted'), 'RAR 5, not even names');
+  lockedRar5[8] = (lockedRar5[8] ?? 0) ^ 1;
+  const noArchive = Buffer.concat([Buffer.from('a list of signatures: '), lockedRar5]);
+  t.notOk((await openArchive(noArchive)).flags.includes('encrypted'), 'a signature alone is no locked archive');
 });
 
 const noteData = deflateRawSync(note);
