@@ -139,6 +139,13 @@ export const limits = {
     pdfRereadFreeBytes: 16_777_216,
     /** bytes decoded out of a PDF only to be looked at: object streams, scripts, forms. */
     pdfLookBytes: 67_108_864,
+    /** bytes of VBA code and source that are looked through; the largest projects have a few MiB. */
+    vbaBytes: 33_554_432,
+    /** entries of an Office package; workbooks with many sheets and pictures have a few thousand. */
+    partsMax: 20_000,
+    /** bytes of one part of a package that is looked at, and of all of them. */
+    partBytes: 16_777_216,
+    packageBytes: 67_108_864,
   },
   compound: {
     /** entries in a compound file's directory; a message with 500 attachments has some 30,000. */
