@@ -9,7 +9,7 @@ const storeHeaderBytes = 36;
 /** names are kept far from the files, so each file may have any of them; this many are offered */
 const namesMax = 16;
 const wideName = /(?:[\x20-\x7e]\0){1,128}\.\0(?:[A-Za-z0-9_-]\0){1,12}(?=\0)/g;
-const picture = /^(?:\x89PNG|\xff\xd8\xff|GIF8|BM|II\*\0|MM\0\*|RIFF[^]{4}WEBP|\x01\0\0\0[^]{36} EMF|\xd7\xcd\xc6\x9a)/;
+const picture = /^(?:\x89PNG|\xff\xd8\xff|GIF8|BM|II\*\0|MM\0\*|RIFF.{4}WEBP|\x01\0\0\0.{36} EMF|\xd7\xcd\xc6\x9a)/s;
 
 export const oneNoteOpener: Opener = {
   id: 'onenote',
