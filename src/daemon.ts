@@ -17,13 +17,14 @@ import { buildLivePolicy, type LivePolicy } from './policy/live-policy.js';
 import { loadReleaseKey, prepareKeys } from './quarantine/keys.js';
 import { Outbox } from './quarantine/outbox.js';
 import type { QuarantineLog, QuarantinePolicy } from './quarantine/settings.js';
+import { StoredVerdicts } from './quarantine/stored-verdicts.js';
 import { Vault } from './quarantine/vault.js';
 import { messageOf } from './runtime/errors.js';
 import { createLog, type Log, type Logger } from './runtime/log.js';
 import { createMetrics, type Metrics } from './runtime/metrics.js';
 import { SpoolPool } from './runtime/spool.js';
 import { type Readiness, startStatusServer } from './runtime/status-server.js';
-import { EmbeddedBackend } from './scoring/embedded.js';
+import { createBackends } from './scoring/backends.js';
 import { Scorer } from './scoring/scorer.js';
 import type { SmtpServer } from './smtp/server.js';
 
@@ -95,7 +96,12 @@ export class Daemon {
     const quarantine = await this.#startQuarantine();
     this.#inspector = createInspector({ shortDigests: () => this.#live.snapshot.feeds.hasShortDigests });
     this.#spools = new SpoolPool(emptySpoolDirectory(config.dataDirectory));
-    this.#scorer = new Scorer([new EmbeddedBackend(() => this.#live.snapshot.feeds)], () => this.#live.snapshot.scorer);
+    this.#scorer = new Scorer(
+      createBackends(config.scoring.backends, () => this.#live.snapshot.feeds),
+      () => this.#live.snapshot.scorer,
+      () => performance.now(),
+      { store: new StoredVerdicts(quarantine.store, this.#quarantineLog), clock: Date.now },
+    );
     const pipeline: PipelineServices = {
       inspector: this.#inspector,
       scorer: this.#scorer,
@@ -117,6 +123,9 @@ export class Daemon {
     await this.#startStatus();
     await this.#startPortal(quarantine);
     this.#every(hourMs, 'retention', () => this.#vault?.sweep());
+    this.#every(hourMs, 'old verdicts', () =>
+      this.#vault?.store.call('expireVerdicts', Date.now(), this.#live.snapshot.scorer.cache),
+    );
     this.#every(outboxCountMs, 'outbox count', () => this.#countOutbox());
     this.#logger.info(
       {

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import { normalAddress } from '../config/address-pattern.js';
 import { messageOf } from '../runtime/errors.js';
-import { defaultPolicy, readConfiguration } from './configuration.js';
+import { defaultConfiguration, readConfiguration } from './configuration.js';
 import { pageOf } from './scan/page.js';
 import { isClean, MessageScanner, type ScanEnvelope, type Scanned } from './scan/scan-message.js';
 
@@ -99,9 +99,9 @@ export function registerScan(program: Command): void {
     .addHelpText('after', examples)
     .action(async (files: string[], options: ScanOptions) => {
       const { config, mailFrom, rcptTo, pretty } = options;
-      const policy = config === undefined ? await defaultPolicy() : (await readConfiguration(config)).policy;
+      const configuration = config === undefined ? await defaultConfiguration() : await readConfiguration(config);
       const envelope: ScanEnvelope = { mailFrom: mailFrom ?? '', recipients: rcptTo ?? [] };
-      const scanner = new MessageScanner(policy, envelope);
+      const scanner = new MessageScanner(configuration, envelope);
       try {
         process.exitCode = await scanFiles(files, scanner, (result) => {
           process.stdout.write(textOf(result, pretty === true));

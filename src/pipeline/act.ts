@@ -1,5 +1,5 @@
 /** Turns a verdict into what the SMTP session does. Only here does a verdict become bytes, files or replies. */
-import type { InspectionReport, PartFacts } from '../inspect/report.js';
+import type { InspectionReport } from '../inspect/report.js';
 import { tagMessage } from '../mime/tag.js';
 import type { LivePolicy } from '../policy/live-policy.js';
 import type { Verdict } from '../policy/verdict.js';
@@ -7,6 +7,7 @@ import type { HoldRequest } from '../quarantine/hold.js';
 import { messageOf } from '../runtime/errors.js';
 import { readSource } from '../runtime/spool-source.js';
 import type { PartScore } from '../scoring/backend.js';
+import type { ScoreRequest } from '../scoring/score-request.js';
 import type { Judgement, Piece } from '../smtp/handler.js';
 import type { Reply } from '../smtp/reply.js';
 import type { Case } from './services.js';
@@ -15,7 +16,7 @@ import type { Case } from './services.js';
 export interface Acting extends Case {
   readonly policy: LivePolicy;
   /** asks the scoring backends about parts of it */
-  ask(parts: readonly PartFacts[]): PartScore[] | Promise<PartScore[]>;
+  ask(requests: readonly ScoreRequest[]): PartScore[] | Promise<PartScore[]>;
 }
 
 export function act(acting: Acting, report: InspectionReport, verdict: Verdict): Judgement | Promise<Judgement> {

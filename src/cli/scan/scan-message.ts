@@ -8,9 +8,10 @@ import { type Judged, judgeReport, judgeUnread } from '../../pipeline.js';
 import type { LivePolicy } from '../../policy/live-policy.js';
 import type { Verdict } from '../../policy/verdict.js';
 import { type Spool, SpoolPool } from '../../runtime/spool.js';
-import { EmbeddedBackend } from '../../scoring/embedded.js';
+import { createBackends } from '../../scoring/backends.js';
 import { Scorer } from '../../scoring/scorer.js';
 import { type ForbiddenByte, ForbiddenByteWatch } from '../../smtp/control-scan.js';
+import type { Configuration } from '../configuration.js';
 import { chunksOf, type LineEnds, readMessage } from './message-file.js';
 
 export interface ScanEnvelope {
@@ -45,10 +46,11 @@ export class MessageScanner {
   readonly #directory = mkdtempSync(join(tmpdir(), 'sluice-scan-'));
   readonly #spools = new SpoolPool(this.#directory);
 
-  constructor(policy: LivePolicy, envelope: ScanEnvelope) {
+  constructor({ config, policy }: Configuration, envelope: ScanEnvelope) {
     this.#policy = policy;
     this.#envelope = envelope;
-    this.#scorer = new Scorer([new EmbeddedBackend(() => policy.feeds)], () => policy.scorer);
+    const backends = createBackends(config.scoring.backends, () => policy.feeds);
+    this.#scorer = new Scorer(backends, () => policy.scorer);
   }
 
   /** Rejects when the input cannot be read; what is wrong with the message is in the answer. */
@@ -101,8 +103,8 @@ export class MessageScanner {
   #judge(report: InspectionReport, spool: Spool): Judged | Promise<Judged> {
     const question = { report, policy: this.#policy, ...this.#envelope };
     const never = new AbortController().signal;
-    return judgeReport(question, (parts) =>
-      this.#scorer.score(parts, (part) => this.#inspector.content(spool, part), never),
+    return judgeReport(question, (requests) =>
+      this.#scorer.score(requests, (part) => this.#inspector.content(spool, part), never),
     );
   }
 
