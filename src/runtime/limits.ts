@@ -217,6 +217,9 @@ export const limits = {
     breakerPauseMs: 10_000,
     /** characters of a threat's name in a feed. */
     nameChars: 200,
+    /** bytes of a file that YARA looks at, held in memory while it does; and of one file of rules. */
+    yaraBytes: 67_108_864,
+    yaraFileBytes: 67_108_864,
     /** distinct names remembered while a feed is read, so that common ones are stored once. */
     namesRemembered: 4096,
   },
