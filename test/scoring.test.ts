@@ -51,7 +51,7 @@ runBackendContract('fake', async () => {
   return { backend: new FakeBackend().know(bad, 1), bad, badContent: bytes };
 });
 
-t.test('embedded knows EICAR by its flag and files by the digests of its feeds', async (t) => {
+t.test('embedded knows parts by their flags and files by the digests of its feeds', async (t) => {
   const dir = folder(t);
   const [bySha256, bySha1, byMd5, twice] = [madePart(2), madePart(3), madePart(4), madePart(5)];
   writeFileSync(
@@ -86,7 +86,7 @@ t.test('embedded knows EICAR by its flag and files by the digests of its feeds',
     [byMd5, 0.25, 'Name with spaces'],
     [twice, 0.9, 'strong'],
     [madePart(8), 0, ''],
-    [madePart(7, { flags: ['encrypted'] }), 0, ''],
+    [madePart(7, { flags: ['encrypted'] }), 0.5, 'encrypted'],
   ];
   for (const [part, score, name] of cases) {
     const answer = backend.scoreNow(part) as Extract<Answer, { kind: 'score' }>;

@@ -38,6 +38,12 @@ const knownEncodings = new Set<string>(Object.values(transferEncodings));
 const typePattern = /^[ \t]*([a-z0-9!#$%&'*+.^_`{|}~-]+)\/([a-z0-9!#$%&'*+.^_`{|}~-]+)[ \t]*(?:;|$)/i;
 /** RFC 2046 §5.1.1 bchars */
 const boundaryPattern = /^[0-9A-Za-z'()+_,./:=? -]*[0-9A-Za-z'()+_,./:=?-]$/;
+const boundaryKey = /oundary/i;
+const boundaryKeys = /oundary[^a-z"=;]{0,32}=/gi;
+/** what some readers take for something other than characters: an encoded word, half a comment, dashes alone */
+const oddBoundary = /^[ \t]|=\?|^-*$/;
+/** characters of an encoding's field that are looked at; longer ones are odd already */
+const encodingCharacters = 4096;
 const nameBytes = 1024;
 const namesMax = 64;
 
@@ -112,7 +118,7 @@ export function readEntity(
   }
   return {
     type,
-    boundary: readBoundary(parameters, multipart, problems),
+    boundary: readBoundary(found.types[0] ?? '', parameters, multipart, problems),
     encoding,
     encodingUnknown: unknown,
     disposition,
@@ -152,7 +158,7 @@ function readEncoding(
   const text = values[0];
   if (values.length > 1) problems.add('encoding-duplicate');
   if (text === undefined) return { encoding: '7bit', unknown: false };
-  const exact = text.toLowerCase();
+  const exact = text.slice(0, encodingCharacters).toLowerCase();
   if (knownEncodings.has(exact)) return { encoding: exact as TransferEncoding, unknown: false }; // member of the set
   problems.add('encoding-odd');
   const first = /[a-z0-9-]+/.exec(exact.replace(/\([^)]*\)/g, ' '))?.[0] ?? '';
@@ -173,12 +179,20 @@ function checkVersion(found: MimeFields, problems: Set<ProblemCode>): void {
   }
 }
 
-function readBoundary(parameters: Parameters, multipart: boolean, problems: Set<ProblemCode>): string | undefined {
+function readBoundary(
+  text: string,
+  parameters: Parameters,
+  multipart: boolean,
+  problems: Set<ProblemCode>,
+): string | undefined {
   const named = parameters.list.filter(({ name }) => name === 'boundary' || name.startsWith('boundary*'));
+  // The key inside of another value, or with junk around it, is the key all the same for readers that search for it.
+  const keys = boundaryKey.test(text) ? (text.match(boundaryKeys)?.length ?? 0) : 0;
   if (!multipart) {
-    if (named.length > 0) problems.add('boundary-on-leaf');
+    if (named.length > 0 || keys > 0) problems.add('boundary-on-leaf');
     return undefined;
   }
+  if (keys !== named.length) problems.add('boundary-ambiguous');
   if (parameters.problems.has('parameter-odd')) problems.add('boundary-ambiguous');
   const first = named[0];
   if (named.length > 1 || (first !== undefined && (first.variants.length > 0 || first.name !== 'boundary'))) {
@@ -186,7 +200,7 @@ function readBoundary(parameters: Parameters, multipart: boolean, problems: Set<
   }
   const value = first?.name === 'boundary' ? first.value : parameterReadings(parameters, 'boundary', problems)[0];
   // RFC 2046 §5.1.1: blanks at the end are the transport's
-  const boundary = value?.replace(/[ \t]+$/, '');
+  const boundary = value === undefined ? undefined : trimEndBlanks(value);
   if (boundary === undefined || boundary === '') {
     problems.add('boundary-missing');
     return undefined;
@@ -196,10 +210,23 @@ function readBoundary(parameters: Parameters, multipart: boolean, problems: Set<
     return undefined;
   }
   // Single quotes are part of the value, but some readers take them off.
-  if (boundary.startsWith("'") || boundary !== value || boundary.length > 70 || !boundaryPattern.test(boundary))
+  const plain = boundary === value && boundary.length <= 70 && boundaryPattern.test(boundary);
+  if (!plain || halfComment(boundary) || boundary.startsWith("'") || oddBoundary.test(boundary)) {
     problems.add('boundary-odd');
+  }
   // A delimiter line cannot hold a line end.
   return /[\r\n]/.test(boundary) ? undefined : boundary;
+}
+
+/** Sun's mailers write `Boundary_(ID_…)`, so parentheses as such are nothing odd. */
+function halfComment(boundary: string): boolean {
+  return /[()]/.test(boundary) && boundary.split('(').length !== boundary.split(')').length;
+}
+
+function trimEndBlanks(text: string): string {
+  let end = text.length;
+  while (end > 0 && (text[end - 1] === ' ' || text[end - 1] === '\t')) end -= 1;
+  return text.slice(0, end);
 }
 
 /** A field's text for people: encoded words and raw UTF-8 decoded, bounded, control characters replaced. */

@@ -22,9 +22,18 @@ export type HeaderState = 'reading' | 'complete' | 'delimiter' | 'overflow';
 const lineOctets = 998;
 const hugeLineOctets = 65_536;
 const firstStepBytes = 1024;
+/** bytes behind a colon that tell a field from a list of names */
+const hiddenValueBytes = 200;
 /** signature fields list field names on their continuation lines, which is no attempt to hide a field */
 const listsFieldNames = /(?:signature|seal|-results)$/i;
 const hiddenField = /^[ \t]+(?:content-(?:type|transfer-encoding|disposition)|mime-version)[ \t]*:/i;
+/** a field with a value of its own, which no list of names has: a type, an encoding or a disposition */
+const wholeField =
+  /content-(?:type|transfer-encoding|disposition)[ \t]{0,64}:[ \t"]{0,64}(?:[a-z0-9.+-]{1,40}\/[a-z0-9]|base64|quoted|uuencode|x-|7bit|8bit|binary|attachment|inline)/i;
+const mimeName = /ontent-|mime-v/i;
+/** letters, digits and `-`: all that a name of interest is made of */
+const nameBytes = new Uint8Array(128);
+for (const char of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-') nameBytes[char.charCodeAt(0)] = 1;
 
 const empty: Buffer = Buffer.alloc(0);
 
@@ -134,8 +143,10 @@ export class HeaderReader {
         this.problems.add('header-nul');
       } else if (byte >= 0x80) {
         this.problems.add('header-8bit');
-      } else if (byte === 0x0d && at < length && raw[at] !== 0x0a) {
-        this.problems.add('header-bare-cr');
+      } else if (byte === 0x0d) {
+        if (at < length && raw[at] !== 0x0a) this.problems.add('header-bare-cr');
+      } else if (byte < 0x20 && (byte === 0x0b || byte === 0x0c || (byte >= 0x1c && byte <= 0x1e))) {
+        this.problems.add('header-control');
       }
     }
     // A CR at the end of what is here is judged with the next bytes.
@@ -166,11 +177,17 @@ export class HeaderReader {
       return;
     }
     this.#lines += 1;
-    if (length > lineOctets + 2) this.problems.add(length > hugeLineOctets ? 'header-line-huge' : 'header-line-long');
+    if (length > lineOctets + 2) this.#longLine(start, end);
     if (raw[start] === 0x20 || raw[start] === 0x09) this.#continuation(start, end);
     else this.#field(start, end);
     this.#lineStart = end;
     this.#colon = -1;
+  }
+
+  /** Readers that cut such a line may take the rest for lines of their own. */
+  #longLine(start: number, end: number): void {
+    this.problems.add(end - start > hugeLineOctets ? 'header-line-huge' : 'header-line-long');
+    if (wholeField.test(this.raw.toString('latin1', start + 1, end))) this.problems.add('header-hidden-field');
   }
 
   #continuation(start: number, end: number): void {
@@ -182,8 +199,9 @@ export class HeaderReader {
     if (this.#colon < 0) return;
     const byte = (this.raw[at] ?? 0) | 0x20;
     if (byte !== 0x63 && byte !== 0x6d) return;
-    const text = this.raw.toString('latin1', start, Math.min(end, this.#colon + 1));
-    if (hiddenField.test(text) && !listsFieldNames.test(this.#name)) this.problems.add('header-hidden-field');
+    const text = this.raw.toString('latin1', start, Math.min(end, this.#colon + hiddenValueBytes));
+    if (!hiddenField.test(text)) return;
+    if (!listsFieldNames.test(this.#name) || wholeField.test(text)) this.problems.add('header-hidden-field');
   }
 
   #field(start: number, end: number): void {
@@ -202,8 +220,11 @@ export class HeaderReader {
     let nameEnd = colon;
     while (nameEnd > start && isBlank(raw[nameEnd - 1])) nameEnd -= 1;
     if (nameEnd < colon) this.problems.add('header-name-space');
+    let odd = false;
     for (let at = start; at < nameEnd; at += 1) {
       const byte = raw[at] as number; // at < nameEnd
+      if (nameBytes[byte] === 1) continue;
+      odd = true;
       if (byte <= 0x20 || byte >= 0x7f) {
         // Words with blanks in front of a colon are prose, not a field that someone tried to hide.
         this.problems.add(byte === 0x20 ? 'header-no-colon' : 'header-name-invalid');
@@ -211,6 +232,8 @@ export class HeaderReader {
       }
     }
     this.#name = raw.toString('latin1', start, nameEnd);
+    // Comments, quotes and the like are legal in a name, but some readers take them off.
+    if (odd && mimeName.test(this.#name)) this.problems.add('header-name-invalid');
     this.#fieldStart = start;
     this.#valueStart = colon + 1;
     this.#fieldEnd = end;
@@ -247,7 +270,20 @@ function isBlank(byte: number | undefined): boolean {
 /** A field's body without folding (RFC 5322 §2.2.3), one character per byte, outer blanks removed. */
 export function unfold(raw: Buffer, field: Field): string {
   const text = raw.toString('latin1', field.valueStart, field.end);
-  return (text.indexOf('\n') === text.length - 1 ? text : text.replace(/\r?\n(?=[ \t])/g, '')).trim();
+  return trimBlanks(text.indexOf('\n') === text.length - 1 ? text : text.replace(/\r?\n(?=[ \t])/g, ''));
+}
+
+/** Without the blanks and line ends around it; unlike `trim`, no control or 8-bit characters. Linear, unlike a pattern. */
+export function trimBlanks(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isSpace(text.charCodeAt(start))) start += 1;
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end -= 1;
+  return text.slice(start, end);
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09 || code === 0x0d || code === 0x0a;
 }
 
 /** Bytes held as latin1 text, read as UTF-8 (RFC 6532) when they are valid UTF-8, else as they are. */

@@ -4,7 +4,7 @@
  */
 import { limits } from '../runtime/limits.js';
 import { decodeCharset, decodeWords } from './encoded-word.js';
-import { decodeRaw } from './header.js';
+import { decodeRaw, trimBlanks } from './header.js';
 import type { ProblemCode } from './problem.js';
 
 export interface Parameter {
@@ -64,17 +64,19 @@ function skipBlanks(text: string, from: number, problems: Set<ProblemCode>): num
 function parsePair(text: string, from: number, list: Parameter[], problems: Set<ProblemCode>): number {
   let at = from;
   while (at < text.length && text[at] !== '=' && text[at] !== ';') at += 1;
-  const name = text.slice(from, at).trim().toLowerCase();
+  const name = trimBlanks(text.slice(from, at)).toLowerCase();
   if (text[at] !== '=') {
     problems.add('parameter-odd');
     return at;
   }
-  if (nonToken.test(name) || name === '') problems.add('parameter-odd');
+  // RFC 2045 §5.1 has no blanks around the sign; some readers find no value behind them.
+  const padded = isWhite(text.charCodeAt(at - 1)) || isWhite(text.charCodeAt(at + 1));
+  if (nonToken.test(name) || name === '' || padded) problems.add('parameter-odd');
   at = skipBlanks(text, at + 1, problems);
   if (text[at] === '"') return parseQuoted(text, at + 1, name, list, problems);
   tokenEnd.lastIndex = at;
   const end = tokenEnd.exec(text)?.index ?? text.length;
-  const value = text.slice(at, end).trim();
+  const value = trimBlanks(text.slice(at, end));
   const variants: string[] = [];
   const short = /^[^\s(,"]*/.exec(value)?.[0] ?? '';
   if (short !== value) {
@@ -85,6 +87,10 @@ function parsePair(text: string, from: number, list: Parameter[], problems: Set<
   }
   list.push({ name, value, variants });
   return end;
+}
+
+function isWhite(code: number): boolean {
+  return code === 0x20 || (code >= 0x09 && code <= 0x0d);
 }
 
 function parseQuoted(text: string, from: number, name: string, list: Parameter[], problems: Set<ProblemCode>): number {

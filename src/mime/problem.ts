@@ -29,6 +29,8 @@ export const problemEffects = {
   'header-nul': 'ambiguous',
   /** CR without LF: a line end for some readers, which then see another field */
   'header-bare-cr': 'ambiguous',
+  /** VT, FF or a separator of ASCII: a line end for some readers */
+  'header-control': 'ambiguous',
   /** bytes above 127: raw UTF-8 (RFC 6532) or an undeclared charset, with no effect on structure */
   'header-8bit': 'note',
   /** a line beyond the 998 octets of RFC 5322 §2.1.1 */
@@ -166,6 +168,24 @@ export const problemEffects = {
 } as const satisfies Record<string, ProblemEffect>;
 
 export type ProblemCode = keyof typeof problemEffects;
+
+/** Notes behind which another reader may find other content, though the strict reading is the one that nearly all have. */
+const notesWithViews: ReadonlySet<ProblemCode> = new Set([
+  'header-mbox-line',
+  'disposition-duplicate',
+  'mime-version-odd',
+  'parameter-duplicate',
+  'parameter-odd',
+  'parameter-sections-odd',
+  'body-embedded-part',
+  'body-embedded-file',
+] as const);
+
+/** Whether a message with this problem is read in every plausible way, and not in the strict one alone. */
+export function wantsViews(code: ProblemCode): boolean {
+  const effect: ProblemEffect = problemEffects[code];
+  return effect !== 'note' || notesWithViews.has(code);
+}
 
 export interface Problem {
   readonly code: ProblemCode;
