@@ -85,7 +85,7 @@ function* encodingFields(): Generator<ViewCase> {
     'base64;',
     'base64,',
     ';base64',
-    ' '.repeat(2000) + 'base64',
+    `${' '.repeat(2000)}base64`,
     '"base64"',
     '"base64',
     "'base64'",
@@ -712,7 +712,33 @@ function* bodies(): Generator<ViewCase> {
   }
 }
 
-/** All of them: some four hundred. */
+/** Bodies in encodings from before MIME: which one it is must be among the encodings of its place. */
+export function* legacyCases(): Generator<{ readonly mail: Buffer; readonly encoding: string; readonly body: string }> {
+  const uu = `begin 644 a.bin${n}#86)C${n}\`${n}end${n}`;
+  const yenc = `=ybegin line=128 size=3 name=a.bin${n}\x8b\x8c\x8d${n}=yend size=3${n}`;
+  const binhex = `(This file must be converted with BinHex 4.0)${n}${n}:abc:${n}`;
+  const bodies: [string, string, string[]][] = [
+    ['uuencode', uu, ['x-uuencode', 'uuencode', 'x-uue', 'uue', 'UUENCODE (comment)', '7bit', 'base64']],
+    ['uuencode', uu.split(n).slice(1, 2).join(n), ['x-uuencode', 'uuencode', 'x-uue', '"x-uuencode"']],
+    ['uuencode', uu.replace('begin 644', 'Begin 755'), ['7bit', '8bit']],
+    ['xxencode', uu, ['x-xxencode', 'xxencode', '7bit']],
+    ['yenc', yenc, ['x-yencode', 'yenc', 'x-yenc', '8bit']],
+    ['yenc', yenc.split(n).slice(1, 2).join(n), ['x-yencode', 'yenc']],
+    ['binhex', binhex, ['x-binhex', 'binhex', 'mac-binhex40', '7bit']],
+    ['binhex', ':abc:', ['x-binhex', 'x-hqx']],
+    ['gzip64', lines64, ['x-gzip64', 'gzip64']],
+  ];
+  for (const [encoding, body, values] of bodies) {
+    for (const value of values) {
+      const mail = multipart({ part: `${attachment}Content-Transfer-Encoding: ${value}${n}${n}${body}${n}` });
+      yield { mail: Buffer.from(mail, 'latin1'), encoding, body };
+    }
+  }
+  const typed = multipart({ part: `Content-Type: application/mac-binhex40; name=a.hqx${n}${n}:abc:${n}` });
+  yield { mail: Buffer.from(typed, 'latin1'), encoding: 'binhex', body: ':abc:' };
+}
+
+/** All of them: some six hundred. */
 export function* viewCases(): Generator<ViewCase> {
   yield* encodingFields();
   yield* containers();
