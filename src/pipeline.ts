@@ -10,7 +10,7 @@
  *
  * Each step gives a value or a promise; mail that needs no worker and no backend is judged without a promise.
  */
-import type { InspectionReport, PartFacts } from './inspect/report.js';
+import type { InspectionReport } from './inspect/report.js';
 import { type Acting, act } from './pipeline/act.js';
 import { causeOfFailure, unreadReport } from './pipeline/failure.js';
 import { findReadmission } from './pipeline/readmission.js';
@@ -19,9 +19,10 @@ import { decide, decideUnread } from './policy/decide.js';
 import { type HashHit, matchHashes } from './policy/hash-lists.js';
 import type { LivePolicy } from './policy/live-policy.js';
 import { matchLists } from './policy/match-lists.js';
-import { partsToScore } from './policy/scope.js';
+import { scoresToAsk } from './policy/scope.js';
 import type { ListHit, Verdict } from './policy/verdict.js';
 import type { PartScore } from './scoring/backend.js';
+import type { ScoreRequest } from './scoring/score-request.js';
 import type { Judgement } from './smtp/handler.js';
 
 /** One message that is wholly in its spool, from inspection to what is done with it. Never rejects. */
@@ -72,8 +73,8 @@ export interface Judged {
   readonly scores: readonly PartScore[];
 }
 
-/** Asks the backends; called at most once, with the parts that are in question. */
-export type AskScores = (parts: readonly PartFacts[]) => PartScore[] | Promise<PartScore[]>;
+/** Asks the backends; called at most once, for the parts that are in question. */
+export type AskScores = (requests: readonly ScoreRequest[]) => PartScore[] | Promise<PartScore[]>;
 
 /** Lists, scores, decision: the verdict of the gate for a report and an envelope, with everything it was made from. */
 export function judgeReport(question: Question, ask: AskScores): Judged | Promise<Judged> {
@@ -83,8 +84,8 @@ export function judgeReport(question: Question, ask: AskScores): Judged | Promis
   const addresses = { envelopeFrom: mailFrom, envelopeTo: recipients, body };
   const listHits = matchLists(policy.addresses, addresses, policy.allowRules);
   const hashHits = matchHashes(policy.hashes, report.parts);
-  const parts = partsToScore(report, listHits, hashHits, policy.decision);
-  return then(parts.length === 0 ? [] : ask(parts), (scores) => {
+  const requests = scoresToAsk(report, listHits, hashHits, policy.decision);
+  return then(requests.length === 0 ? [] : ask(requests), (scores) => {
     const verdict = decide({ report, scores, listHits, hashHits, policy: policy.decision });
     return { report, verdict, listHits, hashHits, scores };
   });

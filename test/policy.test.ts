@@ -5,10 +5,12 @@ import type { InspectionReport, PartFacts, PartFlag } from '../src/inspect/repor
 import { type DecisionInput, type DecisionPolicy, decide } from '../src/policy/decide.js';
 import type { HashHit } from '../src/policy/hash-lists.js';
 import { type LevelMap, levelOf } from '../src/policy/level.js';
-import { partsToScore } from '../src/policy/scope.js';
+import { scoresToAsk } from '../src/policy/scope.js';
 import type { ListHit, Verdict } from '../src/policy/verdict.js';
 import { type FallbackCause, noAnswerCauses, type PartScore } from '../src/scoring/backend.js';
+import type { ScoreRequest } from '../src/scoring/score-request.js';
 import { madePart, madeReport } from './support/facts.js';
+import { scanEverything } from './support/profiles.js';
 
 const levels: LevelMap = [
   [0, 0],
@@ -59,6 +61,7 @@ const policy: DecisionPolicy = {
   },
   ambiguous: 'permit',
   applyWithoutAttachment: true,
+  profile: scanEverything,
 };
 
 const allowHit: ListHit = { list: 'allow', field: 'envelope-from', address: 'a@b.c', entry: '*@b.c', source: 'config' };
@@ -283,24 +286,25 @@ t.test('what needs a score, and what has been decided without', (t) => {
   const file = part();
   const all = madeReport([text, archive, file]);
   const paths = (list: readonly PartFacts[]) => list.map((one) => one.path);
+  const asked = (list: readonly ScoreRequest[]) => paths(list.map((one) => one.part));
   const allowed: HashHit = { list: 'allow', part: archive.path, sha256: archive.sha256 };
   t.same(
-    paths(partsToScore(all, [], [], policy)),
+    asked(scoresToAsk(all, [], [], policy)),
     paths([archive, member, file]),
     'attachments and all that they contain',
   );
-  t.same(paths(partsToScore(all, [], [allowed], policy)), paths([file]), 'less what is allowed');
-  t.equal(partsToScore(all, [], [], policy).length > 0, true);
-  t.equal(partsToScore(madeReport([text]), [], [], policy).length > 0, false, 'no attachment');
-  t.equal(partsToScore(all, [allowHit], [], policy).length > 0, false, 'allowlisted');
-  t.equal(partsToScore(all, [blockHit], [], policy).length > 0, false, 'blocklisted');
+  t.same(asked(scoresToAsk(all, [], [allowed], policy)), paths([file]), 'less what is allowed');
+  t.equal(scoresToAsk(all, [], [], policy).length > 0, true);
+  t.equal(scoresToAsk(madeReport([text]), [], [], policy).length > 0, false, 'no attachment');
+  t.equal(scoresToAsk(all, [allowHit], [], policy).length > 0, false, 'allowlisted');
+  t.equal(scoresToAsk(all, [blockHit], [], policy).length > 0, false, 'blocklisted');
   t.equal(
-    partsToScore(all, [], [{ list: 'block', part: file.path, sha256: file.sha256 }], policy).length > 0,
+    scoresToAsk(all, [], [{ list: 'block', part: file.path, sha256: file.sha256 }], policy).length > 0,
     false,
     'blocked by hash',
   );
   t.equal(
-    partsToScore(all, [], [allowed, { list: 'block', part: member.path, sha256: member.sha256 }], policy).length > 0,
+    scoresToAsk(all, [], [allowed, { list: 'block', part: member.path, sha256: member.sha256 }], policy).length > 0,
     true,
     'a blocked member of an allowed file',
   );

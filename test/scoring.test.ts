@@ -10,6 +10,7 @@ import { limits } from '../src/runtime/limits.js';
 import type { Answer, PartContent, PartScore } from '../src/scoring/backend.js';
 import { EmbeddedBackend } from '../src/scoring/embedded.js';
 import { HashFeeds, loadHashFeeds } from '../src/scoring/hash-feed.js';
+import { requestsFor } from '../src/scoring/score-request.js';
 import { Scorer, type ScorerSettings } from '../src/scoring/scorer.js';
 import { contentOf, runBackendContract } from './support/backend-contract.js';
 import { madePart } from './support/facts.js';
@@ -50,7 +51,7 @@ runBackendContract('fake', async () => {
   return { backend: new FakeBackend().know(bad, 1), bad, badContent: bytes };
 });
 
-t.test('embedded knows EICAR by its flag and files by the digests of its feeds', async (t) => {
+t.test('embedded knows parts by their flags and files by the digests of its feeds', async (t) => {
   const dir = folder(t);
   const [bySha256, bySha1, byMd5, twice] = [madePart(2), madePart(3), madePart(4), madePart(5)];
   writeFileSync(
@@ -85,7 +86,7 @@ t.test('embedded knows EICAR by its flag and files by the digests of its feeds',
     [byMd5, 0.25, 'Name with spaces'],
     [twice, 0.9, 'strong'],
     [madePart(8), 0, ''],
-    [madePart(7, { flags: ['encrypted'] }), 0, ''],
+    [madePart(7, { flags: ['encrypted'] }), 0.5, 'encrypted'],
   ];
   for (const [part, score, name] of cases) {
     const answer = backend.scoreNow(part) as Extract<Answer, { kind: 'score' }>;
@@ -111,14 +112,19 @@ t.test('when every answer is at hand there is no promise', async (t) => {
   const fake = new FakeBackend();
   const [one, two] = [madePart(1), madePart(2)];
   const scorer = new Scorer([new EmbeddedBackend(() => none), fake], () => settings);
-  t.same(mustBeNow(scorer.score([], anyContent, idle())), []);
-  const first = scorer.score([one, two], anyContent, idle());
+  t.same(mustBeNow(scorer.score(requestsFor([]), anyContent, idle())), []);
+  const first = scorer.score(requestsFor([one, two]), anyContent, idle());
   t.ok(first instanceof Promise, 'the fake has to scan');
   const scores = await first;
-  t.same(mustBeNow(scorer.score([two, one], anyContent, idle())), scores.toReversed(), 'the second time all is known');
+  t.match(scores, [{ how: [{ source: 'facts' }, { source: 'backend' }] }, { how: [{ source: 'facts' }, {}] }]);
+  t.same(
+    mustBeNow(scorer.score(requestsFor([two, one]), anyContent, idle())).map(({ answers }) => answers),
+    scores.toReversed().map(({ answers }) => answers),
+    'the second time all is known',
+  );
   t.equal(fake.scanned.length, 2);
   const alone = new Scorer([new EmbeddedBackend(() => none)], () => settings);
-  t.match(mustBeNow(alone.score([madePart(3, { flags: ['eicar'] })], anyContent, idle())), [
+  t.match(mustBeNow(alone.score(requestsFor([madePart(3, { flags: ['eicar'] })]), anyContent, idle())), [
     { score: 1, name: 'EICAR-Test-File' },
   ]);
 });
@@ -130,7 +136,7 @@ t.test('the highest score counts, and missing answers stay visible', async (t) =
   const silent = new FakeBackend('silent');
   silent.script = () => silent.none('oversize');
   const scorer = new Scorer([low, silent, high], () => settings);
-  const [score] = await scorer.score([part], anyContent, idle());
+  const [score] = await scorer.score(requestsFor([part]), anyContent, idle());
   t.match(score, {
     path: part.path,
     sha256: part.sha256,
@@ -142,7 +148,7 @@ t.test('the highest score counts, and missing answers stay visible', async (t) =
       { backend: 'high', score: 0.8 },
     ],
   });
-  const [none] = await new Scorer([silent], () => settings).score([part], anyContent, idle());
+  const [none] = await new Scorer([silent], () => settings).score(requestsFor([part]), anyContent, idle());
   t.match(none, { score: undefined, name: '', answers: [{ cause: 'oversize' }] });
 });
 
@@ -152,13 +158,13 @@ t.test('a backend that throws or answers nonsense is a missing answer', async (t
   fake.score = async () => {
     throw new Error('a mistake in the backend');
   };
-  t.match(await scorer.score([madePart(1)], anyContent, idle()), [
+  t.match(await scorer.score(requestsFor([madePart(1)]), anyContent, idle()), [
     { score: undefined, answers: [{ cause: 'backend-unavailable' }] },
   ]);
   for (const wrong of [1.5, -0.1, Number.NaN]) {
     fake.score = async () => fake.answer(wrong);
     t.match(
-      await scorer.score([madePart(2)], anyContent, idle()),
+      await scorer.score(requestsFor([madePart(2)]), anyContent, idle()),
       [{ score: undefined, answers: [{ cause: 'backend-unavailable' }] }],
       String(wrong),
     );
@@ -174,12 +180,12 @@ t.test(
     fake.script = (part) => (part === late ? slow.promise : fake.answer(0.1));
     const scorer = new Scorer([fake], () => ({ ...settings, deadlineMs: 30 }));
     const hold = setInterval(() => {}, 1000);
-    const scores = await scorer.score([quick, late], anyContent, idle());
+    const scores = await scorer.score(requestsFor([quick, late]), anyContent, idle());
     clearInterval(hold);
     t.match(scores, [{ score: 0.1 }, { score: undefined, answers: [{ kind: 'none', cause: 'verdict-timeout' }] }]);
     slow.open(fake.answer(1));
     await new Promise(setImmediate);
-    t.match(mustBeNow(scorer.score([late], anyContent, idle())), [{ score: 1 }]);
+    t.match(mustBeNow(scorer.score(requestsFor([late]), anyContent, idle())), [{ score: 1 }]);
     t.equal(fake.scanned.length, 2, 'nothing was scanned twice');
   },
 );
@@ -195,8 +201,8 @@ t.test('one digest is scanned once however many wait, and an abort ends only its
   const scorer = new Scorer([fake], () => settings);
   const part = madePart(1);
   const leaving = new AbortController();
-  const first = scorer.score([part], anyContent, leaving.signal);
-  const second = scorer.score([part, madePart(1, { path: '2' })], anyContent, idle());
+  const first = scorer.score(requestsFor([part]), anyContent, leaving.signal);
+  const second = scorer.score(requestsFor([part, madePart(1, { path: '2' })]), anyContent, idle());
   await new Promise(setImmediate);
   leaving.abort();
   t.match(
@@ -225,8 +231,8 @@ t.test('a shared scan that lost its content is done again with the content of wh
     },
   };
   const scorer = new Scorer([fake.know(madePart(1), 0.7)], () => settings);
-  const first = scorer.score([madePart(1)], () => gone, idle());
-  const second = scorer.score([madePart(1)], anyContent, idle());
+  const first = scorer.score(requestsFor([madePart(1)]), () => gone, idle());
+  const second = scorer.score(requestsFor([madePart(1)]), anyContent, idle());
   await new Promise(setImmediate);
   vanishing.open();
   t.match(await first, [{ score: undefined }]);
@@ -249,7 +255,7 @@ t.test('answers are remembered as long as their outcome says, failures and uncac
   );
   const scansOf = async (part: PartFacts): Promise<number> => {
     const before = fake.scanned.length;
-    await scorer.score([part], anyContent, idle());
+    await scorer.score(requestsFor([part]), anyContent, idle());
     return fake.scanned.length - before;
   };
   t.same([await scansOf(clean), await scansOf(bad), await scansOf(failing)], [1, 1, 1]);
@@ -276,7 +282,7 @@ t.test('a backend that keeps failing is left alone for a while, then tried once'
   let seed = 100;
   const ask = async () => {
     seed += 1;
-    const [score] = await scorer.score([madePart(seed)], anyContent, idle());
+    const [score] = await scorer.score(requestsFor([madePart(seed)]), anyContent, idle());
     return score?.answers[0];
   };
   fake.script = () => fake.none('backend-unavailable', 'refused');
@@ -307,7 +313,7 @@ t.test('many parts are asked about a few at a time, and come back in order', asy
   };
   const scorer = new Scorer([fake], () => settings);
   const many = Array.from({ length: 200 }, (_, index) => madePart(index + 1));
-  const scores = await scorer.score(many, anyContent, idle());
+  const scores = await scorer.score(requestsFor(many), anyContent, idle());
   t.same(
     scores.map((score) => score.path),
     many.map((part) => part.path),
@@ -324,7 +330,7 @@ t.test('closing ends the scans that run and closes the backends', async (t) => {
   fake.script = (_part, _content, signal) =>
     new Promise((resolve) => signal.addEventListener('abort', () => resolve(fake.none('verdict-timeout', 'ended'))));
   const scorer = new Scorer([fake], () => settings);
-  const waiting = scorer.score([madePart(1)], anyContent, idle());
+  const waiting = scorer.score(requestsFor([madePart(1)]), anyContent, idle());
   await new Promise(setImmediate);
   await scorer.close();
   t.match(await waiting, [{ answers: [{ kind: 'none', detail: 'ended' }] }]);

@@ -52,9 +52,10 @@ export async function readConfiguration(file: string): Promise<Configuration> {
   return configuration;
 }
 
-/** The policy of an empty file: the embedded backend, no lists. Such a gate could not run, as it has no listener. */
-export async function defaultPolicy(): Promise<LivePolicy> {
-  const { snapshot } = await buildLivePolicy(resolveConfig(settingsSchema.parse({}), resolve(usualFiles[0])));
+/** Of an empty file: the embedded backend, no lists. Such a gate could not run, as it has no listener. */
+export async function defaultConfiguration(): Promise<Configuration> {
+  const config = resolveConfig(settingsSchema.parse({}), resolve(usualFiles[0]));
+  const { snapshot } = await buildLivePolicy(config);
   if (snapshot === undefined) throw new GateError('config-invalid', 'the built-in defaults are not in order');
-  return snapshot;
+  return { config, policy: snapshot };
 }

@@ -23,6 +23,10 @@ export function reasonText(reason: Reason): string {
       const name = reason.name === '' ? '' : ` as ${cleanLine(reason.name, shown)}`;
       return `part ${reason.part} scores ${reason.score} with ${reason.backend}${name}, level ${reason.level}`;
     }
+    case 'profile': {
+      const what = reason.mode === 'skip' ? 'is not looked at' : 'is looked up by its digest only';
+      return `part ${reason.part} ${what}, as policy.profile.${reason.category} says`;
+    }
     case 'below-threshold':
       return `level ${reason.level} is below the threshold of ${reason.threshold}`;
     case 'threshold':

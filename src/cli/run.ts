@@ -1,6 +1,6 @@
 /** `sluice run`: the daemon in the foreground, with its signals. */
 import type { Command } from 'commander';
-import { Daemon } from '../daemon.js';
+import type { Daemon } from '../daemon.js';
 import { messageOf } from '../runtime/errors.js';
 import { takesConfig } from './configuration.js';
 
@@ -19,7 +19,8 @@ export function registerRun(program: Command): void {
     .description('Start the gate and keep it running (SIGTERM stops it gracefully, SIGHUP reloads the configuration)')
     .addHelpText('after', examples)
     .action(async ({ config }: { config: string }) => {
-      const starting = Daemon.start(config);
+      // Loaded only here, as no other command needs it.
+      const starting = import('../daemon.js').then(({ Daemon: loaded }) => loaded.start(config));
       // At once, because as process 1 of a container an unhandled SIGTERM would be ignored.
       handleSignals(starting);
       try {

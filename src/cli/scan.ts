@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import { normalAddress } from '../config/address-pattern.js';
 import { messageOf } from '../runtime/errors.js';
-import { defaultPolicy, readConfiguration } from './configuration.js';
+import { defaultConfiguration, readConfiguration } from './configuration.js';
 import { pageOf } from './scan/page.js';
 import { isClean, MessageScanner, type ScanEnvelope, type Scanned } from './scan/scan-message.js';
 
@@ -16,7 +16,8 @@ interface ScanOptions {
 
 const examples = `
 Standard output gets one JSON object a line for each file, or with --pretty a page. A file in which every line ends in
-LF is read with CRLF, as a mail server would send it. Nothing is sent, stored or remembered.
+LF is read with CRLF, as a mail server would send it. Nothing is delivered, stored or remembered; the backends of the
+configuration are asked about files as the gate would ask them.
 
 Exit code: 0 nothing was found, 1 something would not simply be permitted or could not be read, 2 wrong use.
 
@@ -99,9 +100,9 @@ export function registerScan(program: Command): void {
     .addHelpText('after', examples)
     .action(async (files: string[], options: ScanOptions) => {
       const { config, mailFrom, rcptTo, pretty } = options;
-      const policy = config === undefined ? await defaultPolicy() : (await readConfiguration(config)).policy;
+      const configuration = config === undefined ? await defaultConfiguration() : await readConfiguration(config);
       const envelope: ScanEnvelope = { mailFrom: mailFrom ?? '', recipients: rcptTo ?? [] };
-      const scanner = new MessageScanner(policy, envelope);
+      const scanner = new MessageScanner(configuration, envelope);
       try {
         process.exitCode = await scanFiles(files, scanner, (result) => {
           process.stdout.write(textOf(result, pretty === true));

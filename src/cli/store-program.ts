@@ -1,11 +1,12 @@
 /** Ties the commands that work on the quarantine to the configuration file, the real routes and the standard streams. */
 import type { Writable } from 'node:stream';
-import { quarantinePolicy } from '../daemon/quarantine-policy.js';
-import { newDeliver, routeTable } from '../daemon/routes.js';
 import { readConfiguration } from './configuration.js';
 import type { StoreContext, StoreSettings } from './store-context.js';
 
 export async function loadStoreSettings(file: string): Promise<StoreSettings> {
+  // Loaded only here: what sends mail is a large part of the program, and most commands send none.
+  const { quarantinePolicy } = await import('../daemon/quarantine-policy.js');
+  const { newDeliver, routeTable } = await import('../daemon/routes.js');
   const { config, policy } = await readConfiguration(file);
   const { recipients, identityFile } = config.quarantine;
   return {

@@ -7,6 +7,7 @@ import { dirname } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import type { Finding, KeyPath } from './problem.js';
 import type { Config, Settings, WrittenTlsFiles } from './schema.js';
+import { hashFeedsOf } from './schema-policy.js';
 
 /** @param settings the file as written, for the paths of keys; @param config the same with absolute file names */
 export function checkFiles(settings: Settings, config: Config): Finding[] {
@@ -37,7 +38,7 @@ export function checkFiles(settings: Settings, config: Config): Finding[] {
     });
   }
   config.scoring.backends.forEach((backend, index) => {
-    backend.hashFeeds.forEach((file, feed) => {
+    hashFeedsOf([backend]).forEach((file, feed) => {
       readable(['scoring', 'backends', index, 'hashFeeds', feed], file);
     });
   });

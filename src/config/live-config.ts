@@ -9,6 +9,7 @@ import { FileWatch, type WatchTimes } from './file-watch.js';
 import { loadConfig } from './load.js';
 import { type ConfigProblem, formatProblem } from './problem.js';
 import type { Config } from './schema.js';
+import { hashFeedsOf } from './schema-policy.js';
 
 /** Makes the part of the configuration that changes live; the snapshot is undefined when a problem is an error. */
 export type SnapshotBuilder<S> = (
@@ -129,7 +130,14 @@ function restartKeysOf(config: Config, started: Config): string[] {
   const changed: string[] = restartKeys.filter((key) => !isDeepStrictEqual(config[key], started[key]));
   // The rest of its section is read live.
   if (config.portal.listen !== started.portal.listen) changed.push('portal.listen');
+  if (!isDeepStrictEqual(config.scoring.backends.map(connectionOf), started.scoring.backends.map(connectionOf)))
+    changed.push('scoring.backends');
   return changed;
+}
+
+/** What a backend is made from; its feeds are read live. */
+function connectionOf(backend: Config['scoring']['backends'][number]): unknown {
+  return backend.type === 'embedded' ? { ...backend, hashFeeds: [] } : backend;
 }
 
 async function readAll<S>(file: string, build: SnapshotBuilder<S>, watch: FileWatch | undefined) {
@@ -159,6 +167,6 @@ function watchedFiles(config: Config): string[] {
     ...lists.blockFiles,
     ...lists.allowHashes,
     ...lists.blockHashes,
-    ...scoring.backends.flatMap((backend) => backend.hashFeeds),
+    ...hashFeedsOf(scoring.backends),
   ];
 }

@@ -2,7 +2,16 @@
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { settingsSchema } from './schema.js';
-import { defaultOf, elementOf, isOptional, sentenceOf, shapeOf, typeText } from './schema-walk.js';
+import {
+  choicesOf,
+  constantOf,
+  defaultOf,
+  elementOf,
+  isOptional,
+  sentenceOf,
+  shapeOf,
+  typeText,
+} from './schema-walk.js';
 
 type Schema = z.core.$ZodType;
 
@@ -27,7 +36,6 @@ const examples: Readonly<Record<string, unknown>> = {
   'policy.fallback.causes.backend-unavailable': 'defer',
   'policy.fallback.causes.verdict-timeout': 'defer',
   'policy.fallback.causes.out-of-resources': 'defer',
-  'scoring.backends[].type': 'embedded',
   'quarantine.identityFile': '/etc/sluice/identity.txt',
   'quarantine.releaseRelay.host': '127.0.0.1',
   'notice.from': 'Mail Security <postmaster@example.org>',
@@ -71,7 +79,7 @@ function entry(key: string, schema: Schema, path: string, indent: string): strin
     ];
   }
   const initial = defaultOf(schema);
-  const shown = examples[path] ?? initial;
+  const shown = examples[path] ?? initial ?? constantOf(schema);
   const note = initial === undefined || shown === initial ? '' : `; default ${inline(initial)}`;
   const live = initial !== undefined || !isOptional(schema);
   return [
@@ -81,14 +89,21 @@ function entry(key: string, schema: Schema, path: string, indent: string): strin
   ];
 }
 
-/** A list of mappings is shown with one item: a real one where the gate needs one, else in comments. */
+/**
+ * A list of mappings is shown with one item of each kind: a real one where the gate needs one, all others in comments.
+ */
 function list(key: string, items: Schema, path: string, indent: string): string[] {
-  const keys = mapping(items, `${path}[]`, `${indent}    `);
+  const [first = [], ...others] = choicesOf(items).map((choice) => item(choice, path, indent));
+  const further = others.flat().map(commentedOut);
+  if (path !== 'administrators') return [`${indent}${key}:`, ...first, ...further];
+  return [`${indent}#: ${key}:`, ...first.map(commentedOut), ...further];
+}
+
+/** Comments that stand before the dash belong to the first key of the item. */
+function item(schema: Schema, path: string, indent: string): string[] {
+  const keys = mapping(schema, `${path}[]`, `${indent}    `);
   const first = keys.findIndex((line) => isLive(line));
-  const marked = keys.map((line, index) => (index === first ? `${indent}  - ${line.slice(indent.length + 4)}` : line));
-  // Comments that stand before the dash belong to the first key of the item.
-  if (path !== 'administrators') return [`${indent}${key}:`, ...marked];
-  return [`${indent}#: ${key}:`, ...marked.map(commentedOut)];
+  return keys.map((line, index) => (index === first ? `${indent}  - ${line.slice(indent.length + 4)}` : line));
 }
 
 function isLive(line: string): boolean {

@@ -32,7 +32,9 @@ export function resolveConfig(settings: Settings, file: string): Config {
     },
     scoring: {
       ...scoring,
-      backends: scoring.backends.map((backend) => ({ ...backend, hashFeeds: backend.hashFeeds.map(absolute) })),
+      backends: scoring.backends.map((backend) =>
+        backend.type === 'embedded' ? { ...backend, hashFeeds: backend.hashFeeds.map(absolute) } : backend,
+      ),
     },
     quarantine: { ...quarantine, ...optional('identityFile', quarantine.identityFile) },
     notice: { ...notice, from: notice.from ?? `Mail Security <postmaster@${ownName}>` },

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parsePattern, patternForms } from './address-pattern.js';
 import { filePath } from './schema-smtp.js';
 import { formed } from './schema-walk.js';
+import { parseSocketAddress } from './socket-address.js';
 
 const fallbackAction = z.enum(['permit', 'block', 'defer']);
 
@@ -74,6 +75,41 @@ const smtpPolicySchema = z
   })
   .describe('What happens to malicious mail over SMTP.');
 
+const categoryProfile = (sentence: string, maximum: number | 'none' = 33_554_432) =>
+  z
+    .strictObject({
+      mode: z.enum(['scan', 'hash-only', 'skip']).default('scan').describe('How far such a file is looked at.'),
+      maxBytes: z
+        .union([z.literal('none'), z.int().min(0).max(1_099_511_627_776)])
+        .default(maximum)
+        .describe('A larger file is not sent to backends and meets the fallback `oversize`.'),
+    })
+    .prefault({})
+    .describe(sentence);
+
+/** The keys are the categories of src/inspect/file-category.ts, which lies above this folder; a test compares them. */
+const profileSchema = z
+  .strictObject({
+    archive: categoryProfile(
+      'ZIP, RAR, 7z, tar, gzip, CAB, disk images and the like; their members have categories of their own.',
+    ),
+    configuration: categoryProfile('INI, XML, JSON, YAML, registry files.'),
+    document: categoryProfile('Office documents of all kinds, RTF, HTML, plain text; not PDF.'),
+    elf: categoryProfile('Programs of Linux and its relatives.'),
+    executable: categoryProfile('Programs of Windows and macOS, shortcuts and control panel items.'),
+    java: categoryProfile('Java classes, archives and JNLP files.'),
+    library: categoryProfile('Shared libraries.'),
+    mobile: categoryProfile('Apps for Android, iOS and others.'),
+    'os-package': categoryProfile('Packages that install software: MSI, deb, rpm, pkg.'),
+    other: categoryProfile('Whatever is in none of the others: images, sound, unknown data.', 'none'),
+    pdf: categoryProfile('PDF, and messages and mailboxes as files.'),
+    'rich-application': categoryProfile('Flash, JavaFX, Silverlight, AIR.'),
+    script: categoryProfile('Script source: JavaScript, VBScript, PowerShell, batch, shell, Python.'),
+  })
+  .describe(
+    'By category of the content: scan; hash-only, which sends nothing, and what no list, feed or cache knows meets the fallback `unknown-file`; or skip, which passes the file and what is in it unless its hash is blocked. A file whose content is of two minds is always scanned.',
+  );
+
 export const policySchema = z
   .strictObject({
     verdictThreshold: z
@@ -81,6 +117,7 @@ export const policySchema = z
       .default('recommended')
       .describe('A message is malicious when its threat level is this or higher; recommended is 7.'),
     smtp: smtpPolicySchema.prefault({}),
+    profile: profileSchema.prefault({}),
     fallback: fallbackSchema.prefault({}),
     ambiguous: z
       .enum(['permit', 'warn', 'block'])
@@ -146,6 +183,48 @@ const embeddedSchema = z
   })
   .describe('The backend inside the gate.');
 
+const clamdSchema = z
+  .strictObject({
+    type: z.literal('clamd').describe('A ClamAV daemon, asked by INSTREAM.'),
+    address: formed(
+      z.string().refine((text) => parseSocketAddress(text) !== undefined),
+      'host:port, or unix: and the absolute path of a socket',
+    )
+      .default('127.0.0.1:3310')
+      .describe('Where it listens: host:port, or unix:/run/clamav/clamd.ctl.'),
+    connections: z
+      .int()
+      .min(1)
+      .max(256)
+      .default(8)
+      .describe(
+        'Scans at a time, each on a connection of its own; at most MaxThreads of clamd. Further files wait, then meet the fallback `out-of-resources`.',
+      ),
+    maxBytes: z
+      .int()
+      .min(1)
+      .max(4_294_967_295)
+      .default(26_214_400)
+      .describe(
+        'Larger files are not sent and meet the fallback `oversize`. At most StreamMaxLength of clamd, which Debian sets to 25M.',
+      ),
+    timeoutMs: z
+      .int()
+      .min(100)
+      .max(600_000)
+      .default(120_000)
+      .describe('Time for one scan; clamd ends its own after MaxScanTime, 120 s by default.'),
+    heuristicScore: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.75)
+      .describe(
+        'Score of names that begin with Heuristics. or PUA.; every other name is 1. Heuristics.Encrypted is no score but the fallback `encrypted`, Heuristics.Limits.Exceeded the fallback `unscannable`.',
+      ),
+  })
+  .describe('A ClamAV daemon.');
+
 const ttl = (initial: number, sentence: string) => z.int().min(0).max(2_592_000).default(initial).describe(sentence);
 
 export const scoringSchema = z
@@ -175,7 +254,7 @@ export const scoringSchema = z
       ),
     backends: formed(
       z
-        .array(z.discriminatedUnion('type', [embeddedSchema]))
+        .array(z.discriminatedUnion('type', [embeddedSchema, clamdSchema]))
         .min(1)
         .max(16),
       'a list of 1 to 16 backends',
@@ -196,3 +275,10 @@ export const scoringSchema = z
       .describe('Answers remembered by digest, so that a known file is not scanned again.'),
   })
   .describe('How files become scores and scores become threat levels.');
+
+type BackendSettings = z.output<typeof scoringSchema>['backends'][number];
+
+/** Files of known bad digests, of all backends that have some. */
+export function hashFeedsOf(backends: readonly BackendSettings[]): string[] {
+  return backends.flatMap((backend) => (backend.type === 'embedded' ? backend.hashFeeds : []));
+}

@@ -50,8 +50,24 @@ export function shapeOf(schema: Schema): ReadonlyMap<string, Schema> | undefined
   const inner = unwrap(schema);
   if (inner instanceof z.ZodObject) return new Map(Object.entries(inner.shape as Record<string, Schema>));
   if (!(inner instanceof z.ZodUnion)) return undefined;
-  const shapes = inner.options.map((option) => shapeOf(option)).filter((shape) => shape !== undefined);
-  return shapes.length === 0 ? undefined : new Map(shapes.flatMap((shape) => [...shape]));
+  const merged = new Map<string, Schema>();
+  for (const [key, schema] of inner.options.flatMap((option) => [...(shapeOf(option) ?? [])])) {
+    const other = merged.get(key);
+    merged.set(key, other === undefined ? schema : z.union([other, schema]));
+  }
+  return merged.size === 0 ? undefined : merged;
+}
+
+/** The mappings of which a schema may be any one; the schema itself when it is no such choice. */
+export function choicesOf(schema: Schema): readonly Schema[] {
+  const inner = unwrap(schema);
+  return inner instanceof z.ZodUnion && shapeOf(inner) !== undefined ? inner.options : [schema];
+}
+
+/** The one value that a schema allows; undefined when there are several. */
+export function constantOf(schema: Schema): unknown {
+  const inner = unwrap(schema);
+  return inner instanceof z.ZodLiteral && inner.values.size === 1 ? [...inner.values][0] : undefined;
 }
 
 /** The schema of a list's items; undefined when it is no list. */

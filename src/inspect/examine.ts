@@ -8,8 +8,12 @@ import type { TransferEncoding } from '../mime/entity.js';
 import { type ProblemCode, problemEffects } from '../mime/problem.js';
 import { QuotedPrintableDecoder } from '../mime/quoted-printable.js';
 import { limits } from '../runtime/limits.js';
+import type { OpenProblem } from './container/opening.js';
 import { EicarTest } from './eicar.js';
-import { type PartFlag, partFlags } from './report.js';
+import { signatureType } from './file-signature.js';
+import { PolyglotProbe } from './polyglot-probe.js';
+import { isQuiet } from './quiet-types.js';
+import { type PartFacts, type PartFlag, partFlags } from './report.js';
 import { TextScan } from './text-scan.js';
 
 /** What is known of a leaf from its header, as it crosses to a worker. */
@@ -21,9 +25,12 @@ export interface PartTask {
   /** the header says that the content is encrypted */
   readonly encrypted: boolean;
   readonly type: string;
+  readonly names: readonly string[];
   readonly charset: string | undefined;
   /** already known to be one; false for a text body that may turn out to be one */
   readonly attachment: boolean;
+  /** whether files in it are wanted */
+  readonly open: boolean;
   /** wanted even for a text body that is none */
   readonly digests: boolean;
   /** SHA-1 and MD5 too; they cost four times as much as SHA-256 alone */
@@ -40,6 +47,11 @@ export interface PartFindings {
   readonly detectedType: string | undefined;
   readonly flags: readonly PartFlag[];
   readonly problems: readonly ProblemCode[];
+  /** whether somebody with the whole file at hand must look into it; false once that was done */
+  readonly toOpen: boolean;
+  /** what opening found, with paths relative to the part: `!1`, `!1!2` */
+  readonly members: readonly PartFacts[];
+  readonly memberProblems: readonly OpenProblem[];
 }
 
 /** Media type of a file by its first bytes; undefined when unknown. The digest of the whole lets it remember. */
@@ -87,14 +99,23 @@ function wantedHashes({ attachment, digests, shortDigests }: PartTask): Hash[] {
   return (shortDigests ? ['sha256', 'sha1', 'md5'] : ['sha256']).map((algorithm) => createHash(algorithm));
 }
 
-/** @param chunks the encoded body in order; each may be overwritten when the next one is asked for */
-export function examine(task: PartTask, chunks: Iterable<Buffer>, sniff: Sniffer | undefined): PartFindings {
+/**
+ * @param chunks the encoded body in order; each may be overwritten when the next one is asked for
+ * @param keep takes the decoded bytes, when the file will be opened by the same thread
+ */
+export function examine(
+  task: PartTask,
+  chunks: Iterable<Buffer>,
+  sniff: Sniffer | undefined,
+  keep?: (decoded: Buffer) => void,
+): PartFindings {
   const problems = new Set<ProblemCode>();
   const decoder = bodyDecoder(task.encoding, problems, decodeMemory);
   const text =
     task.type === 'text/plain' || task.type === 'text/html' ? new TextScan(task.type, task.charset) : undefined;
   const hashes = wantedHashes(task);
   const eicar = new EicarTest();
+  let probe: PolyglotProbe | undefined;
   const headBytes = sniff === undefined ? markBytes : limits.inspect.sniffBytes;
   let head = empty;
   let bytes = 0;
@@ -104,6 +125,10 @@ export function examine(task: PartTask, chunks: Iterable<Buffer>, sniff: Sniffer
     for (const hash of hashes) hash.update(decoded);
     text?.write(decoded);
     eicar.write(decoded);
+    // Only what might be left unopened has to be looked through here.
+    if (keep === undefined && head.length === 0 && isQuiet(signatureType(decoded))) probe = new PolyglotProbe();
+    probe?.write(decoded);
+    keep?.(decoded);
     const missing = headBytes - head.length;
     if (missing > 0) {
       head = Buffer.concat([head, decoded.subarray(0, missing)]);
@@ -126,5 +151,7 @@ export function examine(task: PartTask, chunks: Iterable<Buffer>, sniff: Sniffer
   const attachment = task.attachment || text?.found === true || eicar.found || doubtful;
   const [sha256 = '', sha1 = '', md5 = ''] = hashes.map((hash) => hash.digest('hex'));
   const detectedType = attachment && bytes > 0 ? sniff?.(head, sha256) : undefined;
-  return { bytes, attachment, sha256, sha1, md5, detectedType, flags, problems: [...problems] };
+  const toOpen = attachment && bytes > 0 && probe?.suspicious !== false;
+  const opened = { toOpen, members: [], memberProblems: [] };
+  return { bytes, attachment, sha256, sha1, md5, detectedType, flags, problems: [...problems], ...opened };
 }

@@ -9,7 +9,10 @@ import { limits } from '../runtime/limits.js';
 import type { Spool } from '../runtime/spool.js';
 import { bodyDecoder } from './examine.js';
 import { KnownTypes } from './known-types.js';
+import { originOf } from './member-origin.js';
 import { MessageInspection } from './message-inspection.js';
+import { OpenedFiles } from './opened-files.js';
+import type { Extract } from './part-worker.js';
 import type { InspectionReport, PartFacts } from './report.js';
 import { WorkerQueue } from './worker-queue.js';
 
@@ -55,7 +58,7 @@ export interface Inspector {
   start(spool: Spool): Inspection;
   /** SHA-256 of the whole message in lower-case hex; in a worker when it is large or lies in a file. */
   digest(spool: Spool): Promise<string>;
-  /** The decoded bytes of a leaf. The spool must be held (`retain`) while it is read. */
+  /** The decoded bytes of a leaf, or of a member of one. The spool must be held (`retain`) while it is read. */
   content(spool: Spool, part: PartFacts): DecodedContent;
   stats(): { readonly queued: number; readonly running: number; readonly lostThreads: number };
   close(): Promise<void>;
@@ -87,10 +90,11 @@ export function createInspector(options: InspectorOptions = {}): Inspector {
   const textBodies = options.digests === 'all';
   const short = options.shortDigests ?? (() => true);
   const types = new KnownTypes();
+  const files = new OpenedFiles();
   return {
-    start: (spool) => new MessageInspection(spool, { queue, types, textBodies, shortDigests: short() }),
+    start: (spool) => new MessageInspection(spool, { queue, types, files, textBodies, shortDigests: short() }),
     digest: (spool) => digestMessage(spool, queue),
-    content: contentOf,
+    content: (spool, part) => contentOf(spool, part, queue),
     stats: () => ({ queued: queue.queued, running: queue.running, lostThreads: queue.lostThreads }),
     close: () => queue.close(),
   };
@@ -107,7 +111,9 @@ async function digestMessage(spool: Spool, queue: WorkerQueue): Promise<string> 
   return result.sha256;
 }
 
-function contentOf(spool: Spool, part: PartFacts): DecodedContent {
+function contentOf(spool: Spool, part: PartFacts, queue: WorkerQueue): DecodedContent {
+  const origin = originOf(part);
+  if (origin !== undefined) return { bytes: part.bytes, read: (signal) => readMember(spool, origin, queue, signal) };
   return {
     bytes: part.bytes,
     async *read(signal) {
@@ -127,4 +133,13 @@ function contentOf(spool: Spool, part: PartFacts): DecodedContent {
       if (rest.length > 0) yield rest;
     },
   };
+}
+
+/** Opens the leaf once more; a member may have come out of several files, each inside of the other. */
+async function* readMember(spool: Spool, from: Extract, queue: WorkerQueue, signal: AbortSignal) {
+  await spool.flush(spool.length);
+  signal.throwIfAborted();
+  const result = await queue.submit(spool, () => ({ kind: 'extract', source: spool.source(), from })).result;
+  if (result.kind !== 'extract') throw new GateError('inspection-crashed', 'extract: wrong kind of result');
+  yield result.content;
 }

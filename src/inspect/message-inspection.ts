@@ -2,45 +2,29 @@
  * One message under inspection: the framer's leaves are examined at once when they are small and in memory, else in
  * worker threads, and the findings become the report. It decides what counts as an attachment, and nothing else.
  */
-import type { EntityFacts } from '../mime/entity.js';
 import { Framer, type FramerHandler, type Leaf } from '../mime/framer.js';
 import type { Field } from '../mime/header.js';
-import { type Problem, type ProblemCode, problemEffects } from '../mime/problem.js';
+import { wantsViews } from '../mime/problem.js';
 import { GateError } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import type { Spool } from '../runtime/spool.js';
-import { examine, type PartFindings, type PartTask } from './examine.js';
+import type { ViewFindings } from './container/views.js';
+import { examine } from './examine.js';
 import type { Inspection, MessageHeader } from './inspection.js';
 import type { KnownTypes } from './known-types.js';
 import { MessageFacts } from './message-facts.js';
-import type { UntypedFile, WorkerResult, WorkerTask } from './part-worker.js';
-import type { InspectionReport, PartFacts } from './report.js';
+import { messageReport, type Part } from './message-report.js';
+import type { OpenedFiles } from './opened-files.js';
+import { rawMessageLeaf, taskOf } from './part-task.js';
+import type { WorkerResult, WorkerTask } from './part-worker.js';
+import type { InspectionReport } from './report.js';
 import type { Submission, WorkerQueue } from './worker-queue.js';
-
-interface Part {
-  readonly leaf: Leaf;
-  task: PartTask;
-  findings: PartFindings | undefined;
-}
-
-/** no part has this number in RFC 9051 §6.4.5 */
-export const rawMessagePath = '0';
-const rawMessageFacts: EntityFacts = {
-  type: 'message/rfc822',
-  boundary: undefined,
-  encoding: 'binary',
-  encodingUnknown: false,
-  disposition: undefined,
-  names: [],
-  charset: undefined,
-  smimeType: undefined,
-};
-const plainBodies = new Set(['text/plain', 'text/html']);
 
 /** What all inspections of a process share, and what this one is asked for. */
 export interface InspectionTools {
   readonly queue: WorkerQueue;
   readonly types: KnownTypes;
+  readonly files: OpenedFiles;
   /** digests also of text bodies that are no attachments */
   readonly textBodies: boolean;
   /** SHA-1 and MD5 as well */
@@ -56,9 +40,8 @@ export class MessageInspection implements Inspection, FramerHandler {
   #batch: Part[] = [];
   #batchBytes = 0;
   readonly #submissions = new Set<Submission>();
-  /** files whose type only libmagic can tell */
-  readonly #untyped: { readonly part: Part; readonly file: UntypedFile }[] = [];
-  #rawAdded = false;
+  #views: ViewFindings | undefined;
+  #viewsAsked = false;
   #pending = 0;
   #failure: GateError | undefined;
   #aborted = false;
@@ -86,7 +69,7 @@ export class MessageInspection implements Inspection, FramerHandler {
 
   // FramerHandler: a leaf has ended
   onLeaf(leaf: Leaf): void {
-    const task = taskOf(leaf, this.#tools);
+    const task = this.#taskOf(leaf);
     const part: Part = { leaf, task, findings: undefined };
     this.#parts.push(part);
     const bytes = leaf.end - leaf.start;
@@ -96,39 +79,21 @@ export class MessageInspection implements Inspection, FramerHandler {
     else this.#examineHere(part, memory.subarray(leaf.start, leaf.end));
   }
 
-  /** Small and in memory: a trip to a worker would cost more than the work, but for a type that is not known yet. */
+  /** Small and in memory: a trip to a worker would cost more than the work, but for a file that has to be opened. */
   #examineHere(part: Part, body: Buffer): void {
-    let untyped: UntypedFile | undefined;
-    const sniff = (head: Buffer, sha256: string): string | undefined => {
-      const known = this.#tools.types.find(head, sha256);
-      if (known === undefined) untyped = { head: Buffer.from(head), sha256 };
-      return known?.type;
-    };
-    const findings = examine(part.task, [body], sniff);
+    const findings = examine(part.task, [body], (head, sha256) => this.#tools.types.find(head, sha256)?.type);
     if (findings.attachment && findings.sha256 === '') {
       // A text that turned out to carry a file is read again for its digests.
       part.task = { ...part.task, attachment: true };
       this.#examineHere(part, body);
       return;
     }
-    part.findings = findings;
-    if (untyped !== undefined) this.#untyped.push({ part, file: untyped });
+    part.findings = findings.toOpen ? this.#tools.files.find(part.task, findings) : findings;
+    if (part.findings === undefined) this.#addToBatch(part);
   }
 
-  /** One trip for all files of the message whose type has to be asked for. */
-  #submitUntyped(): void {
-    if (this.#untyped.length === 0) return;
-    const asked = this.#untyped.splice(0);
-    const files = asked.map(({ file }) => file);
-    this.#supervise(async () => {
-      const result = await this.#run(() => ({ kind: 'types', files }));
-      if (result.kind !== 'types') return;
-      for (const [index, { part, file }] of asked.entries()) {
-        const detectedType = result.types[index];
-        this.#tools.types.remember(file.sha256, detectedType);
-        if (part.findings !== undefined) part.findings = { ...part.findings, detectedType };
-      }
-    });
+  #taskOf(leaf: Leaf) {
+    return taskOf(leaf, this.#tools.textBodies, this.#tools.shortDigests);
   }
 
   #addToBatch(part: Part): void {
@@ -156,7 +121,10 @@ export class MessageInspection implements Inspection, FramerHandler {
       if (this.#failure !== undefined || this.#aborted) return;
       const result = await this.#run(() => ({ kind: 'parts', source: spool.source(), parts: tasks }));
       if (result.kind !== 'parts') return;
-      for (const [index, part] of parts.entries()) part.findings = result.findings[index];
+      for (const [index, part] of parts.entries()) {
+        part.findings = result.findings[index];
+        if (part.findings?.attachment === true) this.#tools.files.remember(part.task, part.findings);
+      }
     });
   }
 
@@ -194,9 +162,8 @@ export class MessageInspection implements Inspection, FramerHandler {
 
   finish(): InspectionReport | Promise<InspectionReport> {
     const bytes = this.#framer.finish();
-    if (this.#isDoubtful()) this.#addRawMessage(bytes);
+    if (this.#isDoubtful()) this.#readOtherwise(bytes);
     this.#submitBatch();
-    this.#submitUntyped();
     const failure = this.#failure ?? this.#spool.failure;
     if (failure !== undefined) return Promise.reject(failure);
     if (this.#pending === 0) return this.#report(bytes);
@@ -205,8 +172,8 @@ export class MessageInspection implements Inspection, FramerHandler {
 
   async #whenExamined(bytes: number): Promise<InspectionReport> {
     await this.#examined();
-    if (!this.#rawAdded && this.#isDoubtful()) {
-      this.#addRawMessage(bytes);
+    if (!this.#viewsAsked && this.#isDoubtful()) {
+      this.#readOtherwise(bytes);
       await this.#examined();
     }
     if (this.#failure !== undefined) throw this.#failure;
@@ -222,23 +189,31 @@ export class MessageInspection implements Inspection, FramerHandler {
 
   /** Whether another reading of what was found so far is plausible. */
   #isDoubtful(): boolean {
-    const doubtful = (code: ProblemCode) => problemEffects[code] !== 'note';
     return (
-      this.#framer.problems.some(({ code }) => doubtful(code)) ||
-      this.#parts.some(({ findings }) => findings?.problems.some(doubtful))
+      this.#framer.problems.some(({ code }) => wantsViews(code)) ||
+      this.#parts.some(({ findings }) => findings?.problems.some(wantsViews))
     );
   }
 
   /**
-   * Our reading may miss a part that some reader finds, so the message itself is examined as one more file: a scanner
-   * that parses mail then adds its own reading, and nothing in it stays unhashed.
+   * Our reading may miss a part that some reader finds: all plausible readings are taken, and the message itself is
+   * examined as one more file, so that a scanner that parses mail adds its own.
    */
-  #addRawMessage(bytes: number): void {
-    this.#rawAdded = true;
-    const leaf: Leaf = { path: rawMessagePath, facts: rawMessageFacts, start: 0, end: bytes, enclosed: true };
-    const part: Part = { leaf, task: taskOf(leaf, this.#tools), findings: undefined };
+  #readOtherwise(bytes: number): void {
+    this.#viewsAsked = true;
+    const leaf = rawMessageLeaf(bytes);
+    const part: Part = { leaf, task: this.#taskOf(leaf), findings: undefined };
     this.#parts.push(part);
     this.#submit([part]);
+    const spool = this.#spool;
+    this.#supervise(async () => {
+      const flushed = spool.flush(bytes);
+      if (flushed !== undefined) await flushed;
+      if (this.#failure !== undefined || this.#aborted) return;
+      const { shortDigests } = this.#tools;
+      const result = await this.#run(() => ({ kind: 'views', source: spool.source(), shortDigests }));
+      if (result.kind === 'views') this.#views = result.views;
+    });
   }
 
   abort(): void {
@@ -248,91 +223,7 @@ export class MessageInspection implements Inspection, FramerHandler {
   }
 
   #report(bytes: number): InspectionReport {
-    const problems = [...this.#framer.problems];
-    for (const { leaf, findings } of this.#parts) {
-      for (const code of findings?.problems ?? []) addProblem(problems, { code, part: leaf.path });
-    }
-    const parts = this.#parts.map(partFacts);
-    const doubtful = problems.some(({ code, part }) => part === '' && problemEffects[code] === 'ambiguous');
-    const facts = new MessageFacts(this.#raw, this.#fields, doubtful);
-    const ambiguous = problems.some(({ code }) => problemEffects[code] === 'ambiguous');
-    const unscannable = problems.some(({ code }) => problemEffects[code] === 'unscannable');
-    return {
-      bytes,
-      ambiguous,
-      unscannable,
-      problems,
-      // Own getters: JSON and structured clone read them like plain values, and nobody else pays for them.
-      get addresses() {
-        return facts.addresses;
-      },
-      get subject() {
-        return facts.text('subject');
-      },
-      get messageId() {
-        return facts.text('message-id');
-      },
-      get from() {
-        return facts.text('from');
-      },
-      get date() {
-        return facts.text('date');
-      },
-      parts,
-      hasAttachment: parts.some((part) => part.attachment),
-    };
+    const inspected = { bytes, problems: this.#framer.problems, parts: this.#parts, views: this.#views };
+    return messageReport(inspected, (doubtful) => new MessageFacts(this.#raw, this.#fields, doubtful));
   }
-}
-
-function addProblem(problems: Problem[], problem: Problem): void {
-  if (problems.length < limits.mime.problemsMax) problems.push(problem);
-  else if (problems.length === limits.mime.problemsMax) problems.push({ code: 'problems-too-many', part: '' });
-}
-
-/** Every leaf but a plain inline text body; one inside a named or attached message counts as that file's content. */
-function isAttachment({ facts, enclosed }: Leaf): boolean {
-  if (enclosed || facts.names.length > 0 || facts.encodingUnknown) return true;
-  if (!plainBodies.has(facts.type)) return true;
-  return facts.disposition !== undefined && facts.disposition !== 'inline';
-}
-
-function isEncrypted(facts: EntityFacts): boolean {
-  const pkcs7 = facts.type === 'application/pkcs7-mime' || facts.type === 'application/x-pkcs7-mime';
-  return pkcs7 && (facts.smimeType === 'enveloped-data' || facts.smimeType === 'authenveloped-data');
-}
-
-function taskOf(leaf: Leaf, { textBodies, shortDigests }: InspectionTools): PartTask {
-  const { facts, start, end } = leaf;
-  return {
-    start,
-    end,
-    encoding: facts.encoding,
-    encodingUnknown: facts.encodingUnknown,
-    encrypted: isEncrypted(facts),
-    type: facts.type,
-    charset: facts.charset,
-    attachment: isAttachment(leaf),
-    digests: textBodies,
-    shortDigests,
-  };
-}
-
-function partFacts({ leaf, findings }: Part): PartFacts {
-  return {
-    path: leaf.path,
-    names: leaf.facts.names,
-    declaredType: leaf.facts.type,
-    detectedType: findings?.detectedType,
-    encoding: leaf.facts.encoding,
-    view: '',
-    disposition: leaf.facts.disposition,
-    attachment: findings?.attachment ?? true,
-    bytes: findings?.bytes ?? 0,
-    sha256: findings?.sha256 ?? '',
-    sha1: findings?.sha1 ?? '',
-    md5: findings?.md5 ?? '',
-    range: { start: leaf.start, end: leaf.end },
-    flags: findings?.flags ?? [],
-    members: [],
-  };
 }

@@ -1,40 +1,62 @@
-/** A worker thread's side of inspection: reads ranges of the spool, examines them, and sends back plain facts. */
+/** A worker thread's side of inspection: reads ranges of the spool, examines and opens them, and sends back plain facts. */
 import { createHash } from 'node:crypto';
 import { limits } from '../runtime/limits.js';
 import { type SpoolSource, sourceChunks } from '../runtime/spool-source.js';
+import { openers } from './container/openers.js';
+import { anyOpener, type Opened, type OpeningTools, openFile, type Wanted } from './container/opening.js';
+import { openViews, type ViewFindings } from './container/views.js';
+import { DecodedFile } from './decoded-file.js';
 import { examine, type PartFindings, type PartTask, type Sniffer } from './examine.js';
+import { OpenedFiles } from './opened-files.js';
 import { loadSniffer } from './sniffer.js';
 
 export type WorkerTask =
   | { readonly kind: 'parts'; readonly source: SpoolSource; readonly parts: readonly PartTask[] }
-  | { readonly kind: 'types'; readonly files: readonly UntypedFile[] }
+  | { readonly kind: 'views'; readonly source: SpoolSource; readonly shortDigests: boolean }
+  | { readonly kind: 'extract'; readonly source: SpoolSource; readonly from: Extract }
   | { readonly kind: 'digest'; readonly source: SpoolSource };
 
-/** A file that was examined elsewhere, but for its type. */
-export interface UntypedFile {
-  /** its first `limits.inspect.sniffBytes` */
-  readonly head: Uint8Array;
-  readonly sha256: string;
+/** A member whose bytes are wanted again: of a part, or of a reading when there is no part. */
+export interface Extract {
+  readonly part: PartTask | undefined;
+  /** relative, as in PartFindings.members */
+  readonly path: string;
+  readonly bytes: number;
 }
 
 export type WorkerResult =
   | { readonly kind: 'parts'; readonly findings: readonly PartFindings[] }
-  | { readonly kind: 'types'; readonly types: readonly (string | undefined)[] }
+  | { readonly kind: 'views'; readonly views: ViewFindings }
+  | { readonly kind: 'extract'; readonly content: Uint8Array }
   | { readonly kind: 'digest'; readonly sha256: string };
 
 let sniffer: Promise<Sniffer> | undefined;
 /** one for the thread, which works on one chunk at a time; a fresh one for each costs more than reading into it */
 const readMemory = Buffer.allocUnsafeSlow(limits.spool.readChunkBytes);
+const decoded = new DecodedFile();
+/** files that this thread has opened */
+const files = new OpenedFiles();
 
-/** What the pool calls: findings for each part, types of files, or the digest of the whole message. */
+/** What the pool calls: findings for each part, other readings, a member's bytes, or the digest of the whole message. */
 export default async function run(task: WorkerTask): Promise<WorkerResult> {
   if (task.kind === 'digest') return { kind: 'digest', sha256: digest(task.source) };
   sniffer ??= loadSniffer();
   const sniff = await sniffer;
-  if (task.kind === 'types') {
-    return { kind: 'types', types: task.files.map(({ head, sha256 }) => sniff(bufferOf(head), sha256)) };
+  switch (task.kind) {
+    case 'views':
+      return { kind: 'views', views: await openViews(wholeMessage(task.source), toolsOf(sniff, task.shortDigests)) };
+    case 'extract':
+      return { kind: 'extract', content: await extract(task.source, task.from, sniff) };
+    default: {
+      const findings: PartFindings[] = [];
+      for (const part of task.parts) findings.push(await examineRange(part, task.source, sniff));
+      return { kind: 'parts', findings };
+    }
   }
-  return { kind: 'parts', findings: task.parts.map((part) => examineRange(part, task.source, sniff)) };
+}
+
+function toolsOf(sniff: Sniffer, shortDigests: boolean): OpeningTools {
+  return { openers, sniff, shortDigests, now: () => performance.now() };
 }
 
 function digest(source: SpoolSource): string {
@@ -43,12 +65,74 @@ function digest(source: SpoolSource): string {
   return hash.digest('hex');
 }
 
-/** A Buffer arrives on this side as a plain Uint8Array. */
-const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** All of a message; undefined when it is larger than is read in more than one way. */
+function wholeMessage(source: SpoolSource): Buffer | undefined {
+  if (source.length > limits.views.messageBytes) return undefined;
+  const whole = Buffer.allocUnsafeSlow(source.length);
+  let at = 0;
+  for (const chunk of sourceChunks(source, 0, source.length, readMemory)) at += chunk.copy(whole, at);
+  return whole;
+}
 
-function examineRange(part: PartTask, source: SpoolSource, sniff: Sniffer): PartFindings {
-  const findings = examine(part, sourceChunks(source, part.start, part.end, readMemory), sniff);
-  if (findings.attachment === part.attachment || findings.sha256 !== '') return findings;
+async function examineRange(part: PartTask, source: SpoolSource, sniff: Sniffer): Promise<PartFindings> {
+  let findings = examineInto(part, source, sniff);
   // A text that turned out to carry a file: rare enough to read it again for its digests.
-  return examine({ ...part, attachment: true }, sourceChunks(source, part.start, part.end, readMemory), sniff);
+  if (findings.attachment && findings.sha256 === '') {
+    findings = examineInto({ ...part, attachment: true }, source, sniff);
+  }
+  if (!findings.toOpen || !part.open) return findings;
+  const known = files.find(part, findings);
+  if (known !== undefined) return known;
+  const opened = { ...findings, ...(await openDecoded(part, findings, sniff)), toOpen: false };
+  files.remember(part, opened);
+  return opened;
+}
+
+function examineInto(part: PartTask, source: SpoolSource, sniff: Sniffer): PartFindings {
+  decoded.begin(part.end - part.start);
+  const chunks = sourceChunks(source, part.start, part.end, readMemory);
+  return examine(part, chunks, sniff, part.open ? (slice) => decoded.write(slice) : undefined);
+}
+
+async function openDecoded(
+  part: PartTask,
+  findings: PartFindings,
+  sniff: Sniffer,
+): Promise<Pick<PartFindings, 'flags' | 'members' | 'memberProblems'>> {
+  const { members, flags, problems } = await openContent(part, findings.detectedType, sniff);
+  return { members, memberProblems: problems, flags: [...new Set([...findings.flags, ...flags])] };
+}
+
+async function openContent(
+  part: PartTask,
+  detectedType: string | undefined,
+  sniff: Sniffer,
+  wanted?: Wanted,
+): Promise<Opened> {
+  const { names, type, charset } = part;
+  const about = { names, declaredType: type, detectedType, charset };
+  const { content } = decoded;
+  if (content !== undefined) return openFile({ ...about, content }, toolsOf(sniff, part.shortDigests), wanted);
+  const unopened = anyOpener({ ...about, content: decoded.ends }, openers);
+  return { flags: [], members: [], problems: unopened ? [{ code: 'unpack-limit', path: '' }] : [] };
+}
+
+async function extract(source: SpoolSource, { part, path, bytes }: Extract, sniff: Sniffer): Promise<Uint8Array> {
+  const content = Buffer.allocUnsafeSlow(bytes);
+  let at = 0;
+  const wanted: Wanted = {
+    path,
+    take: (chunk) => {
+      if (at + chunk.length <= bytes) content.set(chunk, at);
+      at += chunk.length;
+    },
+  };
+  if (part === undefined) {
+    await openViews(wholeMessage(source), toolsOf(sniff, false), wanted);
+  } else {
+    const { detectedType } = examineInto({ ...part, attachment: true }, source, sniff);
+    await openContent(part, detectedType, sniff, wanted);
+  }
+  if (at !== bytes) throw new Error(`member ${path} has ${at} bytes, not ${bytes}`);
+  return content;
 }

@@ -55,8 +55,9 @@ export type PartFlag = (typeof partFlags)[keyof typeof partFlags];
 /** One leaf of the message, or one member inside a leaf. Digests and size are of the decoded bytes. */
 export interface PartFacts {
   /**
-   * RFC 9051 §6.4.5 numbering, `1.2`; members inside a file continue it with `!`, `1.2!1`. `0` is the raw message
-   * itself, listed as one more file when another reading of it is plausible.
+   * RFC 9051 §6.4.5 numbering, `1.2`; members inside a file continue it with `!`, `1.2!1`. Where another reading of
+   * the message is plausible, `0` is the raw message itself as one more file, and `~1`, `~2!1` are parts that only
+   * other readings have.
    */
   readonly path: string;
   /** every candidate name, decoded and raw, without repeats; empty when the part has none */
@@ -118,6 +119,8 @@ export interface InspectionReport {
   readonly from: string | undefined;
   readonly date: string | undefined;
   readonly parts: readonly PartFacts[];
+  /** ways in which the message was read; 1 when it is well-formed */
+  readonly views: number;
   /** some part (or member) is an attachment */
   readonly hasAttachment: boolean;
 }

@@ -4,6 +4,7 @@
  */
 import { Piscina } from 'piscina';
 import { GateError, messageOf } from '../runtime/errors.js';
+import { limits } from '../runtime/limits.js';
 import type { Spool } from '../runtime/spool.js';
 import type { WorkerResult, WorkerTask } from './part-worker.js';
 
@@ -143,8 +144,9 @@ export class WorkerQueue {
     const { threads, workerFile } = this.#options;
     this.#threads = new Piscina({
       filename: workerFile.href,
-      minThreads: threads,
+      minThreads: 1,
       maxThreads: threads,
+      idleTimeout: limits.inspect.threadIdleMs,
       // Our own queue holds back what no thread is free for; a thread that just died may take a moment to be replaced.
       maxQueue: threads * 2,
       concurrentTasksPerWorker: 1,

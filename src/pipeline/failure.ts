@@ -21,6 +21,7 @@ export function unreadReport(bytes: number): InspectionReport {
     from: undefined,
     date: undefined,
     parts: [],
+    views: 0,
     hasAttachment: false,
   };
 }

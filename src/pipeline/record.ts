@@ -181,6 +181,8 @@ function describeReason(reason: Reason): string {
       return `${reason.code} part ${reason.part}`;
     case 'score':
       return `score ${reason.score} ${reason.name} (${reason.backend}, part ${reason.part})`;
+    case 'profile':
+      return `profile ${reason.category} ${reason.mode} (part ${reason.part})`;
     case 'below-threshold':
     case 'threshold':
       return `${reason.code} ${reason.level}/${reason.threshold}`;

@@ -3,6 +3,8 @@ import type { PartFacts } from '../inspect/report.js';
 import { judgeMessage, reachVerdict } from '../pipeline.js';
 import type { DecisionPolicy } from '../policy/decide.js';
 import type { Spool } from '../runtime/spool.js';
+import type { PartContent } from '../scoring/backend.js';
+import type { ScoreRequest } from '../scoring/score-request.js';
 import type { Intake, Judgement, SmtpEnvelope, SmtpHandler } from '../smtp/handler.js';
 import { type Acting, act } from './act.js';
 import { carriesMark } from './readmission.js';
@@ -36,7 +38,7 @@ class SmtpIntake implements Intake {
 
   judge(): Judgement | Promise<Judgement> {
     const { services, spool, record, envelope } = this.#case;
-    const message: Acting = { ...this.#case, policy: services.policy(), ask: (parts) => this.#ask(parts) };
+    const message: Acting = { ...this.#case, policy: services.policy(), ask: (requests) => this.#ask(requests) };
     record.complete(envelope, spool.length);
     spool.retain();
     let judgement: Judgement | Promise<Judgement> | undefined;
@@ -54,10 +56,24 @@ class SmtpIntake implements Intake {
     this.#case.record.aborted(this.#case.envelope, this.#case.spool.length, reason);
   }
 
-  #ask(parts: readonly PartFacts[]) {
-    const { services, spool } = this.#case;
+  #ask(requests: readonly ScoreRequest[]) {
+    const { services } = this.#case;
     this.#abort = new AbortController();
-    return services.scorer.score(parts, (part) => services.inspector.content(spool, part), this.#abort.signal);
+    return services.scorer.score(requests, (part) => this.#contentOf(part), this.#abort.signal);
+  }
+
+  #contentOf(part: PartFacts): PartContent {
+    const { services, spool } = this.#case;
+    const content = services.inspector.content(spool, part);
+    return {
+      bytes: content.bytes,
+      read: (signal) => content.read(signal),
+      // A scan goes on when its message is deferred, so that the sender's next attempt finds the answer.
+      hold: () => {
+        spool.retain();
+        return () => spool.release();
+      },
+    };
   }
 
   /**

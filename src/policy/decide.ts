@@ -7,10 +7,12 @@
  * is malicious or answered by a fallback of `block`; a fallback is never harsher than that action.
  */
 import { type InspectionReport, partFlags } from '../inspect/report.js';
+import { problemEffects } from '../mime/problem.js';
 import { limits } from '../runtime/limits.js';
 import type { FallbackCause, PartScore } from '../scoring/backend.js';
 import type { HashHit } from './hash-lists.js';
 import { type LevelMap, levelOf } from './level.js';
+import type { Profile } from './profile.js';
 import { listsApply, needsAnalysis, partKey, type Scope, scopeOf } from './scope.js';
 import type { Action, ListHit, Reason, Verdict } from './verdict.js';
 
@@ -24,11 +26,12 @@ export interface DecisionPolicy {
   readonly fallback: Readonly<Record<FallbackCause, FallbackAction>>;
   readonly ambiguous: 'permit' | 'warn' | 'block';
   readonly applyWithoutAttachment: boolean;
+  readonly profile: Profile;
 }
 
 export interface DecisionInput {
   readonly report: InspectionReport;
-  /** for each of `partsToScore`, in any order */
+  /** for each of `scoresToAsk`, in any order */
   readonly scores: readonly PartScore[];
   /** from `matchLists`: allow before block */
   readonly listHits: readonly ListHit[];
@@ -72,9 +75,10 @@ export function decideUnread(policy: DecisionPolicy, cause: FallbackCause, detai
 /** Steps 5 to 7: file hashes, scores and the threshold, and what happens where an answer is missing. */
 function analyse(input: DecisionInput, found: Findings): void {
   const { report, hashHits, policy } = input;
-  const scope = scopeOf(report, hashHits);
+  const scope = scopeOf(report, hashHits, policy.profile);
   const blocked = judgeHashes(hashHits, scope, found);
   const fallbacks = new Fallbacks();
+  judgeProfiles(scope, policy.profile, found, fallbacks);
   judgeScores(input, scope, found, fallbacks, blocked);
   judgeReadability(report, scope, fallbacks);
   fallbacks.settle(policy, found);
@@ -102,7 +106,8 @@ function judgeScores(
   decided: boolean,
 ): void {
   const { policy } = input;
-  const counted = input.scores.filter((score) => !scope.exempt.has(partKey(score)));
+  const passed = (key: string) => scope.exempt.has(key) || scope.skippedKeys.has(key);
+  const counted = input.scores.filter((score) => !passed(partKey(score)));
   const scored = new Map<string, PartScore>(counted.map((score) => [partKey(score), score]));
   const worstFirst = counted.filter((part) => part.score !== undefined).sort((a, b) => (b.score ?? 0) - (a.score ?? 0));
   for (const part of worstFirst.slice(0, limits.policy.reasonsMax))
@@ -116,7 +121,7 @@ function judgeScores(
     }
   }
   if (decided) return;
-  for (const part of scope.inQuestion) {
+  for (const { part } of scope.inQuestion) {
     const score = scored.get(partKey(part));
     // A part that nobody answered for is never clean by omission.
     if (score === undefined || score.answers.length === 0)
@@ -124,20 +129,46 @@ function judgeScores(
   }
 }
 
+/** Files that their category keeps from being scanned, and those that are too large for it. */
+function judgeProfiles(scope: Scope, profile: Profile, found: Findings, fallbacks: Fallbacks): void {
+  const digestOnly = scope.inQuestion.filter(({ ruling }) => ruling.mode === 'hash-only');
+  for (const { part, ruling } of [...scope.skipped, ...digestOnly].slice(0, limits.policy.reasonsMax)) {
+    const { mode, category } = ruling;
+    if (mode !== 'scan' && category !== undefined) found.note({ code: 'profile', part: part.path, category, mode });
+  }
+  for (const { part, ruling } of scope.inQuestion) {
+    if (!ruling.oversize || ruling.category === undefined) continue;
+    const { maxBytes } = profile[ruling.category];
+    fallbacks.add(
+      'oversize',
+      `part ${part.path}: ${part.bytes} bytes of ${ruling.category}, at most ${maxBytes} are scanned`,
+    );
+  }
+}
+
 /** What could not be read: the message as a whole, or a part of it. An allowed hash vouches for an encrypted file, not for an undecodable one. */
 function judgeReadability(report: InspectionReport, scope: Scope, fallbacks: Fallbacks): void {
-  if (report.unscannable) {
+  if (report.unscannable && !isOnlySkipped(report, scope)) {
     const codes = [...new Set(report.problems.map((problem) => problem.code))].slice(0, 10).join(', ');
     fallbacks.add('unscannable', codes === '' ? 'the message could not be read in full' : codes);
   }
-  for (const part of scope.inQuestion) {
-    if (part.flags.includes(partFlags.encrypted)) fallbacks.add('encrypted', `part ${part.path}`);
+  for (const { part, ruling } of scope.inQuestion) {
+    const looked = ruling.mode === 'scan';
+    if (looked && part.flags.includes(partFlags.encrypted)) fallbacks.add('encrypted', `part ${part.path}`);
     if (part.flags.includes(partFlags.undecodable)) fallbacks.add('unscannable', `part ${part.path} cannot be decoded`);
   }
   // The report says that there is an attachment and has none: what was meant was not seen.
-  if (report.hasAttachment && scope.inQuestion.length === 0 && scope.exempt.size === 0) {
+  if (report.hasAttachment && scope.inQuestion.length === 0 && scope.exempt.size + scope.skipped.length === 0) {
     fallbacks.add('unscannable', 'an attachment without content');
   }
+}
+
+/** Whether all that could not be read lies in files that nobody wants to read. */
+function isOnlySkipped(report: InspectionReport, { skipped }: Scope): boolean {
+  if (skipped.length === 0) return false;
+  const unread = report.problems.filter(({ code }) => problemEffects[code] === 'unscannable');
+  const within = (path: string) => skipped.some(({ part }) => path === part.path || path.startsWith(`${part.path}!`));
+  return unread.length > 0 && unread.every(({ part }) => part !== '' && within(part));
 }
 
 /** Every plausible reading was looked at and is no worse than found above; else the report is unscannable. */

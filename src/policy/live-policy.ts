@@ -1,6 +1,8 @@
 /** Everything of the configuration that may change while connections live, as one immutable snapshot that is swapped at once. */
 import { type ConfigProblem, hasErrors } from '../config/problem.js';
 import type { Config } from '../config/schema.js';
+import { hashFeedsOf } from '../config/schema-policy.js';
+import { type FileCategory, fileCategories } from '../inspect/file-category.js';
 import type { FallbackCause } from '../scoring/backend.js';
 import { type HashFeeds, loadHashFeeds } from '../scoring/hash-feed.js';
 import type { ScorerSettings } from '../scoring/scorer.js';
@@ -9,6 +11,7 @@ import type { DecisionPolicy, FallbackAction } from './decide.js';
 import { type HashLists, loadHashLists } from './hash-lists.js';
 import { recommendedThreshold } from './level.js';
 import type { AllowRules } from './match-lists.js';
+import type { CategoryProfile, Profile } from './profile.js';
 
 /** One message is judged with one snapshot, from its first list to its notice. */
 export interface LivePolicy {
@@ -38,7 +41,7 @@ export interface BuiltPolicy {
 export async function buildLivePolicy(config: Config): Promise<BuiltPolicy> {
   const addresses = await loadAddressLists(config.lists);
   const hashes = await loadHashLists(config.lists);
-  const feeds = await loadHashFeeds(config.scoring.backends.flatMap((backend) => backend.hashFeeds));
+  const feeds = await loadHashFeeds(hashFeedsOf(config.scoring.backends));
   const problems = [...addresses.problems, ...hashes.problems, ...feeds.problems];
   if (hasErrors(problems)) return { snapshot: undefined, problems };
   const snapshot: LivePolicy = {
@@ -78,5 +81,15 @@ export function decisionPolicy(config: Pick<Config, 'policy' | 'lists' | 'scorin
     fallback,
     ambiguous: policy.ambiguous,
     applyWithoutAttachment: lists.applyWithoutAttachment,
+    profile: profileOf(policy.profile),
   };
+}
+
+function profileOf(written: Config['policy']['profile']): Profile {
+  const settled = ({ mode, maxBytes }: (typeof written)[FileCategory]): CategoryProfile => ({
+    mode,
+    maxBytes: maxBytes === 'none' ? undefined : maxBytes,
+  });
+  // One entry for each key, as the schema has exactly the categories.
+  return Object.fromEntries(fileCategories.map((category) => [category, settled(written[category])])) as Profile;
 }

@@ -1,4 +1,5 @@
 /** The verdict: what policy decided about one message, with every reason. Log, headers, portal, CLI and replay read this same value. */
+import type { FileCategory } from '../inspect/file-category.js';
 import type { FallbackCause } from '../scoring/backend.js';
 
 export const actions = { permit: 'permit', warn: 'warn', block: 'block', defer: 'defer' } as const;
@@ -29,6 +30,13 @@ export type Reason =
       readonly score: number;
       readonly level: number;
       readonly name: string;
+    }
+  | {
+      /** a file of this category is not scanned: only its digest was looked up, or nothing at all */
+      readonly code: 'profile';
+      readonly part: string;
+      readonly category: FileCategory;
+      readonly mode: 'hash-only' | 'skip';
     }
   | { readonly code: 'below-threshold'; readonly level: number; readonly threshold: number }
   | { readonly code: 'threshold'; readonly level: number; readonly threshold: number }

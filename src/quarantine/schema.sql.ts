@@ -130,4 +130,19 @@ CREATE TABLE meta (
 ) STRICT, WITHOUT ROWID;
 `;
 
-export const migrations: readonly string[] = [first];
+/** Answers of scoring backends, by what they are a function of. A cache: nothing refers to it. */
+const verdicts = `
+CREATE TABLE verdicts (
+  digest      BLOB NOT NULL,
+  backend     TEXT NOT NULL,
+  version     TEXT NOT NULL,
+  score       REAL NOT NULL,
+  name        TEXT NOT NULL,
+  engine      TEXT NOT NULL,
+  at          INTEGER NOT NULL,
+  PRIMARY KEY (digest, backend, version)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX verdicts_at ON verdicts (at);
+`;
+
+export const migrations: readonly string[] = [first, verdicts];

@@ -7,6 +7,7 @@ import type { Incident, IncidentStatus } from '../incident/incident.js';
 import type { AdministratorEvent } from '../notice/settings.js';
 import { GateError } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
+import type { KnownVerdict, StoredVerdict, VerdictKey } from '../scoring/verdict-store.js';
 import { AdministratorTable, type OpenEvent } from './administrator-table.js';
 import { type AuditEntry, type AuditRow, AuditTable } from './audit.js';
 import { type Database, openDatabase } from './database.js';
@@ -17,6 +18,7 @@ import { ItemTable } from './item-table.js';
 import { type NewMail, type OutboxMail, OutboxTable, retryDelayMs } from './outbox-table.js';
 import { type PersonalView, personalView } from './personal-view.js';
 import { type NewToken, TokenTable } from './token-table.js';
+import { type VerdictLifetimes, VerdictTable } from './verdict-table.js';
 
 /** Addresses of those administrators who ticked an event. */
 export type Subscribers = Readonly<Record<AdministratorEvent, readonly string[]>>;
@@ -68,6 +70,7 @@ export class Store {
   readonly #tokens: TokenTable;
   readonly #administrators: AdministratorTable;
   readonly #audit: AuditTable;
+  readonly #verdicts: VerdictTable;
 
   private constructor(database: Database) {
     this.#database = database;
@@ -77,6 +80,7 @@ export class Store {
     this.#tokens = new TokenTable(database);
     this.#administrators = new AdministratorTable(database);
     this.#audit = new AuditTable(database);
+    this.#verdicts = new VerdictTable(database);
   }
 
   static open(dataDirectory: string): Store {
@@ -338,6 +342,19 @@ export class Store {
     this.#tokens.revokeOf(id, now);
     this.#administrators.add(subscribers.released, 'released', id, now, asked?.actor ?? 'gate');
     this.#audit.append({ at: now, actor: asked?.actor ?? 'gate', action: 'released', item: id, detail: {} });
+  }
+
+  /** In the order of the keys. */
+  verdicts(keys: readonly VerdictKey[]): (KnownVerdict | undefined)[] {
+    return this.#verdicts.get(keys);
+  }
+
+  keepVerdicts(batch: readonly StoredVerdict[]): void {
+    this.#write(() => this.#verdicts.put(batch));
+  }
+
+  expireVerdicts(now: number, lifetimes: VerdictLifetimes): number {
+    return this.#write(() => this.#verdicts.expire(now, lifetimes));
   }
 
   audit(entry: AuditEntry): void {

@@ -77,16 +77,22 @@ export const limits = {
     addressesMax: 10_000,
     /** problem records kept in one report; more of them only raise a counter. */
     problemsMax: 200,
+    /** files taken out of one text in encodings older than MIME; a forwarded digest of Usenet has dozens. */
+    carriedFilesMax: 1000,
   },
   views: {
     /** bytes of a message whose readings are enumerated; it is in memory as a whole. */
-    messageBytes: 67_108_864,
+    messageBytes: 50_331_648,
     /** places of bodies in all readings of one message; honest odd mail has a handful. */
     leavesMax: 4096,
     /** header blocks read in all readings of one message. */
     entitiesMax: 16_384,
     /** decodings of one body; the readers known to us have fewer. */
-    decodingsMax: 48,
+    decodingsMax: 96,
+    /** decodings taken of a body that only looks as if it were encoded. */
+    undeclaredDecodingsMax: 12,
+    /** bytes of all decodings of one body, which are in memory together. */
+    heldBytes: 100_663_296,
     /** bytes decoded in all readings of one message, as a multiple of its size; and the least that is allowed. */
     decodedRatioMax: 32,
     decodedFreeBytes: 33_554_432,
@@ -98,8 +104,18 @@ export const limits = {
     inlineBytes: 131_072,
     /** types by content remembered in a thread, by digest; about 150 bytes each. */
     knownTypes: 4096,
+    /** files whose content is remembered, by digest; about 500 bytes each, and as much for each member. */
+    knownFiles: 2048,
+    /** members of a file above which it is opened again each time. */
+    knownFileMembers: 32,
+    /** bytes of decoded memory that an inspection thread keeps from one file to the next. */
+    keptBytes: 8_388_608,
+    /** bytes at each end of a file too large to be held, by which it is told whether somebody must open it. */
+    largeFileEndBytes: 131_072,
     /** bytes of decoded content handed to type detection. */
     sniffBytes: 8192,
+    /** ms an idle inspection thread is kept, but for one; starting one costs 100 ms and 30 MB. */
+    threadIdleMs: 600_000,
     /** inspection threads; the machine's cores are shared with the main thread and the sealing worker. */
     threads: 2,
     /** parts waiting for a thread; above it the message is answered 451. */
@@ -112,8 +128,8 @@ export const limits = {
     partTimeoutMs: 60_000,
   },
   open: {
-    /** bytes of files held in memory at a time while one leaf is opened, all nesting together. */
-    heldBytes: 67_108_864,
+    /** bytes of files held in memory at a time while one leaf is opened, all nesting together; the leaf itself may have as many. */
+    heldBytes: 50_331_648,
     /** bytes that may be decoded out of one leaf, all nesting together; 256 MiB take about a second. */
     totalBytes: 268_435_456,
     /** decoded bytes for each encoded one; Office documents reach 30, logs 50, bombs a thousand. */
@@ -128,6 +144,42 @@ export const limits = {
     timeMs: 20_000,
     /** bytes of a member's name that are kept. */
     nameBytes: 1024,
+    /** end records of one ZIP file that are followed; honest files have one. */
+    zipDirectoriesMax: 64,
+    /** bytes of a ZIP file that are decoded, as a multiple of its size: members of honest files do not overlap. */
+    zipReadRatioMax: 16,
+    /** bytes of memory that 7-Zip may take for one archive: a dictionary of 64 MiB, which is what `-mx=9` uses, and its tables. */
+    sevenZipMemoryBytes: 117_440_512,
+    /** bytes of members that 7-Zip unpacks before they are looked into; it cannot be paused, so the rest is a second run. */
+    sevenZipBatchBytes: 16_777_216,
+  },
+  document: {
+    /** bytes of a text that are looked through for script; what it is shows at its beginning. */
+    scriptBytes: 65_536,
+    /** objects of a PDF; books of thousands of pages have 300,000. */
+    pdfObjectsMax: 500_000,
+    /** bytes read again when objects of a PDF lie in each other, as a multiple of its size, and what is always allowed. */
+    pdfRereadRatio: 4,
+    pdfRereadFreeBytes: 16_777_216,
+    /** bytes decoded out of a PDF only to be looked at: object streams, scripts, forms. */
+    pdfLookBytes: 67_108_864,
+    /** bytes of VBA code and source that are looked through; the largest projects have a few MiB. */
+    vbaBytes: 33_554_432,
+    /** entries of an Office package; workbooks with many sheets and pictures have a few thousand. */
+    partsMax: 20_000,
+    /** bytes of one part of a package that is looked at, and of all of them. */
+    partBytes: 16_777_216,
+    packageBytes: 67_108_864,
+  },
+  cms: {
+    /** octet strings in pieces in pieces; nobody writes more than one level, OpenSSL reads five. */
+    nestingMax: 64,
+  },
+  compound: {
+    /** entries in a compound file's directory; a message with 500 attachments has some 30,000. */
+    entriesMax: 65_536,
+    /** nesting of storages; a path is as long as its nesting. */
+    depthMax: 40,
   },
   lists: {
     /** entries of one table: all allowed addresses, all blocked hashes, …; this many take some 200 to 400 MB. */
@@ -152,13 +204,52 @@ export const limits = {
     flightsMax: 1024,
     /** ms after which a scan that nobody waits for any more is ended too. */
     flightMaxMs: 600_000,
+    /** new answers given to the store together. */
+    storeBatch: 256,
+    /** ms until gathered answers go to the store; a crash loses that much, and only costs scans. */
+    storeDelayMs: 1000,
+    /** calls to the store under way; above it nothing is looked up or kept there. */
+    storeCallsMax: 64,
+    /** rows of answers in the store; some 200 bytes each. */
+    storedMax: 500_000,
     /** failures in a row before a backend is left alone for a while. */
     breakerFailures: 5,
     breakerPauseMs: 10_000,
     /** characters of a threat's name in a feed. */
     nameChars: 200,
+    /** bytes of a file that YARA looks at, held in memory while it does; and of one file of rules. */
+    yaraBytes: 67_108_864,
+    yaraFileBytes: 67_108_864,
     /** distinct names remembered while a feed is read, so that common ones are stored once. */
     namesRemembered: 4096,
+  },
+  clamd: {
+    /** ms for a connection; clamd accepts at once unless its own queue of connections is full. */
+    connectTimeoutMs: 5000,
+    /** ms that a file waits for one of the connections; less than the deadline of most messages. */
+    slotWaitMs: 15_000,
+    /** bytes of a reply; a line with one name. */
+    replyBytes: 4096,
+    /** ms between two questions for the version: the signatures change some times a day. */
+    pollIntervalMs: 60_000,
+    /** ms between two questions while clamd is away. */
+    pollDownMs: 2000,
+    /** ms for the answer to such a question. */
+    pollTimeoutMs: 10_000,
+    /** ms for clamd to refuse a length; it does so before any content. */
+    sizeProbeMs: 1000,
+    /** characters of the version that are kept. */
+    versionCharacters: 100,
+  },
+  delivered: {
+    /** files of delivered mail that are remembered; some 500 bytes each. */
+    filesMax: 20_000,
+    /** files of one message. */
+    filesPerMessage: 100,
+    /** ms for which they are; feeds learn of most files within a day. */
+    keptMs: 86_400_000,
+    /** files looked at before the event loop gets its turn; a few ms. */
+    slice: 500,
   },
   outbox: {
     /** rows taken in one poll. */

@@ -33,12 +33,21 @@ export type Answer =
       readonly cause: FallbackCause;
       /** for the log; never shown to a peer */
       readonly detail: string;
+    }
+  | {
+      /** the backend looked at it as a part of another file, whose answer stands for both */
+      readonly kind: 'covered';
+      readonly backend: string;
+      /** path of that file */
+      readonly by: string;
     };
 
 /** Decoded bytes of a part, read again from the spool only when a backend asks. Reading fails once the spool is gone. */
 export interface PartContent {
   readonly bytes: number;
   read(signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Keeps the bytes readable until the returned function is called, even when their message is given up. */
+  hold?(): () => void;
 }
 
 export interface Backend {
@@ -47,6 +56,11 @@ export interface Backend {
   readonly version: string;
   /** true when the answer is a function of the decoded bytes alone, and so may be cached by digest */
   readonly cacheable: boolean;
+  /**
+   * true when it looks into archives by itself: then a member of one is covered by the answer to the archive, and ten
+   * thousand members are not ten thousand scans
+   */
+  readonly opensArchives: boolean;
   /**
    * The answer when it can be had at once from the facts alone, without content, wait or promise; undefined when it
    * cannot. Such answers are not cached, and a backend that always has one is never asked by the methods below.
@@ -60,11 +74,19 @@ export interface Backend {
   close(): Promise<void>;
 }
 
+/** Where an answer comes from, and how long it was waited for. */
+export interface Provenance {
+  readonly source: 'facts' | 'memory' | 'store' | 'container' | 'backend';
+  readonly ms: number;
+}
+
 /** All answers for one part, and the one that counts. */
 export interface PartScore {
   readonly path: string;
   readonly sha256: string;
   readonly answers: readonly Answer[];
+  /** for each answer, how it was come by */
+  readonly how?: readonly Provenance[];
   /** highest score among the answers; undefined when there was none */
   readonly score: number | undefined;
   readonly name: string;

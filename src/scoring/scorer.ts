@@ -4,11 +4,13 @@
  * mail should not pay for one.
  */
 import type { PartFacts } from '../inspect/report.js';
-import { messageOf } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
-import type { Answer, Backend, FallbackCause, PartContent, PartScore } from './backend.js';
-import { Breaker } from './breaker.js';
-import { type CacheLifetimes, VerdictCache } from './verdict-cache.js';
+import type { Answer, Backend, PartContent, PartScore, Provenance } from './backend.js';
+import { Flights } from './flights.js';
+import { type Asking, Lane, type SourcedAnswer } from './lane.js';
+import type { ScoreRequest } from './score-request.js';
+import { type CacheLifetimes, keyText, type LongMemory, VerdictCache } from './verdict-cache.js';
+import type { VerdictKey } from './verdict-store.js';
 
 export interface ScorerSettings {
   /** for all answers of one message */
@@ -16,50 +18,59 @@ export interface ScorerSettings {
   readonly cache: CacheLifetimes;
 }
 
-interface Lane {
-  readonly backend: Backend;
-  readonly breaker: Breaker;
-}
-
-interface Wait {
-  readonly contentOf: (part: PartFacts) => PartContent;
-  readonly signal: AbortSignal;
+interface Wait extends Asking {
   /** settles when the message stops waiting, with the cause */
   readonly over: Promise<string>;
 }
+
+type Row = (SourcedAnswer | undefined)[];
 
 export class Scorer {
   readonly #lanes: readonly Lane[];
   readonly #settings: () => ScorerSettings;
   readonly #cache: VerdictCache;
-  readonly #flights = new Map<string, Promise<Answer>>();
-  readonly #controllers = new Set<AbortController>();
+  readonly #flights = new Flights();
+  readonly #now: () => number;
 
-  /** @param settings those of this moment; @param now milliseconds of a clock that never goes back */
+  /**
+   * @param settings those of this moment
+   * @param now milliseconds of a clock that never goes back
+   * @param long where answers are kept beyond the life of the process, if anywhere
+   */
   constructor(
     backends: readonly Backend[],
     settings: () => ScorerSettings,
     now: () => number = () => performance.now(),
+    long?: LongMemory,
   ) {
-    this.#lanes = backends.map((backend) => ({ backend, breaker: new Breaker(now) }));
+    this.#now = now;
+    this.#cache = new VerdictCache(() => settings().cache, now, long);
+    this.#lanes = backends.map((backend) => new Lane(backend, this.#cache, this.#flights, now));
     this.#settings = settings;
-    this.#cache = new VerdictCache(() => settings().cache, now);
   }
 
   /**
-   * One PartScore for each part, in order; never rejects. An array when all answers come from caches or from the facts,
-   * else a promise of one. Aborting `signal` ends the wait, not a scan that others share.
+   * One PartScore for each request, in order; never rejects. An array when all answers come from memory or from the
+   * facts, else a promise of one. Aborting `signal` ends the wait, not a scan that others share.
    */
   score(
-    parts: readonly PartFacts[],
+    requests: readonly ScoreRequest[],
     contentOf: (part: PartFacts) => PartContent,
     signal: AbortSignal,
   ): PartScore[] | Promise<PartScore[]> {
-    const known = parts.map((part) => this.#lanes.map((lane) => this.#known(lane, part)));
-    if (known.every((answers) => answers.every((answer) => answer !== undefined))) {
-      return parts.map((part, index) => partScore(part, known[index] ?? []));
+    const known = requests.map((request) => this.#lanes.map((lane) => lane.known(request)));
+    if (known.every((row) => row.every((answer) => answer !== undefined))) {
+      return requests.map(({ part }, index) => partScore(part, (known[index] ?? []).map(atOnce)));
     }
-    return this.#scoreSlowly(parts, known, contentOf, signal);
+    return this.#scoreSlowly(requests, known, contentOf, signal);
+  }
+
+  /** What is known of a file without its content, whatever it was thought of before: the worst of it. */
+  opinionOf(part: PartFacts): { readonly score: number; readonly name: string } {
+    const request: ScoreRequest = { part, extent: 'facts', container: undefined };
+    const answers = this.#lanes.map((lane) => lane.known(request)?.answer).filter((answer) => answer !== undefined);
+    const scored = answers.filter((answer) => answer.kind === 'score').sort((a, b) => b.score - a.score);
+    return { score: scored[0]?.score ?? 0, name: scored[0]?.name ?? '' };
   }
 
   health(): { readonly name: string; readonly up: boolean; readonly detail: string }[] {
@@ -74,23 +85,14 @@ export class Scorer {
   }
 
   async close(): Promise<void> {
-    for (const controller of this.#controllers) controller.abort();
+    this.#flights.abort();
     await Promise.allSettled(this.#lanes.map(({ backend }) => backend.close()));
-  }
-
-  #known({ backend }: Lane, part: PartFacts): Answer | undefined {
-    try {
-      const answer = backend.scoreNow?.(part);
-      if (answer !== undefined) return checked(backend, answer);
-    } catch (error) {
-      return none(backend, 'backend-unavailable', messageOf(error));
-    }
-    return backend.cacheable ? this.#cache.get(flightKey(backend, part)) : undefined;
+    this.#cache.flush();
   }
 
   async #scoreSlowly(
-    parts: readonly PartFacts[],
-    known: readonly (readonly (Answer | undefined)[])[],
+    requests: readonly ScoreRequest[],
+    known: readonly Row[],
     contentOf: (part: PartFacts) => PartContent,
     signal: AbortSignal,
   ): Promise<PartScore[]> {
@@ -102,106 +104,94 @@ export class Scorer {
       else ended.addEventListener('abort', end, { once: true });
     });
     const wait: Wait = { contentOf, signal: ended, over };
+    await Promise.race([this.#recall(requests, known), over]);
     const scores: PartScore[] = [];
     let next = 0;
     const work = async (): Promise<void> => {
-      for (let index = next; index < parts.length; index = next) {
+      for (let index = next; index < requests.length; index = next) {
         next += 1;
-        const part = parts[index];
-        if (part === undefined) break;
-        const answers = this.#lanes.map((lane, at) => known[index]?.[at] ?? this.#wait(lane, part, wait));
-        scores[index] = partScore(part, await Promise.all(answers));
+        const request = requests[index];
+        if (request === undefined) break;
+        const row = this.#lanes.map((lane, at) => {
+          const answer = known[index]?.[at];
+          return answer === undefined ? this.#wait(lane, request, wait) : atOnce(answer);
+        });
+        scores[index] = partScore(request.part, settleDigest(request, await Promise.all(row)));
       }
     };
-    await Promise.all(Array.from({ length: Math.min(parts.length, limits.scoring.partsAtOnce) }, work));
+    await Promise.all(Array.from({ length: Math.min(requests.length, limits.scoring.partsAtOnce) }, work));
     return scores;
   }
 
-  async #wait(lane: Lane, part: PartFacts, wait: Wait): Promise<Answer> {
-    const timedOut = wait.over.then((detail) => none(lane.backend, 'verdict-timeout', detail));
-    return Promise.race([this.#ask(lane, part, wait), timedOut]);
-  }
-
-  /** Joins the scan that is under way for this digest, or starts one. */
-  async #ask(lane: Lane, part: PartFacts, wait: Wait): Promise<Answer> {
-    const { backend } = lane;
-    if (!backend.cacheable) return this.#scan(lane, part, wait.contentOf(part), wait.signal);
-    const key = flightKey(backend, part);
-    const joined = this.#flights.get(key);
-    if (joined !== undefined) {
-      const answer = await joined;
-      // The scan read the content of another message, which may have gone away; ours is still here.
-      if (answer.kind === 'score' || answer.cause !== 'backend-unavailable' || wait.signal.aborted) return answer;
+  /** Fills the gaps from the store, with one question for all. */
+  async #recall(requests: readonly ScoreRequest[], known: readonly Row[]): Promise<void> {
+    const gaps = new Map<string, { readonly key: VerdictKey; readonly fill: ((answer: Answer) => void)[] }>();
+    for (const [index, { part }] of requests.entries()) {
+      for (const [at, lane] of this.#lanes.entries()) {
+        const row = known[index];
+        if (row === undefined || row[at] !== undefined || !lane.backend.cacheable) continue;
+        const key = lane.key(part);
+        const gap = gaps.get(keyText(key)) ?? { key, fill: [] };
+        gap.fill.push((answer) => {
+          row[at] = { answer, source: 'store' };
+        });
+        gaps.set(keyText(key), gap);
+      }
     }
-    return this.#flights.get(key) ?? this.#launch(key, lane, part, wait);
-  }
-
-  #launch(key: string, lane: Lane, part: PartFacts, wait: Wait): Promise<Answer> {
-    if (this.#flights.size >= limits.scoring.flightsMax) {
-      return Promise.resolve(none(lane.backend, 'out-of-resources', `${limits.scoring.flightsMax} scans under way`));
+    const all = [...gaps.values()];
+    const answers = await this.#cache.recall(all.map(({ key }) => key));
+    for (const [index, { fill }] of all.entries()) {
+      const answer = answers[index];
+      if (answer !== undefined) for (const set of fill) set(answer);
     }
-    // Not the message's own signal: others may wait for this scan, and a late answer still fills the cache.
-    const controller = new AbortController();
-    const timer = setTimeout(
-      () => controller.abort(new DOMException('scan took too long', 'TimeoutError')),
-      limits.scoring.flightMaxMs,
-    );
-    timer.unref();
-    this.#controllers.add(controller);
-    const flight = this.#scan(lane, part, wait.contentOf(part), controller.signal).then((answer) => {
-      clearTimeout(timer);
-      this.#controllers.delete(controller);
-      this.#flights.delete(key);
-      this.#cache.keep(key, answer);
-      return answer;
-    });
-    this.#flights.set(key, flight);
-    return flight;
   }
 
-  /** Asks the backend by digest, then with the content. Never rejects: what a backend throws is a missing answer. */
-  async #scan({ backend, breaker }: Lane, part: PartFacts, content: PartContent, signal: AbortSignal): Promise<Answer> {
-    if (!breaker.admit()) return none(backend, 'backend-unavailable', 'left alone after repeated failures');
-    let answer: Answer;
-    try {
-      const found = (await backend.lookup(part, signal)) ?? (await backend.score(part, content, signal));
-      answer = checked(backend, found);
-    } catch (error) {
-      answer = none(backend, 'backend-unavailable', messageOf(error));
-    }
-    judge(breaker, answer, signal);
-    return answer;
+  async #wait(lane: Lane, request: ScoreRequest, wait: Wait): Promise<Told> {
+    const started = this.#now();
+    const timedOut = wait.over.then((detail) => lane.none('verdict-timeout', detail));
+    const answer = await Promise.race([lane.ask(request, wait), timedOut]);
+    return { backend: lane.backend.name, answer, source: 'backend', ms: this.#now() - started };
   }
 }
 
-/** Tells the breaker what an answer says about the backend's health. */
-function judge(breaker: Breaker, answer: Answer, signal: AbortSignal): void {
-  if (signal.aborted && (signal.reason as Error | undefined)?.name !== 'TimeoutError') breaker.withdrawn();
-  else if (answer.kind === 'none' && (answer.cause === 'backend-unavailable' || answer.cause === 'verdict-timeout'))
-    breaker.failed();
-  else breaker.succeeded();
+/** What one backend said; no answer at all only where it was asked for digests alone. */
+interface Told {
+  readonly backend: string;
+  readonly answer: Answer | undefined;
+  readonly source: Provenance['source'];
+  readonly ms: number;
 }
 
-function flightKey(backend: Backend, part: PartFacts): string {
-  return `${backend.name}\0${backend.version}\0${part.sha256}`;
+function atOnce(known: SourcedAnswer | undefined): Told {
+  return { backend: known?.answer.backend ?? '', answer: known?.answer, source: known?.source ?? 'facts', ms: 0 };
 }
 
-function none(backend: Backend, cause: FallbackCause, detail: string): Answer {
-  return { kind: 'none', backend: backend.name, cause, detail };
-}
-
-/** A score outside of 0..1 is no score; believing it would let a broken backend decide. */
-function checked(backend: Backend, answer: Answer): Answer {
-  if (answer.kind === 'none' || (answer.score >= 0 && answer.score <= 1)) return answer;
-  return none(backend, 'backend-unavailable', `answered with score ${answer.score}`);
+/** A digest that nobody knows is an unknown file; one backend that knows it is enough. */
+function settleDigest({ extent }: ScoreRequest, told: readonly Told[]): readonly Told[] {
+  if (extent !== 'digest') return told;
+  if (told.some(({ answer }) => answer?.kind === 'score')) return told;
+  return told.map((one) => {
+    if (one.answer !== undefined) return one;
+    const answer: Answer = {
+      kind: 'none',
+      backend: one.backend,
+      cause: 'unknown-file',
+      detail: 'only its digest was looked up',
+    };
+    return { ...one, answer };
+  });
 }
 
 /** The highest score counts; missing answers stay in the list. */
-function partScore(part: PartFacts, answers: readonly (Answer | undefined)[]): PartScore {
+function partScore(part: PartFacts, told: readonly Told[]): PartScore {
   let worst: Extract<Answer, { kind: 'score' }> | undefined;
-  const given = answers.filter((answer) => answer !== undefined);
-  for (const answer of given) {
+  const answers: Answer[] = [];
+  const how: Provenance[] = [];
+  for (const { answer, source, ms } of told) {
+    if (answer === undefined) continue;
+    answers.push(answer);
+    how.push({ source, ms });
     if (answer.kind === 'score' && (worst === undefined || answer.score > worst.score)) worst = answer;
   }
-  return { path: part.path, sha256: part.sha256, answers: given, score: worst?.score, name: worst?.name ?? '' };
+  return { path: part.path, sha256: part.sha256, answers, how, score: worst?.score, name: worst?.name ?? '' };
 }

@@ -40,6 +40,7 @@ export function runBackendContract(name: string, makeBackend: () => Promise<Cont
   const formProblem = (backend: Backend, answer: Answer): string => {
     if (answer.backend !== backend.name) return `it names ${answer.backend}`;
     if (answer.kind === 'score') return answer.score >= 0 && answer.score <= 1 ? '' : `score ${answer.score}`;
+    if (answer.kind === 'covered') return 'only the scorer knows what covers what';
     return (Object.values(noAnswerCauses) as string[]).includes(answer.cause) ? '' : `cause ${answer.cause}`;
   };
 

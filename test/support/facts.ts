@@ -37,6 +37,7 @@ export function madeReport(contents: PartFacts[], overrides: Partial<InspectionR
     from: undefined,
     date: undefined,
     parts: contents,
+    views: 1,
     hasAttachment: attached(contents),
     ...overrides,
   };

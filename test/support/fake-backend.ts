@@ -6,6 +6,7 @@ export class FakeBackend implements Backend {
   readonly name: string;
   version = '1';
   cacheable = true;
+  opensArchives = false;
   /** digests that were asked by content, in order */
   readonly scanned: string[] = [];
   readonly closed: string[] = [];

@@ -41,6 +41,7 @@ export function report(facts: Partial<InspectionReport> = {}): InspectionReport 
       part({ path: '2', names: ['notes.txt'] }),
       part({ path: '3', names: ['invoice.zip'], members: [part({ path: '3!1', names: ['eicar.com'] })] }),
     ],
+    views: 1,
     hasAttachment: true,
     ...facts,
   };

@@ -5,11 +5,7 @@ import type { WorkerResult, WorkerTask } from '../../src/inspect/part-worker.js'
 import { readSource } from '../../src/runtime/spool-source.js';
 
 export default async function run(task: WorkerTask): Promise<WorkerResult> {
-  if (task.kind === 'digest') throw new Error('no digests here');
-  if (task.kind === 'types') {
-    for (const { head } of task.files) await obey(Buffer.from(head).toString('latin1'), 200);
-    return { kind: 'types', types: task.files.map(() => undefined) };
-  }
+  if (task.kind !== 'parts') throw new Error('nothing but parts here');
   const findings: PartFindings[] = [];
   for (const part of task.parts) {
     const body = readSource(task.source, part.start, part.end);

@@ -8,9 +8,11 @@ import { type Judged, judgeReport, judgeUnread } from '../../pipeline.js';
 import type { LivePolicy } from '../../policy/live-policy.js';
 import type { Verdict } from '../../policy/verdict.js';
 import { type Spool, SpoolPool } from '../../runtime/spool.js';
-import { EmbeddedBackend } from '../../scoring/embedded.js';
+import { createBackends } from '../../scoring/backends.js';
 import { Scorer } from '../../scoring/scorer.js';
 import { type ForbiddenByte, ForbiddenByteWatch } from '../../smtp/control-scan.js';
+import type { Configuration } from '../configuration.js';
+import { type ExplainedPart, explain } from './explain.js';
 import { chunksOf, type LineEnds, readMessage } from './message-file.js';
 
 export interface ScanEnvelope {
@@ -28,6 +30,8 @@ export interface Scanned {
   readonly verdict: Verdict;
   readonly hits: { readonly addresses: Judged['listHits']; readonly hashes: Judged['hashHits'] };
   readonly report: InspectionReport;
+  /** for each part and member, why it is thought of as it is */
+  readonly scores: readonly ExplainedPart[];
   /** milliseconds */
   readonly timings: { readonly readMs: number; readonly inspectMs: number; readonly judgeMs: number };
 }
@@ -45,10 +49,11 @@ export class MessageScanner {
   readonly #directory = mkdtempSync(join(tmpdir(), 'sluice-scan-'));
   readonly #spools = new SpoolPool(this.#directory);
 
-  constructor(policy: LivePolicy, envelope: ScanEnvelope) {
+  constructor({ config, policy }: Configuration, envelope: ScanEnvelope) {
     this.#policy = policy;
     this.#envelope = envelope;
-    this.#scorer = new Scorer([new EmbeddedBackend(() => policy.feeds)], () => policy.scorer);
+    const backends = createBackends(config.scoring.backends, () => policy.feeds);
+    this.#scorer = new Scorer(backends, () => policy.scorer);
   }
 
   /** Rejects when the input cannot be read; what is wrong with the message is in the answer. */
@@ -72,6 +77,7 @@ export class MessageScanner {
         verdict,
         hits: { addresses: listHits, hashes: hashHits },
         report,
+        scores: explain(judged, this.#policy.decision),
         timings: {
           readMs: tenths(read - started),
           inspectMs: tenths(done - read),
@@ -101,8 +107,8 @@ export class MessageScanner {
   #judge(report: InspectionReport, spool: Spool): Judged | Promise<Judged> {
     const question = { report, policy: this.#policy, ...this.#envelope };
     const never = new AbortController().signal;
-    return judgeReport(question, (parts) =>
-      this.#scorer.score(parts, (part) => this.#inspector.content(spool, part), never),
+    return judgeReport(question, (requests) =>
+      this.#scorer.score(requests, (part) => this.#inspector.content(spool, part), never),
     );
   }
 

@@ -30,6 +30,8 @@ export interface MemberAbout {
   readonly declaredType?: string;
   readonly charset?: string | undefined;
   readonly flags?: readonly PartFlag[];
+  /** the choices that lead to it, when it is from another reading of an ambiguous message */
+  readonly view?: string;
 }
 
 /** A member whose bytes are being handed over. */
@@ -54,6 +56,8 @@ export interface OpenOutput {
   readonly bytesLeft: number;
   /** time or bytes are used up: stop, `unpack-limit` is already recorded */
   readonly exhausted: boolean;
+  /** the file is a body of a message whose plausible readings were all taken, so they need not be taken again */
+  readonly readInAllWays?: boolean;
 }
 
 /**

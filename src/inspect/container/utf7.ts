@@ -1,0 +1,40 @@
+/** UTF-7 (RFC 2152) to UTF-8: text between `+` and `-` is base64 of UTF-16. Malformed input gives odd characters. */
+
+const values = new Uint8Array(256).fill(255);
+for (const [value, character] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'].entries()) {
+  values[character.charCodeAt(0)] = value;
+}
+const plus = 0x2b;
+const minus = 0x2d;
+
+export function utf7(text: Buffer): Buffer {
+  const pieces: Buffer[] = [];
+  let from = 0;
+  for (let at = text.indexOf(plus); at >= 0; at = text.indexOf(plus, from)) {
+    pieces.push(text.subarray(from, at));
+    let end = at + 1;
+    while (end < text.length && values[text[end] as number] !== 255) end += 1;
+    if (end === at + 1) pieces.push(Buffer.from('+', 'latin1'));
+    else pieces.push(utf16(text, at + 1, end));
+    from = text[end] === minus ? end + 1 : end;
+  }
+  pieces.push(text.subarray(from));
+  return Buffer.concat(pieces);
+}
+
+function utf16(text: Buffer, from: number, to: number): Buffer {
+  const units = Buffer.allocUnsafe(Math.ceil((to - from) * 0.75) + 2);
+  let length = 0;
+  let bits = 0;
+  let count = 0;
+  for (let at = from; at < to; at += 1) {
+    bits = ((bits << 6) | (values[text[at] as number] as number)) & 0x3fffff; // both in range
+    count += 6;
+    if (count >= 16) {
+      count -= 16;
+      units.writeUInt16LE((bits >> count) & 0xffff, length);
+      length += 2;
+    }
+  }
+  return Buffer.from(units.toString('utf16le', 0, length), 'utf8');
+}

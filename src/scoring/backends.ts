@@ -1,0 +1,30 @@
+/** Makes the scoring backends that a configuration names; the daemon and the commands ask the same ones. */
+import type { Config } from '../config/schema.js';
+import { parseSocketAddress } from '../config/socket-address.js';
+import { GateError } from '../runtime/errors.js';
+import type { Backend } from './backend.js';
+import { ClamdBackend } from './clamd.js';
+import { EmbeddedBackend } from './embedded.js';
+import type { HashFeeds } from './hash-feed.js';
+
+/**
+ * In the order of the configuration. A backend that is elsewhere begins to look for its server at once; the caller
+ * closes it, by closing its scorer.
+ * @param feeds those of this moment; a reload swaps them
+ */
+export function createBackends(settings: Config['scoring']['backends'], feeds: () => HashFeeds): Backend[] {
+  return settings.map((backend) => {
+    switch (backend.type) {
+      case 'embedded':
+        return new EmbeddedBackend(feeds);
+      case 'clamd': {
+        const address = parseSocketAddress(backend.address);
+        // The schema has checked the form.
+        if (address === undefined) throw new GateError('config-invalid', `no address: ${backend.address}`);
+        return new ClamdBackend({ ...backend, address });
+      }
+      default:
+        return backend satisfies never;
+    }
+  });
+}
