@@ -289,6 +289,19 @@ t.test('uuencode and xxencode are decoded whatever transports and writers did to
     [],
     'prose is no file',
   );
+  const party = uuencodedFiles(
+    latin1('begin 1999 with a party\nbegin 644 things at once\nand end\nend\n'),
+    false,
+    bytesMax,
+  );
+  t.notOk(
+    party.some(({ damaged }) => damaged),
+    'prose between such lines is nothing damaged',
+  );
+  const zeros = uuencode('a', Buffer.alloc(90), uuSpaces)
+    .replace(/ +\r\n/g, '\r\n')
+    .replace('end\r\n', '');
+  t.ok(uuencodedFiles(latin1(zeros), false, bytesMax)[0]?.content.equals(Buffer.alloc(90)), 'zeros, and no end');
   t.end();
 });
 
