@@ -237,6 +237,7 @@ t.test('script that builds a file and hands it over is flagged as such', async (
     `var u=new Uint8Array([${[...bytes].join(',')}]);navigator.msSaveOrOpenBlob(new Blob([u]),'a.zip')`,
     `fetch(x).then(t=>t.text()).then(t=>{a.href=URL.createObjectURL(new Blob([atob(t)]));a.click()})`,
     `x="${base64}"`,
+    `var b=new window['Bl'+"ob"]([window["\\x61to" + 'b']("${literal}")]);location=URL['cre'+'ateObj'+'\\u0065ctURL'](b)`,
   ]) {
     t.ok((await html(`<script>${script}</script>`)).flags.has('html-smuggling'), script.slice(0, 40));
     t.ok((await html(`<svg xmlns="a"><script>${script}</script></svg>`)).flags.has('html-smuggling'), 'SVG');

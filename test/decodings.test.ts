@@ -117,7 +117,10 @@ t.test('base64 is decoded from wherever a reader may begin, to wherever it may s
   const whole = base64Lines(Buffer.alloc(171, pdf));
   finds(t, 'up to a footer', `${whole}--\r\nThis list is archived.\r\n`, 'base64', Buffer.alloc(171, pdf));
   finds(t, 'between text and footer', `Hello, you\r\n${whole}This is it, all.\r\n`, 'base64', Buffer.alloc(171, pdf));
-  finds(t, 'up to the end of begin-base64', `begin-base64 644 a\r\n${lines}====\r\n`, 'base64', pdf);
+  const begun = `begin-base64 644 a.pdf\r\n${lines}====\r\n`;
+  const decoded = decodings(latin1(begun), 'base64', { bytesMax }).list.find(({ content }) => content.equals(pdf));
+  t.strictSame(decoded?.names, ['a.pdf'], 'up to the end of begin-base64, with its name');
+  finds(t, 'uuencode that calls itself base64', uuencode('a', pdf), 'base64', pdf);
   t.end();
 });
 
