@@ -189,6 +189,8 @@ t.test('what Python decodes is among the decodings', (t) => {
     ['foo=zzbar', 'foo=zzbar'],
     ['a  \r\nb', 'a  \r\nb'],
     ['_=5F', '__'],
+    ['a==e4', 'a=e4'],
+    ['a=\rb\nc', 'ac'],
   ] as const) {
     finds(t, body, body, 'quoted-printable', wanted);
   }
