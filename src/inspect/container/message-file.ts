@@ -156,7 +156,7 @@ async function openMessage(
     }
   }
   report(problems, certain, out);
-  if (isDoubtful(problems) && openViews !== undefined) await openViews(content, out);
+  if (isDoubtful(problems) && openViews !== undefined && !out.exhausted) await openViews(content, out);
   return !out.exhausted;
 }
 
