@@ -3,6 +3,7 @@
 import { calendar } from './calendar.js';
 import { executableOpener } from './executable.js';
 import { gzip } from './gzip.js';
+import { installShield } from './installshield.js';
 import { mailCoded } from './mail-coded.js';
 import { messageOpener } from './message-opener.js';
 import type { Opener } from './opener.js';
@@ -11,6 +12,7 @@ import { pdfOpener } from './pdf.js';
 import { scriptOpener } from './script.js';
 import { sevenZip } from './seven-zip.js';
 import { shortcutOpener } from './shortcut.js';
+import { symbian } from './symbian.js';
 import { tar } from './tar.js';
 import { textCarrier } from './text-carrier.js';
 import { tnefOpener } from './tnef.js';
@@ -25,6 +27,8 @@ export const openers: readonly Opener[] = [
   tnefOpener,
   outlookMessageOpener,
   gzip,
+  installShield,
+  symbian,
   tar,
   zip,
   executableOpener,
