@@ -241,6 +241,16 @@ export const limits = {
     /** characters of the version that are kept. */
     versionCharacters: 100,
   },
+  delivered: {
+    /** files of delivered mail that are remembered; some 500 bytes each. */
+    filesMax: 20_000,
+    /** files of one message. */
+    filesPerMessage: 100,
+    /** ms for which they are; feeds learn of most files within a day. */
+    keptMs: 86_400_000,
+    /** files looked at before the event loop gets its turn; a few ms. */
+    slice: 500,
+  },
   outbox: {
     /** rows taken in one poll. */
     claimMax: 20,

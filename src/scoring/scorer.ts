@@ -65,6 +65,14 @@ export class Scorer {
     return this.#scoreSlowly(requests, known, contentOf, signal);
   }
 
+  /** What is known of a file without its content, whatever it was thought of before: the worst of it. */
+  opinionOf(part: PartFacts): { readonly score: number; readonly name: string } {
+    const request: ScoreRequest = { part, extent: 'facts', container: undefined };
+    const answers = this.#lanes.map((lane) => lane.known(request)?.answer).filter((answer) => answer !== undefined);
+    const scored = answers.filter((answer) => answer.kind === 'score').sort((a, b) => b.score - a.score);
+    return { score: scored[0]?.score ?? 0, name: scored[0]?.name ?? '' };
+  }
+
   health(): { readonly name: string; readonly up: boolean; readonly detail: string }[] {
     return this.#lanes.map(({ backend, breaker }) => {
       const { up, detail } = backend.health();

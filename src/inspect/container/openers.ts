@@ -1,5 +1,6 @@
 /** All formats that are looked into, one line each. Every opener that matches a file is run on it. */
 
+import { activeMimeOpener } from './active-mime.js';
 import { calendar } from './calendar.js';
 import { cmsOpener } from './cms.js';
 import { executableOpener } from './executable.js';
@@ -11,6 +12,7 @@ import { officeBinaryOpener } from './office-binary.js';
 import { officeXmlOpener } from './office-xml.js';
 import { oneNoteOpener } from './onenote.js';
 import type { Opener } from './opener.js';
+import { openPgpOpener } from './openpgp.js';
 import { outlookMessageOpener } from './outlook-message.js';
 import { pdfOpener } from './pdf.js';
 import { polyglotOpener } from './polyglot.js';
@@ -29,7 +31,9 @@ export const openers: readonly Opener[] = [
   textCarrier,
   calendar,
   mailCoded,
+  activeMimeOpener,
   cmsOpener,
+  openPgpOpener,
   tnefOpener,
   outlookMessageOpener,
   gzip,
