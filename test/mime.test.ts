@@ -190,7 +190,8 @@ t.test('an outer delimiter ends inner multiparts, and parts behind a closing del
 t.test('each odd Content-* field leaves its code', (t) => {
   const mime = 'MIME-Version: 1.0\r\n';
   const cases: [string, ProblemCode[]][] = [
-    ['Content-Type: text\r\n', ['type-odd']],
+    ['Content-Type: text\r\n', ['type-without-subtype']],
+    ['Content-Type: text; charset=x\r\n', ['type-odd']],
     ['Content-Type: "text/plain"\r\n', ['type-odd']],
     ['Content-Type: text /plain\r\n', ['type-odd']],
     ['Content-Type: text/plain;\r\n', []],

@@ -32,7 +32,7 @@ const signatures: readonly (readonly [string, Buffer])[] = [
   [signatureTypes.shortcut, hex('4c0000000114020000000000c000000000000046')],
   // [MS-ONESTORE] §2.3.1: the class of .one and of .onetoc2
   [signatureTypes.oneNote, hex('e4525c7b8cd8a74daeb15378d02996d3')],
-  [signatureTypes.oneNote, hex('a12ff143d9ef764c9ee210ea5722765f')],
+  [signatureTypes.oneNote, hex('a12fff43d9ef764c9ee210ea5722765f')],
   [signatureTypes.htmlHelp, Buffer.from('ITSF\x03\0\0\0', 'latin1')],
   [signatureTypes.tnef, hex('789f3e22')],
   ['application/vnd.ms-cab-compressed', Buffer.from('MSCF\0\0\0\0', 'latin1')],

@@ -4,7 +4,7 @@
  */
 import { Framer, type FramerHandler, type Leaf } from '../mime/framer.js';
 import type { Field } from '../mime/header.js';
-import { type ProblemCode, problemEffects } from '../mime/problem.js';
+import { wantsViews } from '../mime/problem.js';
 import { GateError } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import type { Spool } from '../runtime/spool.js';
@@ -189,10 +189,9 @@ export class MessageInspection implements Inspection, FramerHandler {
 
   /** Whether another reading of what was found so far is plausible. */
   #isDoubtful(): boolean {
-    const doubtful = (code: ProblemCode) => problemEffects[code] !== 'note';
     return (
-      this.#framer.problems.some(({ code }) => doubtful(code)) ||
-      this.#parts.some(({ findings }) => findings?.problems.some(doubtful))
+      this.#framer.problems.some(({ code }) => wantsViews(code)) ||
+      this.#parts.some(({ findings }) => findings?.problems.some(wantsViews))
     );
   }
 

@@ -106,7 +106,7 @@ function skipPadding(body: Buffer, from: number): number {
   return at;
 }
 
-/** Comments as RFC 822 had them, and between asterisks, removed before anything is decoded. */
+/** Comments as header fields have them, and between asterisks, removed before anything is decoded. */
 function addWithoutComments(out: DecodingCollector, body: Buffer): void {
   for (const [open, close, what] of [
     [0x2a, 0x2a, '*comments*'],

@@ -60,7 +60,9 @@ export function addQuotedPrintable(out: DecodingCollector, body: Buffer): void {
 function deviations(problems: ReadonlySet<ProblemCode>, body: Buffer): readonly Partial<QuotedPrintableHabits>[] {
   const found: Partial<QuotedPrintableHabits>[] = [];
   if (problems.has('qp-trailing-blanks')) found.push({ blanksKept: true });
-  if (problems.has('qp-bad-escape')) found.push({ badEscape: 'drop' }, { badEscape: 'drop-three' });
+  if (problems.has('qp-bad-escape')) {
+    found.push({ badEscape: 'drop' }, { badEscape: 'drop-three' }, { badEscape: 'stop' });
+  }
   if (problems.has('qp-lower-case')) found.push({ lowerCase: false });
   if (/=(?:[ \t]|$)/.test(body.toString('latin1', Math.max(0, body.length - 2))) || hasAfterEquals(body, isBlankByte)) {
     found.push({ softBreak: 'exact' });

@@ -44,6 +44,7 @@ const boundaryKeys = /oundary[^a-z"=;]{0,32}=/gi;
 const oddBoundary = /^[ \t]|=\?|^-*$/;
 /** characters of an encoding's field that are looked at; longer ones are odd already */
 const encodingCharacters = 4096;
+const oneWord = /^[a-z][a-z0-9-]*$/i;
 const nameBytes = 1024;
 const namesMax = 64;
 
@@ -144,6 +145,10 @@ function readType(
   const parameters = readParameters(text, problems);
   const match = typePattern.exec(text);
   if (match !== null) return { type: `${match[1]}/${match[2]}`.toLowerCase(), parameters };
+  if (oneWord.test(text)) {
+    problems.add('type-without-subtype');
+    return { type: defaultType, parameters };
+  }
   problems.add('type-odd');
   // RFC 2045 §5.2 makes it text/plain; what looks like a type anywhere in it is closer to what lenient readers do.
   const loose = /([a-z0-9.+-]+)\s*\/\s*([a-z0-9.+-]+)/i.exec(text.slice(0, 256).replace(/["\x00]|\([^)]*\)/g, ''));

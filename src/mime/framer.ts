@@ -262,7 +262,7 @@ export class Framer {
     const lineStart = atStart || before === 0x0a;
     const path = this.#levels[match.level]?.path ?? '';
     if (match.kind === 'junk') {
-      if (lineStart) this.#report('delimiter-junk', path);
+      this.#report('delimiter-junk', path);
       return undefined;
     }
     if (!lineStart) {

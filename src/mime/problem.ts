@@ -51,6 +51,8 @@ export const problemEffects = {
   'type-duplicate': 'ambiguous',
   /** Content-Type is not `type/subtype` and parameters */
   'type-odd': 'ambiguous',
+  /** Content-Type is one word, as before MIME and in mail of old Sun workstations: text for every reader known */
+  'type-without-subtype': 'note',
   /** Content-Transfer-Encoding twice */
   'encoding-duplicate': 'ambiguous',
   /** comments, quotes, lists or junk around the encoding's name */
@@ -89,8 +91,8 @@ export const problemEffects = {
   'boundary-on-leaf': 'ambiguous',
   /** an inner multipart uses the boundary of an outer one */
   'boundary-reused': 'ambiguous',
-  /** one delimiter line fits two open multiparts, because one boundary begins with the other */
-  'boundary-prefix': 'ambiguous',
+  /** one delimiter line fits two open multiparts for readers that compare only its beginning; Eudora wrote them so for years */
+  'boundary-prefix': 'note',
   /** text behind a boundary on its line: a delimiter by RFC 2046 §5.1.1, none for exact readers */
   'delimiter-junk': 'ambiguous',
   /** blanks behind a delimiter: allowed by RFC 2046 §5.1.1, but exact readers see no delimiter */
@@ -147,7 +149,7 @@ export const problemEffects = {
   'body-embedded-file': 'note',
 
   /** uuencode, xxencode or yEnc data without its end, or with lines that do not fit their length */
-  'embedded-file-damaged': 'ambiguous',
+  'embedded-file-damaged': 'note',
 
   // Readings
   /** more plausible readings, decodings or bytes than are inspected */
@@ -172,6 +174,9 @@ export type ProblemCode = keyof typeof problemEffects;
 /** Notes behind which another reader may find other content, though the strict reading is the one that nearly all have. */
 const notesWithViews: ReadonlySet<ProblemCode> = new Set([
   'header-mbox-line',
+  'type-without-subtype',
+  'boundary-prefix',
+  'qp-trailing-blanks',
   'disposition-duplicate',
   'mime-version-odd',
   'parameter-duplicate',

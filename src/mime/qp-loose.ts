@@ -3,8 +3,8 @@
 export interface QuotedPrintableHabits {
   /** blanks at the end of a line stay */
   readonly blanksKept: boolean;
-  /** a `=` that begins no escape: stays, goes, or goes with the two characters behind it */
-  readonly badEscape: 'keep' | 'drop' | 'drop-three';
+  /** a `=` that begins no escape: stays, goes, goes with the two characters behind it, or ends the text */
+  readonly badEscape: 'keep' | 'drop' | 'drop-three' | 'stop';
   /** lower-case digits make an escape */
   readonly lowerCase: boolean;
   /** what ends a line softly: `=` and CRLF or LF; also with blanks between; also with a bare CR */
@@ -53,6 +53,7 @@ export function decodeQuotedPrintable(body: Buffer, habits: QuotedPrintableHabit
         at = end;
         continue;
       }
+      if (habits.badEscape === 'stop') break;
       if (habits.badEscape === 'keep') out[length++] = byte;
       at += habits.badEscape === 'drop-three' ? 3 : 1;
     } else if (isBlank(byte)) {

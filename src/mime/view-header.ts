@@ -43,9 +43,10 @@ const listed =
 const whiteByte = new Uint8Array(256);
 for (const byte of [0, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x20]) whiteByte[byte] = 1;
 
-const strictField = /^[!-9;-~]{1,200}[ \t]{0,64}:/;
+const strictField = /^(?!--)[!-9;-~]{1,200}[ \t]{0,64}:/;
 const looseField = /^[^a-z]{0,32}(?:content-|mime-version)/i;
-const continuedHeader = /^(?:[!-9;-~]{1,80}[ \t]*:[^\r\n]*(?:\r?\n|$)(?:[ \t][^\r\n]*(?:\r?\n|$)){0,8}){0,8}?content-/i;
+const continuedHeader =
+  /^(?:[a-z][a-z0-9_.-]{0,80}[ \t]*:[^\r\n]*(?:\r?\n|$)(?:[ \t][^\r\n]*(?:\r?\n|$)){0,8}){0,8}?content-/i;
 
 /** Reads the block at `start`; what it belongs to ends at `end`. */
 export function readHeaderView(source: ViewSource, start: number, end: number): HeaderView {

@@ -5,12 +5,11 @@
  */
 import { performance } from 'node:perf_hooks';
 import { limits } from '../runtime/limits.js';
-import { Base64Decoder } from './base64.js';
 import type { EntityFacts } from './entity.js';
 import { Framer, type Leaf } from './framer.js';
-import { QuotedPrintableDecoder } from './quoted-printable.js';
 import { type ViewEncoding, type Views, viewEncodings } from './view.js';
 import { boundaryCandidates } from './view-boundary.js';
+import { ContainerSources } from './view-container.js';
 import { type Cut, cutsBy, guessedBoundaries, standsBehind } from './view-cut.js';
 import { declaredEncodings } from './view-encodings.js';
 import { factsOf } from './view-facts.js';
@@ -33,6 +32,8 @@ interface Entity {
   /** the body has no header of its own: it was decoded, and these are its container's boundaries and facts */
   readonly container: { readonly boundaries: readonly string[]; readonly facts: EntityFacts } | undefined;
   readonly digest: boolean;
+  /** encoded containers around it */
+  readonly decodes: number;
 }
 
 /** nesting that is followed; the framer calls less than half of it too deep */
@@ -43,8 +44,10 @@ const extendedMax = 64;
 const pieceBytes = 262_144;
 /** blocks of fields in one body, above which each is taken to end where the next begins */
 const openBlocksMax = 8;
-/** bytes of a decoded body that decide whether it is decoded as a whole */
-const peekBytes = 4096;
+/** encoded containers in each other; readers that open them at all stop earlier */
+const decodesMax = 16;
+/** places where the body of an encoded container may begin */
+const decodedBodiesMax = 4;
 const headerLike =
   /^(?:[^a-z\r\n]{0,8}|[\s\0]{0,64}|[\s\0]{0,64}From [^\r\n]{0,200}[\r\n]{1,2})(?:content-|mime-version|(?:from|to|cc|subject|date|received|return-path|message-id|reply-to|sender|delivered-to|x-[a-z-]{1,40})[ \t]{0,8}:)/i;
 /** a type with parameters that have one reading, one of them the boundary */
@@ -62,13 +65,12 @@ class Reading {
   readonly #now: () => number;
   readonly #deadline: number;
   readonly #leaves = new LeafSet();
+  readonly #containers: ContainerSources;
   readonly #queue: Entity[] = [];
   readonly #known = new Set<string>();
   /** leaves whose inside was looked at */
   readonly #followed = new Set<string>();
   readonly #extended = new Map<number, number>();
-  #sources = 1;
-  #decodedLeft: number;
   #count = 0;
   #complete = true;
   /** parts and gaps handled; together with entities it bounds the work */
@@ -79,14 +81,14 @@ class Reading {
     this.#raw = new ViewSource(raw, 0);
     this.#now = now;
     this.#deadline = now() + limits.views.timeMs;
-    this.#decodedLeft = Math.max(limits.views.decodedFreeBytes, raw.length * limits.views.decodedRatioMax);
+    this.#containers = new ContainerSources(this.#raw);
   }
 
   run(): Views {
     const raw = this.#raw;
     this.#strictLeaves();
     const end = raw.bytes.length;
-    this.#push({ source: raw, start: 0, end, depth: 0, view: '', container: undefined, digest: false });
+    this.#push({ source: raw, start: 0, end, depth: 0, view: '', container: undefined, digest: false, decodes: 0 });
     for (let index = 0; index < this.#queue.length; index += 1) {
       const entity = this.#queue[index];
       if (entity === undefined || this.#exhausted()) break;
@@ -94,7 +96,11 @@ class Reading {
       else this.#readBody(entity, entity.container);
     }
     const { leaves, complete } = this.#leaves.finish();
-    return { leaves, count: this.#count, complete: this.#complete && complete && raw.complete };
+    return {
+      leaves,
+      count: this.#count,
+      complete: this.#complete && complete && raw.complete && this.#containers.complete,
+    };
   }
 
   #exhausted(): boolean {
@@ -128,7 +134,8 @@ class Reading {
   }
 
   #push(entity: Entity): void {
-    const key = `${entity.source.id}:${entity.start}:${entity.end}:${entity.container === undefined ? '' : 'body'}`;
+    const within = entity.container === undefined ? '' : `in ${entity.container.boundaries.slice(0, 64).join('\0')}`;
+    const key = `${entity.source.id}:${entity.start}:${entity.end}:${within}`;
     this.#steps += 1;
     if (this.#known.has(key) || entity.start > entity.end) return;
     if (entity.depth > depthMax) {
@@ -199,7 +206,14 @@ class Reading {
   #followCut(entity: Entity, boundary: string, cut: Cut, digest: boolean): void {
     this.#count += 1;
     const view = `${entity.view} / ${JSON.stringify(boundary.slice(0, 40))} ${cut.how}`;
-    const next = { source: entity.source, depth: entity.depth + 1, view, container: undefined, digest };
+    const next = {
+      source: entity.source,
+      depth: entity.depth + 1,
+      view,
+      container: undefined,
+      digest,
+      decodes: entity.decodes,
+    };
     for (const part of cut.parts) this.#push({ ...next, ...part });
     for (const gap of cut.gaps) this.#gap({ ...next, ...gap });
   }
@@ -243,14 +257,14 @@ class Reading {
     view: string,
     message: boolean,
   ): void {
-    const { source, end, depth } = entity;
+    const { source, end, depth, decodes } = entity;
     if (start > end) return;
     this.#steps += 1;
     this.#leaves.add(source, start, end, { view, facts, declared, sameText });
     const key = `${source.id}:${start}:${end}`;
     if (this.#followed.has(key) || end - start < 4) return;
     this.#followed.add(key);
-    const inner = { source, start, end, depth: depth + 1, view, container: undefined, digest: false };
+    const inner = { source, start, end, depth: depth + 1, view, container: undefined, digest: false, decodes };
     if (sameText) return;
     if (message || headerLike.test(source.text(start, Math.min(end, start + 400)))) this.#push(inner);
     const cut = this.#cutByAll(inner, guessedBoundaries(source, start, end), start, false);
@@ -284,31 +298,19 @@ class Reading {
     boundaries: readonly string[],
     structured: boolean,
   ): void {
-    const body = strictBody(header.bodies);
-    if (body === undefined || body.at >= entity.end) return;
-    for (const encoding of [viewEncodings.base64, viewEncodings.quotedPrintable]) {
-      if (!declared.has(encoding)) continue;
-      const bytes = entity.source.bytes.subarray(body.at, entity.end);
-      const peek = decode(bytes.subarray(0, peekBytes), encoding).toString('latin1');
-      if (!headerLike.test(peek) && !(structured && /(?:^|[\r\n])[ \t]{0,8}--/.test(peek))) continue;
-      if (bytes.length > this.#decodedLeft) {
-        this.#complete = false;
-        return;
+    const wanted = (beginning: string) => structured || headerLike.test(beginning);
+    const bodies = header.bodies.filter(({ at, sameText }) => !sameText && at < entity.end).slice(-decodedBodiesMax);
+    for (const encoding of declared) {
+      for (const { at } of bodies) {
+        const body = entity.source.bytes.subarray(at, entity.end);
+        for (const source of this.#containers.decode(body, encoding, wanted)) {
+          const view = `${entity.view}, decoded from ${encoding}`;
+          const next = { source, start: 0, end: source.bytes.length, depth: entity.depth + 1, view, digest: false };
+          const decodes = entity.decodes + 1;
+          if (decodes > decodesMax) this.#complete = false;
+          else this.#push({ ...next, decodes, container: { boundaries, facts } });
+        }
       }
-      const decoded = decode(bytes, encoding);
-      this.#decodedLeft -= decoded.length;
-      const source = new ViewSource(decoded, this.#sources);
-      this.#sources += 1;
-      if (!source.complete) this.#complete = false;
-      this.#push({
-        source,
-        start: 0,
-        end: decoded.length,
-        depth: entity.depth + 1,
-        view: `${entity.view}, decoded from ${encoding}`,
-        container: { boundaries, facts },
-        digest: false,
-      });
     }
   }
 }
@@ -321,12 +323,4 @@ const blockBytes = 1024;
 /** The body where readers agree on the separator: the first behind an empty line, else the first of all. */
 function strictBody(bodies: readonly BodyStart[]): BodyStart | undefined {
   return bodies.find(({ why }) => why === 'the first empty line') ?? bodies[0];
-}
-
-function decode(bytes: Buffer, encoding: ViewEncoding): Buffer {
-  const problems = new Set<never>();
-  const decoder =
-    encoding === viewEncodings.base64 ? new Base64Decoder(problems) : new QuotedPrintableDecoder(problems);
-  const front = Buffer.from(decoder.write(bytes));
-  return Buffer.concat([front, decoder.finish()]);
 }

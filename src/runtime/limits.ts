@@ -163,6 +163,13 @@ export const limits = {
     pdfRereadFreeBytes: 16_777_216,
     /** bytes decoded out of a PDF only to be looked at: object streams, scripts, forms. */
     pdfLookBytes: 67_108_864,
+    /** bytes of VBA code and source that are looked through; the largest projects have a few MiB. */
+    vbaBytes: 33_554_432,
+    /** entries of an Office package; workbooks with many sheets and pictures have a few thousand. */
+    partsMax: 20_000,
+    /** bytes of one part of a package that is looked at, and of all of them. */
+    partBytes: 16_777_216,
+    packageBytes: 67_108_864,
   },
   cms: {
     /** octet strings in pieces in pieces; nobody writes more than one level, OpenSSL reads five. */
@@ -210,6 +217,9 @@ export const limits = {
     breakerPauseMs: 10_000,
     /** characters of a threat's name in a feed. */
     nameChars: 200,
+    /** bytes of a file that YARA looks at, held in memory while it does; and of one file of rules. */
+    yaraBytes: 67_108_864,
+    yaraFileBytes: 67_108_864,
     /** distinct names remembered while a feed is read, so that common ones are stored once. */
     namesRemembered: 4096,
   },

@@ -1,5 +1,6 @@
 /** All formats that are looked into, one line each. Every opener that matches a file is run on it. */
 
+import { activeMimeOpener } from './active-mime.js';
 import { calendar } from './calendar.js';
 import { cmsOpener } from './cms.js';
 import { executableOpener } from './executable.js';
@@ -7,9 +8,14 @@ import { gzip } from './gzip.js';
 import { htmlCarrier } from './html-carrier.js';
 import { mailCoded } from './mail-coded.js';
 import { messageOpener } from './message-opener.js';
+import { officeBinaryOpener } from './office-binary.js';
+import { officeXmlOpener } from './office-xml.js';
+import { oneNoteOpener } from './onenote.js';
 import type { Opener } from './opener.js';
+import { openPgpOpener } from './openpgp.js';
 import { outlookMessageOpener } from './outlook-message.js';
 import { pdfOpener } from './pdf.js';
+import { polyglotOpener } from './polyglot.js';
 import { rtfOpener } from './rtf.js';
 import { scriptOpener } from './script.js';
 import { sevenZip } from './seven-zip.js';
@@ -25,7 +31,9 @@ export const openers: readonly Opener[] = [
   textCarrier,
   calendar,
   mailCoded,
+  activeMimeOpener,
   cmsOpener,
+  openPgpOpener,
   tnefOpener,
   outlookMessageOpener,
   gzip,
@@ -37,4 +45,8 @@ export const openers: readonly Opener[] = [
   pdfOpener,
   htmlCarrier,
   rtfOpener,
+  officeXmlOpener,
+  officeBinaryOpener,
+  oneNoteOpener,
+  polyglotOpener,
 ];

@@ -3,6 +3,7 @@
  * is run, and how formats are known, is elsewhere.
  */
 import { limits } from '../../runtime/limits.js';
+import { headerIsLocked } from './locked-header.js';
 import { nameIsUnsafe } from './member-name.js';
 import type { MemberAbout, MemberWriter, Opener, OpenFile, OpenOutput } from './opener.js';
 import { isForeignArchive, type SevenZipFormat, sevenZipFormats } from './seven-zip-formats.js';
@@ -32,7 +33,7 @@ export async function openWithSevenZip(content: Buffer, format: SevenZipFormat, 
       create: () => undefined,
       mayGoOn: () => !out.exhausted,
     });
-    if (listing.encrypted && !listing.opened) {
+    if (!listing.opened && (listing.encrypted || headerIsLocked(format.type, content))) {
       out.flag('encrypted');
       return;
     }

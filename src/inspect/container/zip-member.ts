@@ -3,10 +3,11 @@
  * is declared, by the others that its bytes allow: a reader that ignores the header finds those.
  */
 import { crc32 } from 'node:zlib';
+import type { ProblemCode } from '../../mime/problem.js';
 import { limits } from '../../runtime/limits.js';
 import type { PartFlag } from '../report.js';
 import { inflate } from './inflate.js';
-import type { MemberWriter, OpenOutput } from './opener.js';
+import type { MemberAbout, MemberWriter, OpenOutput } from './opener.js';
 import { openWithSevenZip } from './seven-zip.js';
 import { zipFlags } from './zip-records.js';
 
@@ -38,7 +39,7 @@ export async function takeZipMember(content: Buffer, member: ZipMember, out: Ope
   if ((member.flags & zipFlags.encrypted) !== 0) return takeEncrypted(content, member, data, out);
   if (member.method === methods.stored) return takeStored(member, data, out);
   if (member.method === methods.deflated) return takeDeflated(content, member, data, out);
-  return takeOther(content, member, data, out);
+  return takeOther(member, data, out);
 }
 
 function begin(member: ZipMember, out: OpenOutput, flags: readonly PartFlag[] = []): MemberWriter | undefined {
@@ -84,7 +85,8 @@ async function takeStored(member: ZipMember, data: Buffer, out: OpenOutput): Pro
 async function takeDeflated(content: Buffer, member: ZipMember, data: Buffer, out: OpenOutput): Promise<Taken> {
   const attempt = new Attempt(() => begin(member, out));
   const result = await inflate(data, 'raw', attempt.write);
-  if (!attempt.started && result.complete) attempt.write(new Uint8Array(0));
+  const isFolder = member.names.some((name) => name.endsWith('/'));
+  if (!attempt.started && result.complete && !isFolder) attempt.write(new Uint8Array(0));
   await attempt.end();
   const end = member.dataOffset + result.consumed;
   if (result.stopped || out.exhausted) return { end, fits: true };
@@ -127,36 +129,69 @@ async function inflatesAsDeclared(member: ZipMember, data: Buffer): Promise<bool
 }
 
 /** The methods that only 7-Zip knows: it gets the member as an archive of its own, with its header put right. */
-async function takeOther(content: Buffer, member: ZipMember, data: Buffer, out: OpenOutput): Promise<Taken> {
+async function takeOther(member: ZipMember, data: Buffer, out: OpenOutput): Promise<Taken> {
   const end = member.dataOffset + data.length;
   if (member.open) {
     out.problem('archive-unsupported');
     return { end: member.dataOffset, fits: true };
   }
-  let found = 0;
-  const renamed: OpenOutput = {
-    member: (about) => {
-      found += 1;
-      return out.member({ ...about, names: member.names, method: 'zip' });
-    },
-    add: (about, bytes) => out.add({ ...about, names: member.names, method: 'zip' }, bytes),
-    flag: (flag) => out.flag(flag),
-    problem: (code) => out.problem(code),
-    get bytesLeft() {
-      return out.bytesLeft;
-    },
-    get exhausted() {
-      return out.exhausted;
-    },
-  };
+  const unpacked = new UnpackedMember(member, out);
   const format = { type: 'zip', offset: 0, certain: true } as const;
-  await openWithSevenZip(singleMemberZip(member, data), format, renamed);
-  if (found > 0 || out.exhausted) return { end, fits: true };
-  // A method that does not exist is a lie about one that does.
-  const stored = crc32(data) === member.crc;
+  await openWithSevenZip(singleMemberZip(member, data), format, unpacked);
+  if (unpacked.bytes > 0 || member.size === 0 || out.exhausted) return { end, fits: true };
+  // A method that does not exist, or does not fit, may be a lie about one that does.
   await out.add({ names: member.names, method: 'zip' }, data);
-  if (!stored) await takeDeflated(content, { ...member, method: methods.deflated }, data, out);
+  if (crc32(data) === member.crc) return { end, fits: false };
+  const attempt = new Attempt(() => begin(member, out));
+  await inflate(data, 'raw', attempt.write);
+  await attempt.end();
   return { end, fits: false };
+}
+
+/** Gives what 7-Zip unpacks the names of the member it stands for; what has no byte is no member. */
+class UnpackedMember implements OpenOutput {
+  readonly #about: MemberAbout;
+  readonly #out: OpenOutput;
+  bytes = 0;
+
+  constructor(member: ZipMember, out: OpenOutput) {
+    this.#about = { names: member.names, method: 'zip' };
+    this.#out = out;
+  }
+
+  get bytesLeft(): number {
+    return this.#out.bytesLeft;
+  }
+
+  get exhausted(): boolean {
+    return this.#out.exhausted;
+  }
+
+  member(): MemberWriter {
+    const attempt = new Attempt(() => this.#out.member(this.#about));
+    return {
+      write: (chunk) => {
+        this.bytes += chunk.length;
+        return attempt.write(chunk);
+      },
+      end: () => attempt.end(),
+    };
+  }
+
+  async add(_about: MemberAbout, content: Uint8Array): Promise<boolean> {
+    const writer = this.member();
+    const goOn = content.length === 0 || writer.write(content);
+    await writer.end();
+    return goOn;
+  }
+
+  flag(flag: PartFlag): void {
+    this.#out.flag(flag);
+  }
+
+  problem(code: ProblemCode): void {
+    this.#out.problem(code);
+  }
 }
 
 /** A ZIP file of one member named `m`, for a program that wants a whole archive. */
