@@ -370,6 +370,35 @@ t.test('content is held for as long as its scan takes, whoever has left', async 
   t.match(mustBeNow(scorer.score(requestsFor([madePart(1)]), anyContent, idle())), [{ score: 0 }]);
 });
 
+t.test('once a message has waited long enough, nothing new is begun for it', async (t) => {
+  const fake = new FakeBackend();
+  fake.script = () => new Promise(() => {});
+  const scorer = new Scorer([fake], () => ({ ...settings, deadlineMs: 50 }));
+  const hold = setInterval(() => {}, 1000);
+  const many = Array.from({ length: 5000 }, (_, index) => madePart(index + 1));
+  const scores = await scorer.score(requestsFor(many), anyContent, idle());
+  clearInterval(hold);
+  t.equal(scores.length, 5000);
+  t.ok(
+    scores.every(({ answers }) => answers[0]?.kind === 'none' && answers[0].cause === 'verdict-timeout'),
+    'all are without an answer',
+  );
+  t.equal(fake.scanned.length, limits.scoring.partsAtOnce);
+});
+
+t.test('no more files are sent for one message than it may cost, and the rest counts as not looked at', async (t) => {
+  const fake = new FakeBackend();
+  const scorer = new Scorer([fake], () => settings);
+  const { filesSentMax } = limits.scoring;
+  const many = Array.from({ length: filesSentMax * 2 + 10 }, (_, index) => madePart((index >> 1) + 1));
+  const scores = await scorer.score(requestsFor(many), anyContent, idle());
+  t.equal(fake.scanned.length, filesSentMax, 'a file that is there twice counts once');
+  t.match(scores.at(-11), { score: 0 });
+  t.match(scores.at(-10), { score: undefined, answers: [{ cause: 'unscannable', detail: /more than 1000 files/ }] });
+  const again = await scorer.score(requestsFor(many), anyContent, idle());
+  t.match(again.at(-1), { score: 0 }, 'what is known already costs nothing');
+});
+
 t.test('many parts are asked about a few at a time, and come back in order', async (t) => {
   const fake = new FakeBackend();
   let running = 0;
