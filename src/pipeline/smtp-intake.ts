@@ -2,14 +2,16 @@
 import type { PartFacts } from '../inspect/report.js';
 import { judgeMessage, reachVerdict } from '../pipeline.js';
 import type { DecisionPolicy } from '../policy/decide.js';
+import type { Metrics } from '../runtime/metrics.js';
 import type { Spool } from '../runtime/spool.js';
-import type { PartContent } from '../scoring/backend.js';
+import type { PartContent, PartScore } from '../scoring/backend.js';
 import type { ScoreRequest } from '../scoring/score-request.js';
 import type { Intake, Judgement, SmtpEnvelope, SmtpHandler } from '../smtp/handler.js';
 import { type Acting, act } from './act.js';
 import { carriesMark } from './readmission.js';
 import { MessageRecord } from './record.js';
 import type { Case, PipelineListener, PipelineServices } from './services.js';
+import { then } from './then.js';
 
 /** The judge of one listener's mail. */
 export function createSmtpHandler(services: PipelineServices, listener: PipelineListener): SmtpHandler {
@@ -59,7 +61,11 @@ class SmtpIntake implements Intake {
   #ask(requests: readonly ScoreRequest[]) {
     const { services } = this.#case;
     this.#abort = new AbortController();
-    return services.scorer.score(requests, (part) => this.#contentOf(part), this.#abort.signal);
+    const scores = services.scorer.score(requests, (part) => this.#contentOf(part), this.#abort.signal);
+    return then(scores, (known) => {
+      countAnswers(services.metrics, known);
+      return known;
+    });
   }
 
   #contentOf(part: PartFacts): PartContent {
@@ -92,5 +98,16 @@ class SmtpIntake implements Intake {
     services.supervise(work, 'background inspection');
     const whole = { start: 0, end: spool.length };
     return { kind: 'relay', pieces: [whole], settled: (outcome) => record.relayed(outcome) };
+  }
+}
+
+/** Answers from facts are left out: they are those of every clean mail, and say nothing of a backend. */
+function countAnswers({ answers: counter }: Metrics, scores: readonly PartScore[]): void {
+  for (const { answers, how } of scores) {
+    for (const [index, answer] of answers.entries()) {
+      const source = how?.[index]?.source ?? 'facts';
+      if (source === 'facts') continue;
+      counter.inc({ backend: answer.backend, source, result: answer.kind === 'none' ? answer.cause : answer.kind });
+    }
   }
 }
