@@ -200,6 +200,8 @@ export const limits = {
     cacheEntries: 50_000,
     /** parts of one message that are asked about at the same time. */
     partsAtOnce: 16,
+    /** different files sent to backends for one message; each costs a scan, and members are unpacked once more for it. */
+    filesSentMax: 1000,
     /** scans under way in all messages; above it the answer is `out-of-resources`. */
     flightsMax: 1024,
     /** ms after which a scan that nobody waits for any more is ended too. */
