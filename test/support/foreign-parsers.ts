@@ -31,13 +31,18 @@ async function byPostalMime(mail: Buffer): Promise<ForeignFile[]> {
   });
 }
 
+/** postal-mime hands calendars out as UTF-8, whatever they were. */
+function isConverted({ parser, type }: ForeignFile): boolean {
+  return parser === 'postal-mime' && type === 'text/calendar';
+}
+
 /** Both parsers' files; a forwarded mail stands for the files in it. A parser that throws has no opinion. */
 export async function foreignFiles(mail: Buffer, depth = 0): Promise<ForeignFile[]> {
   const opinions = await Promise.allSettled([byMailparser(mail), byPostalMime(mail)]);
   const files: ForeignFile[] = [];
   for (const opinion of opinions) {
     for (const file of opinion.status === 'fulfilled' ? opinion.value : []) {
-      if (file.content.length === 0) continue;
+      if (file.content.length === 0 || isConverted(file)) continue;
       if (!/^message\/(?:rfc822|global|news)$/.test(file.type)) files.push(file);
       else if (depth < nestingMax) files.push(...(await foreignFiles(file.content, depth + 1)));
     }
