@@ -8,8 +8,8 @@ const plus = 0x2b;
 const minus = 0x2d;
 
 export function utf7(text: Buffer): Buffer {
-  // Three base64 characters hold one of UTF-16 at least, which is three bytes of UTF-8 at most.
-  const out = Buffer.allocUnsafe(text.length + 4);
+  // Eight characters of base64 hold three of UTF-16, which are nine bytes of UTF-8 at most.
+  const out = Buffer.allocUnsafe(Math.ceil(text.length * 1.125) + 8);
   let length = 0;
   let from = 0;
   for (let at = text.indexOf(plus); at >= 0; at = text.indexOf(plus, from)) {
