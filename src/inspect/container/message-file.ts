@@ -158,7 +158,10 @@ async function openMessage(
   framer.write(content);
   framer.finish();
   const problems = new Set<ProblemCode>(framer.problems.map(({ code }) => code));
+  // A bounce quotes the header of a letter and no more: there is nothing in it to find.
+  if (!certain && leaves.every(isNothing)) return !out.exhausted;
   for (const leaf of leaves) {
+    if (isNothing(leaf)) continue;
     if (!(await addLeaf(content.subarray(leaf.start, leaf.end), leaf, problems, out))) {
       report(problems, certain, out);
       return false;
@@ -167,6 +170,11 @@ async function openMessage(
   report(problems, certain, out);
   if (isDoubtful(problems) && openViews !== undefined && !out.exhausted) await openViews(content, out);
   return !out.exhausted;
+}
+
+/** An empty body without a name, which no reader shows as a file. */
+function isNothing({ start, end, facts }: Leaf): boolean {
+  return start === end && facts.names.length === 0;
 }
 
 function report(problems: ReadonlySet<ProblemCode>, certain: boolean, out: OpenOutput): void {

@@ -7,6 +7,7 @@ import { executableOpener } from './executable.js';
 import { gzip } from './gzip.js';
 import { htmlCarrier } from './html-carrier.js';
 import { mailCoded } from './mail-coded.js';
+import { mailStoreOpener, rightsManagedOpener } from './mail-store.js';
 import { messageOpener } from './message-opener.js';
 import { officeBinaryOpener } from './office-binary.js';
 import { officeXmlOpener } from './office-xml.js';
@@ -36,6 +37,8 @@ export const openers: readonly Opener[] = [
   openPgpOpener,
   tnefOpener,
   outlookMessageOpener,
+  rightsManagedOpener,
+  mailStoreOpener,
   gzip,
   tar,
   zip,
