@@ -131,7 +131,9 @@ function compileAll(
       rules.addRuleSource(source);
       return true;
     } catch (error) {
-      problems.push({ ...compilerProblem(file, messageOf(error)), severity: 'warning' });
+      // Lines are counted through all files here, so none is named.
+      const { line: _line, column: _column, ...problem } = compilerProblem(file, messageOf(error));
+      problems.push(problem);
       return false;
     }
   });

@@ -13,7 +13,8 @@ const picture = /^(?:\x89PNG|\xff\xd8\xff|GIF8|BM|II\*\0|MM\0\*|RIFF.{4}WEBP|\x0
 
 export const oneNoteOpener: Opener = {
   id: 'onenote',
-  matches: ({ content }) => signatureType(content) === signatureTypes.oneNote,
+  matches: ({ content }) =>
+    (content[0] === 0xe4 || content[0] === 0xa1) && signatureType(content) === signatureTypes.oneNote,
   async open({ content }, out) {
     const files: Buffer[] = [];
     const rest: Buffer[] = [];
