@@ -278,6 +278,7 @@ export class Daemon {
     const { levelMap, threshold } = this.#live.snapshot.decision;
     const isMalicious = (score: number) => levelOf(score, levelMap) >= threshold;
     for (const { file, opinion } of (await this.#delivered?.recheck(isMalicious)) ?? []) {
+      this.metrics.turnedBad.inc();
       const { id, listener, messageId, at, part } = file;
       const found = {
         part: part.path,

@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { crc32, deflateRawSync, gzipSync } from 'node:zlib';
+import { crc32, deflateRawSync, gunzipSync, gzipSync } from 'node:zlib';
 import t from 'tap';
 import { archiveBombs } from './support/archive-bombs.js';
 import { openArchive } from './support/open-archive.js';
@@ -13,6 +13,7 @@ import {
   arFile,
   cabFile,
   cpioFile,
+  fixedVhd,
   lzhFile,
   rar4File,
   rar5File,
@@ -65,6 +66,30 @@ t.test('every format gives its member back byte for byte', async (t) => {
       `${name}: no flag`,
     );
   }
+});
+
+t.test('images of disks are told from archives', async (t) => {
+  for (const name of ['note.iso.gz', 'note.udf.gz', 'note.ext2.gz']) {
+    const image = gunzipSync(fixture(name));
+    t.same((await openArchive(image)).flags, ['disk-image'], name);
+    const { members, flags } = await openArchive(fixedVhd(image));
+    t.ok(flags.includes('disk-image'), `${name} in a VHD`);
+    t.ok(
+      members.some(({ sha256 }) => sha256 === noteDigest),
+      `${name} in a VHD: opened`,
+    );
+  }
+});
+
+t.test('a dictionary larger than the memory there is ends the archive, not the process', async (t) => {
+  const small = fixture('note.xz');
+  const large = Buffer.from(small);
+  // The block header: size, flags, LZMA2, one byte of properties (40: all of 4 GiB), padding, its checksum.
+  large[16] = 40;
+  large.writeUInt32LE(crc32(large.subarray(12, 20)), 20);
+  t.equal(small.readUInt32LE(20), crc32(small.subarray(12, 20)), 'the checksum is where it is thought to be');
+  const { problems } = await openArchive(large);
+  t.same(problems, ['unpack-limit']);
 });
 
 t.test('ZIP files of common programs are not suspicious', async (t) => {

@@ -237,6 +237,7 @@ t.test('script that builds a file and hands it over is flagged as such', async (
     `var u=new Uint8Array([${[...bytes].join(',')}]);navigator.msSaveOrOpenBlob(new Blob([u]),'a.zip')`,
     `fetch(x).then(t=>t.text()).then(t=>{a.href=URL.createObjectURL(new Blob([atob(t)]));a.click()})`,
     `x="${base64}"`,
+    `var b=new window['Bl'+"ob"]([window["\\x61to" + 'b']("${literal}")]);location=URL['cre'+'ateObj'+'\\u0065ctURL'](b)`,
   ]) {
     t.ok((await html(`<script>${script}</script>`)).flags.has('html-smuggling'), script.slice(0, 40));
     t.ok((await html(`<svg xmlns="a"><script>${script}</script></svg>`)).flags.has('html-smuggling'), 'SVG');
@@ -267,6 +268,8 @@ t.test('whatever acts in a page is active content', async (t) => {
     '<meta http-equiv=refresh content="0;url=data:text/html,x">',
     '<meta http-equiv=refresh content="0; URL=\'data:text/html;base64,eA==\'">',
     '<script type="application/json">{}</script><script>x</script>',
+    '<script async src="https://cdn.ampproject.org/v0.js" onload=x></script>',
+    '<script async src="https://cdn.ampproject.org.example.com/v0.js"></script>',
   ]) {
     t.ok((await html(page)).flags.has('active-content'), page);
     t.ok((await open(openers, text(page, 'text/plain'))).flags.has('active-content'), `declared as text: ${page}`);
@@ -288,6 +291,8 @@ t.test('honest mail gets no flag, and no member but its images', async (t) => {
     '<a href="https://example.com/?on=1&amp;only=2&amp;redirect=%2Fa%2Fb">Click once=more or download it</a>',
     '<p>Caf&eacute; &amp; t&#233; &#8220;quoted&#8221; &#39;x&#39; don&#39;t</p>',
     '<script type="application/ld+json">{"@context":"http://schema.org","@type":"Order","name":"a"}</script>',
+    '<script async src="https://cdn.ampproject.org/v0.js"></script>',
+    '<script async custom-element="amp-form" src="https://cdn.ampproject.org/v0/amp-form-0.1.js"></script>',
     `<img alt="on sale" src="data:image/gif;base64,${gif}"><img src="cid:a@b">`,
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><path d="M10 10 20 20 30 30"/></svg></body></html>',
   ];

@@ -115,6 +115,8 @@ export const problemEffects = {
   'parts-too-many': 'unscannable',
   /** message/partial: only all fragments together could be inspected (CVE-2002-1121) */
   'message-partial': 'unscannable',
+  /** a message/* subtype that is not registered: some readers open it as a message */
+  'message-unknown': 'ambiguous',
   /** message/external-body: the content is elsewhere and may change; it is never fetched */
   'message-external': 'unscannable',
 
@@ -185,6 +187,18 @@ const notesWithViews: ReadonlySet<ProblemCode> = new Set([
   'body-embedded-part',
   'body-embedded-file',
 ] as const);
+
+/** Beyond the bounds of the first reading a message is unscannable; other readings would only say so at more cost. */
+const beyondBounds: ReadonlySet<ProblemCode> = new Set([
+  'header-too-long',
+  'parts-too-many',
+  'nesting-too-deep',
+] as const);
+
+/** Whether a message with these problems is read in every plausible way. */
+export function isDoubtful(codes: readonly ProblemCode[]): boolean {
+  return codes.some(wantsViews) && !codes.some((code) => beyondBounds.has(code));
+}
 
 /** Whether a message with this problem is read in every plausible way, and not in the strict one alone. */
 export function wantsViews(code: ProblemCode): boolean {

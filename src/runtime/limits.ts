@@ -129,7 +129,7 @@ export const limits = {
   },
   open: {
     /** bytes of files held in memory at a time while one leaf is opened, all nesting together; the leaf itself may have as many. */
-    heldBytes: 50_331_648,
+    heldBytes: 33_554_432,
     /** bytes that may be decoded out of one leaf, all nesting together; 256 MiB take about a second. */
     totalBytes: 268_435_456,
     /** decoded bytes for each encoded one; Office documents reach 30, logs 50, bombs a thousand. */
@@ -200,6 +200,8 @@ export const limits = {
     cacheEntries: 50_000,
     /** parts of one message that are asked about at the same time. */
     partsAtOnce: 16,
+    /** different files sent to backends for one message; each costs a scan, and members are unpacked once more for it. */
+    filesSentMax: 1000,
     /** scans under way in all messages; above it the answer is `out-of-resources`. */
     flightsMax: 1024,
     /** ms after which a scan that nobody waits for any more is ended too. */

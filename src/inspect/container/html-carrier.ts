@@ -13,6 +13,7 @@ import { withoutEntities } from './html-entity.js';
 import { hasDownload, lowerCase, type MarkupFacts, rangesMax, scanMarkup, scriptAddresses } from './markup-scan.js';
 import type { MemberAbout, Opener, OpenFile, OpenOutput } from './opener.js';
 import { isText, readableTexts } from './readable-text.js';
+import { joinedScript } from './script-escape.js';
 import { literalFiles } from './script-literal.js';
 
 const markupType = /html|svg|xml|hta\b/;
@@ -206,8 +207,12 @@ function isImage(content: Buffer): boolean {
 
 /** A literal that is a file, or literals, something that decodes them and something that saves what comes out. */
 function buildsFile(text: Buffer, literals: Literals): boolean {
-  if (literals.file) return true;
-  const sink = sinks.some((word) => text.includes(word));
-  const source = literals.count > 0 || text.includes('atob');
-  return sink && source && sources.some((word) => text.includes(word));
+  if (literals.file || callsFor(text, literals.count > 0)) return true;
+  // Words that give it away are written in pieces, or letter by letter.
+  return (text.includes('\\') || text.includes('+')) && callsFor(joinedScript(text), literals.count > 0);
+}
+
+function callsFor(text: Buffer, literals: boolean): boolean {
+  if (!sinks.some((word) => text.includes(word))) return false;
+  return (literals && sources.some((word) => text.includes(word))) || text.includes('atob');
 }

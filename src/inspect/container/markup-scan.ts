@@ -23,6 +23,9 @@ const tagBytes = 256;
 /** script elements that hold data: search engines and mail programs read them, nothing runs them */
 const dataBlock =
   /\stype\s{0,8}=\s{0,8}["']?\s{0,8}(?:application|text)\/(?:[a-z0-9.+-]{0,40}\+)?(?:json|x-template|template|html|plain)\b/;
+/** the library that mail in AMP has to load, and that runs only there; such newsletters are many */
+const ampLibrary =
+  /^script\s{1,8}async(?:=""|)(?:\s{1,8}custom-(?:element|template)="[a-z0-9-]{1,40}"){0,2}\s{1,8}src="https:\/\/cdn\.ampproject\.org\/v0[a-z0-9./-]{1,60}"(?:\s{1,8}custom-(?:element|template)="[a-z0-9-]{1,40}"){0,2}\s{0,8}$/;
 /** words of prose that look like handlers */
 const noHandlers = new Set(['once', 'only', 'ones', 'online']);
 const handlerMax = 32;
@@ -64,7 +67,8 @@ export function scanMarkup(lower: Buffer): MarkupFacts {
     // Searched for once: a hostile text has millions of tags that never end.
     if (close < at) close = indexOrEnd(lower, '>', at);
     const text = lower.toString('latin1', at, Math.min(close, at + tagBytes));
-    if (dataBlock.test(text.split('<', 1)[0] ?? '')) continue;
+    const tag = text.split('<', 1)[0] ?? '';
+    if (dataBlock.test(tag) || ampLibrary.test(tag)) continue;
     script = true;
     const end = endOfScript(lower, close);
     scripts.push({ start: Math.min(lower.length, close + 1), end });

@@ -4,7 +4,7 @@
  * the message is a problem of the file. It frames with the same code as the message around it, and decides nothing.
  */
 import { Framer, type Leaf } from '../../mime/framer.js';
-import { type ProblemCode, problemEffects } from '../../mime/problem.js';
+import { isDoubtful, type ProblemCode, problemEffects } from '../../mime/problem.js';
 import { limits } from '../../runtime/limits.js';
 import { bodyDecoder } from '../examine.js';
 import { partFlags } from '../report.js';
@@ -35,11 +35,6 @@ const entityField = /^content-(?:type|transfer-encoding|disposition)[ \t]*:/im;
 const entityBytes = 8192;
 const blockBytes = 65_536;
 const sliceBytes = 65_536;
-
-/** Whether another reading of the message may hold something else. */
-export function isDoubtful(problems: ReadonlySet<ProblemCode>): boolean {
-  return [...problems].some((code) => problemEffects[code] !== 'note');
-}
 
 export function createMessageOpener(openViews: OpenViews): Opener {
   return {
@@ -156,7 +151,7 @@ async function openMessage(
     }
   }
   report(problems, certain, out);
-  if (isDoubtful(problems) && openViews !== undefined) await openViews(content, out);
+  if (isDoubtful([...problems]) && openViews !== undefined && !out.exhausted) await openViews(content, out);
   return !out.exhausted;
 }
 

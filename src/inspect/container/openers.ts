@@ -6,6 +6,7 @@ import { cmsOpener } from './cms.js';
 import { executableOpener } from './executable.js';
 import { gzip } from './gzip.js';
 import { htmlCarrier } from './html-carrier.js';
+import { installShield } from './installshield.js';
 import { mailCoded } from './mail-coded.js';
 import { messageOpener } from './message-opener.js';
 import { officeBinaryOpener } from './office-binary.js';
@@ -20,6 +21,7 @@ import { rtfOpener } from './rtf.js';
 import { scriptOpener } from './script.js';
 import { sevenZip } from './seven-zip.js';
 import { shortcutOpener } from './shortcut.js';
+import { symbian } from './symbian.js';
 import { tar } from './tar.js';
 import { textCarrier } from './text-carrier.js';
 import { tnefOpener } from './tnef.js';
@@ -37,6 +39,8 @@ export const openers: readonly Opener[] = [
   tnefOpener,
   outlookMessageOpener,
   gzip,
+  installShield,
+  symbian,
   tar,
   zip,
   executableOpener,

@@ -7,6 +7,7 @@ import type { ProblemCode } from '../../mime/problem.js';
 import { limits } from '../../runtime/limits.js';
 import type { PartFlag } from '../report.js';
 import { inflate } from './inflate.js';
+import { LazyMember } from './lazy-member.js';
 import type { MemberAbout, MemberWriter, OpenOutput } from './opener.js';
 import { openWithSevenZip } from './seven-zip.js';
 import { zipFlags } from './zip-records.js';
@@ -46,29 +47,6 @@ function begin(member: ZipMember, out: OpenOutput, flags: readonly PartFlag[] = 
   return out.member({ names: member.names, method: 'zip', flags });
 }
 
-/** Starts a member with its first byte, so that a failed attempt leaves none. */
-class Attempt {
-  readonly #start: () => MemberWriter | undefined;
-  #writer: MemberWriter | undefined;
-  started = false;
-
-  constructor(start: () => MemberWriter | undefined) {
-    this.#start = start;
-  }
-
-  write = (chunk: Uint8Array): boolean => {
-    if (!this.started) {
-      this.started = true;
-      this.#writer = this.#start();
-    }
-    return this.#writer?.write(chunk) ?? false;
-  };
-
-  async end(): Promise<void> {
-    await this.#writer?.end();
-  }
-}
-
 async function takeStored(member: ZipMember, data: Buffer, out: OpenOutput): Promise<Taken> {
   const end = member.dataOffset + data.length;
   const fits = member.open || (data.length === member.size && crc32(data) === member.crc);
@@ -76,14 +54,14 @@ async function takeStored(member: ZipMember, data: Buffer, out: OpenOutput): Pro
   else if (member.size === 0) await begin(member, out)?.end();
   if (fits || data.length === 0 || out.exhausted) return { end, fits: fits && data.length === member.compressed };
   // The declared method does not fit: whoever goes by the content inflates it.
-  const attempt = new Attempt(() => begin(member, out));
+  const attempt = new LazyMember(() => begin(member, out));
   await inflate(data, 'raw', attempt.write);
   await attempt.end();
   return { end, fits: false };
 }
 
 async function takeDeflated(content: Buffer, member: ZipMember, data: Buffer, out: OpenOutput): Promise<Taken> {
-  const attempt = new Attempt(() => begin(member, out));
+  const attempt = new LazyMember(() => begin(member, out));
   const result = await inflate(data, 'raw', attempt.write);
   const isFolder = member.names.some((name) => name.endsWith('/'));
   if (!attempt.started && result.complete && !isFolder) attempt.write(new Uint8Array(0));
@@ -97,7 +75,7 @@ async function takeDeflated(content: Buffer, member: ZipMember, data: Buffer, ou
   // Readers that go by the data itself do not stop where the header says.
   const rest = content.subarray(member.dataOffset);
   if (rest.length > data.length && attempt.started) {
-    const whole = new Attempt(() => begin(member, out));
+    const whole = new LazyMember(() => begin(member, out));
     await inflate(rest, 'raw', whole.write);
     await whole.end();
   }
@@ -142,7 +120,7 @@ async function takeOther(member: ZipMember, data: Buffer, out: OpenOutput): Prom
   // A method that does not exist, or does not fit, may be a lie about one that does.
   await out.add({ names: member.names, method: 'zip' }, data);
   if (crc32(data) === member.crc) return { end, fits: false };
-  const attempt = new Attempt(() => begin(member, out));
+  const attempt = new LazyMember(() => begin(member, out));
   await inflate(data, 'raw', attempt.write);
   await attempt.end();
   return { end, fits: false };
@@ -168,7 +146,7 @@ class UnpackedMember implements OpenOutput {
   }
 
   member(): MemberWriter {
-    const attempt = new Attempt(() => this.#out.member(this.#about));
+    const attempt = new LazyMember(() => this.#out.member(this.#about));
     return {
       write: (chunk) => {
         this.bytes += chunk.length;
