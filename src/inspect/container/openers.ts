@@ -1,5 +1,5 @@
 /** All formats that are looked into, one line each. Every opener that matches a file is run on it. */
-import type { Opener } from './opener.js';
+
 import { activeMimeOpener } from './active-mime.js';
 import { calendar } from './calendar.js';
 import { cmsOpener } from './cms.js';
@@ -12,6 +12,7 @@ import { messageOpener } from './message-opener.js';
 import { officeBinaryOpener } from './office-binary.js';
 import { officeXmlOpener } from './office-xml.js';
 import { oneNoteOpener } from './onenote.js';
+import type { Opener } from './opener.js';
 import { openPgpOpener } from './openpgp.js';
 import { outlookMessageOpener } from './outlook-message.js';
 import { pdfOpener } from './pdf.js';
