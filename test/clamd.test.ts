@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { formatSocketAddress, parseSocketAddress } from '../src/config/socket-address.js';
 import { limits } from '../src/runtime/limits.js';
@@ -100,6 +101,23 @@ t.test('each reply means what it says, and what is not known exactly means nothi
   for (const [reply, expected] of cases) {
     t.equal(summary(answerOf(reply, { backend: 'clamd', engine: 'e', heuristicScore: 0.75 })), expected, reply);
   }
+  t.end();
+});
+
+t.test('property: one reply alone says clean, however it is damaged', (t) => {
+  const clean = 'stream: OK';
+  const damaged = fc.tuple(fc.nat({ max: clean.length }), fc.nat({ max: 3 }), fc.string({ maxLength: 3 }));
+  const reply = fc.oneof(
+    fc.string(),
+    damaged.map(([at, drop, put]) => clean.slice(0, at) + put + clean.slice(at + drop)),
+    fc.string().map((name) => `stream: ${name} FOUND`),
+  );
+  const property = fc.property(reply, (text) => {
+    const answer = answerOf(text, { backend: 'clamd', engine: 'e', heuristicScore: 0.75 });
+    return (answer.kind === 'score' && answer.score === 0) === (text === clean);
+  });
+  fc.assert(property, { numRuns: 2000 });
+  t.pass('2000 replies');
   t.end();
 });
 
