@@ -179,6 +179,8 @@ t.test('a web archive gives its macros, also behind junk that Word skips', async
     t.equal(found?.method, 'activemime');
     t.same(everyProblem(opened), []);
   }
+  const inTar = Buffer.concat([Buffer.from('a.eml'), Buffer.alloc(507), lines(''), archive]);
+  t.same((await openMembers(openers, { content: inTar })).members, [], 'an archive of mail is left to its own opener');
   const torn = await openMembers(openers, { content: active.subarray(0, active.length - 20) });
   t.equal(torn.members[0]?.content.subarray(0, 8).toString('hex'), 'd0cf11e0a1b11ae1');
   t.same(torn.problems, ['file-damaged']);

@@ -86,7 +86,8 @@ function messageStart(file: OpenFile): number | undefined {
   const enough = isText ? machine > 0 && machine + letter > 1 : machine > 0 || letter > 1;
   if (enough) return start;
   const late = isText ? -1 : text.search(lateField);
-  return late < 0 ? undefined : start + late;
+  // With NUL in front of it, it is an archive or a program in which mail lies, and others open those.
+  return late < 0 || text.slice(0, late).includes('\0') ? undefined : start + late;
 }
 
 /** Whether a MIME entity without a message's own fields begins here, as in signed mail. */
