@@ -100,7 +100,7 @@ export class Daemon {
     this.#inspector = createInspector({ shortDigests: () => this.#live.snapshot.feeds.hasShortDigests });
     this.#spools = new SpoolPool(emptySpoolDirectory(config.dataDirectory));
     this.#scorer = new Scorer(
-      createBackends(config.scoring.backends, () => this.#live.snapshot.feeds),
+      createBackends(config.scoring.backends, () => this.#live.snapshot),
       () => this.#live.snapshot.scorer,
       () => performance.now(),
       { store: new StoredVerdicts(quarantine.store, this.#quarantineLog), clock: Date.now },

@@ -94,6 +94,7 @@ t.test('switches of character sets do not hide what acts', async (t) => {
     ['<a href="\x1b(Jjavascript\x1b(B:x">', 'iso-2022-jp'],
     ['<scr~\nipt>x</script>', 'hz-gb-2312'],
     ['<scr\0ipt>x</script>', undefined],
+    [Buffer.from('4ca283998997a36ea74c61a283998997a36e', 'hex').toString('latin1'), 'ibm037'],
   ] as const) {
     t.ok((await html(page, charset)).flags.has('active-content'), JSON.stringify(page));
     t.ok(suspected(page, 'text/html', charset), `suspected: ${JSON.stringify(page)}`);
@@ -172,6 +173,9 @@ t.test('data: addresses are members however they are written', async (t) => {
   }
   const seven = Buffer.from(`+ADw-a href+AD0AIg-data:x/y+ADs-base64,${base64.replaceAll('+', '+-')}+ACI-+AD4-`);
   t.ok(holds(await html(seven, 'utf-7')), 'UTF-7');
+  const characters = Buffer.from('\u6f22'.repeat(400), 'utf16le').swap16().toString('base64').replaceAll('=', '');
+  const long = Buffer.from(`<p>+${characters}-<a href+AD0AIg-data:x/y;base64,${base64.replaceAll('+', '+-')}+ACIAPg-`);
+  t.ok(holds(await html(long, 'utf-7')), 'UTF-7 that grows');
   const named = await html(`<a download="in voice.zip" href="data:${zip};base64,${base64}">x</a>`);
   t.match(named.members, [{ names: ['in voice.zip'], declaredType: zip, method: 'data-uri' }]);
   t.ok(named.flags.has('html-smuggling'), 'a file of the page, offered to be saved');

@@ -217,6 +217,7 @@ t.test('quoted-printable is decoded with every habit that makes a difference', (
     ['a=e4', 'a\xe4', 'a=e4'],
     ['a=eZ=E4', 'a=eZ\xe4', 'aeZ\xe4', 'a\xe4'],
     ['a \r\nb', 'a\r\nb', 'a \r\nb', 'a\nb', 'a \nb'],
+    ['a=4=\r\n1', 'a=41', 'aA'],
     ['a= \r\nb', 'ab', 'a=\r\nb'],
     ['a=\t\r\nb', 'ab'],
     ['a=\rb', 'ab', 'a=\rb', 'a\rb'],

@@ -561,6 +561,8 @@ t.test('hostile texts cost time that is linear in their size', async (t) => {
     'XML tags': officePackage({ 'word/document.xml': `<a>${'<w:instrText a="'.repeat(100_000)}` }),
     'script blanks': of(' \n'),
     'script words': of('$env:a = IEX '),
+    'OneNote texts': Buffer.concat([oneNote([]), of('a\0.\0')]),
+    'RTF objects': start('{\\rtf1', '{\\*\\objdata 41}'),
     'OneNote classes': start('', Buffer.from('e716e3bd65261145a4c48d4d0b7a9eac', 'hex').toString('latin1')),
   };
   for (const [what, content] of Object.entries(hostile)) {

@@ -9,7 +9,7 @@ import { base64Runs } from './base64-run.js';
 const overlapCharacters = 512;
 
 const uuencodeBegin =
-  /(?:^|[\r\n])[ \t>]{0,16}(?:[bB]egin|BEGIN)(?:-base64(?:-encoded)?)?[ \t]{1,16}[0-7]{3,4}(?:[ \t]{1,16}\S|[ \t]{0,16}[\r\n])/;
+  /(?:^|[\r\n])[ \t]{0,16}(?:[bB]egin|BEGIN)(?:-base64(?:-encoded)?)?[ \t]{1,16}[0-7]{3,4}(?:[ \t]{1,16}\S|[ \t]{0,16}[\r\n])/;
 const pgpMessage = /[\r\n]-----BEGIN PGP MESSAGE/;
 const quotedPart = /\n--[^\r\n]{1,200}\r?\ncontent-(?:type|transfer-encoding|disposition)[ \t]*:/i;
 // The text is the attacker's: no pattern may look far ahead from a start that can be repeated at will.

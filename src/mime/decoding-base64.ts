@@ -120,17 +120,18 @@ function addWithoutComments(out: DecodingCollector, body: Buffer): void {
     [0x28, 0x29, '(comments)'],
   ] as const) {
     if (!body.includes(open)) continue;
-    const kept: Buffer[] = [];
+    const kept = Buffer.allocUnsafe(body.length);
+    let length = 0;
     let at = 0;
     while (at < body.length) {
       const begin = body.indexOf(open, at);
       const end = begin < 0 ? -1 : body.indexOf(close, begin + 1);
       if (end < 0) break;
-      kept.push(body.subarray(at, begin));
+      length += body.copy(kept, length, at, begin);
       at = end + 1;
     }
-    kept.push(body.subarray(at));
-    out.add(`base64, ${what} removed`, decodeBase64(Buffer.concat(kept)));
+    length += body.copy(kept, length, at);
+    out.add(`base64, ${what} removed`, decodeBase64(kept.subarray(0, length)));
   }
 }
 
