@@ -10,6 +10,8 @@ import { limits } from '../src/runtime/limits.js';
 import type { Answer, PartContent } from '../src/scoring/backend.js';
 import { ClamdBackend, type ClamdSettings } from '../src/scoring/clamd.js';
 import { answerOf } from '../src/scoring/clamd-reply.js';
+import { requestsFor } from '../src/scoring/score-request.js';
+import { Scorer } from '../src/scoring/scorer.js';
 import { Slots } from '../src/scoring/slots.js';
 import { contentOf, runBackendContract } from './support/backend-contract.js';
 import { Clamd, clamdHeuristicMarker, clamdMarker, clamdWholeFile } from './support/clamd.js';
@@ -352,6 +354,21 @@ if (noClamd === false) {
     return { backend, bad: part, badContent: clamdWholeFile, close };
   });
 }
+
+t.test('many parts of one message at a time are no reason for a warning', async (t) => {
+  const fake = await fakeOf(t);
+  fake.version = 'nothing that a version is';
+  const scorer = new Scorer([backendOf(t, fake.port)], () => ({ deadlineMs: 5000, cache: { clean: 60, flagged: 60 } }));
+  const warnings: string[] = [];
+  const onWarning = (warning: Error) => warnings.push(warning.message);
+  process.on('warning', onWarning);
+  const parts = Array.from({ length: 40 }, (_, index) => madePart(index));
+  const scores = await scorer.score(requestsFor(parts), () => contentOf(Buffer.from('x')), idle());
+  await new Promise(setImmediate);
+  process.off('warning', onWarning);
+  t.ok(scores.every(({ score }) => score === 0));
+  t.same(warnings, []);
+});
 
 t.test('with the real clamd', { skip: noClamd }, async (t) => {
   const clamd = await Clamd.start();

@@ -3,6 +3,7 @@
  * scans; it does not know what a score leads to. When every answer is at hand it gives them without a promise, as clean
  * mail should not pay for one.
  */
+import { setMaxListeners } from 'node:events';
 import type { PartFacts } from '../inspect/report.js';
 import { limits } from '../runtime/limits.js';
 import type { Answer, Backend, PartContent, PartScore, Provenance } from './backend.js';
@@ -100,6 +101,8 @@ export class Scorer {
   ): Promise<PartScore[]> {
     const deadline = AbortSignal.timeout(this.#settings().deadlineMs);
     const ended = AbortSignal.any([signal, deadline]);
+    // Each part that is being asked about listens; Node would warn of more than ten.
+    setMaxListeners(0, ended);
     const over = new Promise<string>((resolve) => {
       const end = () => resolve(signal.aborted ? 'the message was given up' : 'no answer before the deadline');
       if (ended.aborted) end();
