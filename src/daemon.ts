@@ -12,7 +12,9 @@ import { type PortalStart, startPortal } from './daemon/portal.js';
 import { quarantinePolicy } from './daemon/quarantine-policy.js';
 import { newDeliver, newSender, routeTable } from './daemon/routes.js';
 import { createInspector, type Inspector } from './inspect/inspection.js';
+import { DeliveredFiles } from './pipeline/delivered.js';
 import type { PipelineServices } from './pipeline/services.js';
+import { levelOf } from './policy/level.js';
 import { buildLivePolicy, type LivePolicy } from './policy/live-policy.js';
 import { loadReleaseKey, prepareKeys } from './quarantine/keys.js';
 import { Outbox } from './quarantine/outbox.js';
@@ -49,6 +51,7 @@ export class Daemon {
   readonly #servers: { name: string; server: SmtpServer }[] = [];
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #underWay = new Set<Promise<void>>();
+  #delivered: DeliveredFiles | undefined;
   #vault: Vault | undefined;
   #outbox: Outbox | undefined;
   #inspector: Inspector | undefined;
@@ -102,10 +105,13 @@ export class Daemon {
       () => performance.now(),
       { store: new StoredVerdicts(quarantine.store, this.#quarantineLog), clock: Date.now },
     );
+    const scorer = this.#scorer;
+    this.#delivered = new DeliveredFiles((part) => scorer.opinionOf(part), Date.now);
     const pipeline: PipelineServices = {
       inspector: this.#inspector,
       scorer: this.#scorer,
       quarantine,
+      delivered: this.#delivered,
       policy: () => this.#live.snapshot,
       releaseKey: loadReleaseKey(config.dataDirectory),
       log: this.#logger,
@@ -263,7 +269,25 @@ export class Daemon {
       return;
     }
     this.#vault?.reload(this.#quarantinePolicy());
+    this.#supervise(this.#recheckDelivered(), 'delivered files');
     this.#logger.info({ restartNeededFor: result.restartKeys }, 'configuration reloaded');
+  }
+
+  /** Feeds and rules may have learned of a file that was delivered; nobody is asked who needs its content. */
+  async #recheckDelivered(): Promise<void> {
+    const { levelMap, threshold } = this.#live.snapshot.decision;
+    const isMalicious = (score: number) => levelOf(score, levelMap) >= threshold;
+    for (const { file, opinion } of (await this.#delivered?.recheck(isMalicious)) ?? []) {
+      this.metrics.turnedBad.inc();
+      const { id, listener, messageId, at, part } = file;
+      const found = {
+        part: part.path,
+        sha256: part.sha256,
+        threatLevel: levelOf(opinion.score, levelMap),
+        threat: opinion.name,
+      };
+      this.#logger.warn({ id, listener, messageId, deliveredAt: at, ...found }, 'delivered-file-turned-bad');
+    }
   }
 
   /** Lets transactions under way finish within `smtp.timeouts.shutdownSeconds`, then ends. Idempotent. */

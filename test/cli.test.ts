@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import type { Command } from 'commander';
 import t from 'tap';
 import { checkConfig } from '../src/cli/check-config.js';
@@ -22,8 +23,9 @@ import { type LineEnds, readMessage } from '../src/cli/scan/message-file.js';
 import { jsonLine } from '../src/cli/scan.js';
 import { createInspector } from '../src/inspect/inspection.js';
 import { SpoolPool } from '../src/runtime/spool.js';
+import { FakeClamd } from './support/fake-clamd.js';
 import { inspectBuffer } from './support/inspect-buffer.js';
-import { buildMail, eicarMail } from './support/mail.js';
+import { base64Lines, buildMail, eicarMail } from './support/mail.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const entry = join(root, 'dist/src/main.js');
@@ -87,6 +89,7 @@ interface ScanLine {
   };
   readonly hits: { readonly addresses: Json[] };
   readonly report: { readonly bytes: number; readonly parts: (Json & { readonly sha256: string })[] };
+  readonly scores: readonly Json[];
   readonly timings: Json;
 }
 
@@ -181,7 +184,11 @@ t.test('scan prints what inspection finds in every mail of the corpus', async (t
   const inspector = createInspector({ threads: 1, digests: 'all' });
   t.teardown(() => inspector.close());
   for (const line of lines) {
-    t.same(Object.keys(line), ['file', 'lineEnds', 'forbiddenByte', 'verdict', 'hits', 'report', 'timings'], line.file);
+    t.same(
+      Object.keys(line),
+      ['file', 'lineEnds', 'forbiddenByte', 'verdict', 'hits', 'report', 'scores', 'timings'],
+      line.file,
+    );
     const mail = readFileSync(line.file);
     if (line.lineEnds === 'lf' || !mail.subarray(-2).equals(Buffer.from('\r\n'))) continue;
     const report = await inspectBuffer(mail, { inspector });
@@ -279,6 +286,68 @@ t.test('the page of a message tells all and obeys nothing that strangers wrote',
     subject: 'a\u009b31m\u202eb',
     absent: null,
   });
+});
+
+t.test('scan explains each part: what it lies in, its profile, every answer and every rule', async (t) => {
+  const clamd = await FakeClamd.start();
+  t.teardown(() => clamd.stop());
+  clamd.onStream = ({ content }) =>
+    content.includes('%PDF') ? 'stream: Heuristics.Odd FOUND' : content.includes('MZ') ? 'stream: ?' : 'stream: OK';
+  const configuration = {
+    smtp: {
+      listeners: [{ listen: '127.0.0.1:0', upstream: { host: '127.0.0.1' }, localDomains: ['example.org'] }],
+    },
+    policy: { profile: { configuration: { mode: 'hash-only' }, script: { mode: 'skip' }, pdf: { maxBytes: 20 } } },
+    scoring: { backends: [{ type: 'embedded' }, { type: 'clamd', address: `127.0.0.1:${clamd.port}` }] },
+  };
+  file('explain.yaml', JSON.stringify(configuration));
+  const listed = JSON.stringify({ members: ['a.txt'] });
+  const archive = gzipSync(Buffer.from('hello from within'));
+  const bodies: readonly (readonly [string, Buffer])[] = [
+    ['in.gz', archive],
+    ['settings.json', Buffer.from(listed)],
+    ['small.pdf', Buffer.from('%PDF-1.4 small')],
+    ['large.pdf', Buffer.from('%PDF-1.4 larger than twenty')],
+    ['run.sh', Buffer.from('#!/bin/sh\necho hello\n')],
+    ['in.gz', archive],
+    ['invoice.pdf.exe', Buffer.from('MZ and nothing else')],
+  ];
+  const parts = bodies.map(
+    ([name, content]) =>
+      `--b\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename="${name}"\r\n` +
+      `Content-Transfer-Encoding: base64\r\n\r\n${base64Lines(content)}`,
+  );
+  const head = 'From: a@b.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n';
+  const mail = file('explain.eml', Buffer.from(`${head}${parts.join('')}--b--\r\n`));
+  const { out } = await sluice(['scan', '--pretty', '-c', 'explain.yaml', mail]);
+  for (const line of [
+    /^ {2}parts {7}1 {2}"in\.gz": attachment, \d+ bytes, base64$/m,
+    /^ {17}1!1 {2}.*: member, 17 bytes, gzip$/m,
+    /^ {20}clamd: looked at as a part of 1$/m,
+    /clamd: score 0, in [\d.]+ ms \(clamd\/ClamAV/,
+    /policy\.profile\.configuration is hash-only: it was not sent anywhere/,
+    /embedded: no answer, unknown-file/,
+    /clamd: score 0\.75 Heuristics\.Odd/,
+    /larger than policy\.profile\.pdf\.maxBytes/,
+    /clamd: no answer, oversize/,
+    /not scored: its category, or that of a file around it, is skipped/,
+    /clamd: no answer, backend-unavailable: clamd answered "stream: \?"/,
+    /rule [A-Za-z-]+ \([\d.]+\): [A-Z].*\./,
+    /part 5 is not looked at, as policy\.profile\.script says/,
+  ])
+    t.match(out, line);
+  const [line] = scanned(await sluice(['scan', '-c', 'explain.yaml', mail]));
+  t.match(line?.scores, [
+    { path: '1', state: 'asked', category: 'archive', mode: 'scan', answers: [{}, { source: 'backend' }] },
+    { path: '1!1', answers: [{ source: 'facts' }, { answer: { kind: 'covered', by: '1' }, source: 'container' }] },
+    { path: '2', mode: 'hash-only', score: null, rules: [] },
+    { path: '3', oversize: false, score: 0.75, name: 'Heuristics.Odd' },
+    { path: '4', oversize: true },
+    { path: '5', state: 'skipped', answers: [] },
+    { path: '6', score: 0 },
+    { path: '6!1' },
+    { path: '7', rules: [{ score: /^(1|0\.\d+)$/ }] },
+  ]);
 });
 
 t.test('line ends are told apart and completed, however the file is cut', async (t) => {

@@ -2,10 +2,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { deflateSync } from 'node:zlib';
 import t from 'tap';
+import { activeMimeOpener } from '../src/inspect/container/active-mime.js';
 import { cmsOpener } from '../src/inspect/container/cms.js';
 import { readCompoundFile } from '../src/inspect/container/compound-file.js';
 import { decompressRtf } from '../src/inspect/container/compressed-rtf.js';
 import { createMessageOpener } from '../src/inspect/container/message-file.js';
+import { openPgpOpener } from '../src/inspect/container/openpgp.js';
 import { outlookMessageOpener } from '../src/inspect/container/outlook-message.js';
 import { tnefOpener } from '../src/inspect/container/tnef.js';
 import { type Bounds, everyMember, everyProblem, type OpenedFile, openMembers } from './support/open-members.js';
@@ -25,9 +27,11 @@ import {
 
 /** only these, so that no other format's members are counted */
 const messageOpener = createMessageOpener(async () => undefined);
-const openers = [messageOpener, cmsOpener, tnefOpener, outlookMessageOpener];
+const openers = [messageOpener, activeMimeOpener, cmsOpener, openPgpOpener, tnefOpener, outlookMessageOpener];
 const samples = new URL('file:///usr/share/clamav-testfiles/');
 const program = Buffer.from('MZ\x90\0 a program that nobody should miss', 'latin1');
+/** what this process worked, which unlike the clock is not everybody else's */
+const cpuMs = () => process.cpuUsage().user / 1000;
 const lines = (...text: string[]) => Buffer.from(`${text.join('\r\n')}\r\n`, 'latin1');
 
 function letter(...extra: string[]): Buffer {
@@ -138,6 +142,33 @@ t.test('an encoded message in a message is opened at every level', async (t) => 
   t.same([...new Set(everyProblem(opened))], ['encoding-on-message']);
 });
 
+t.test('a web archive gives its macros, also behind junk that Word skips', async (t) => {
+  const inside = Buffer.concat([Buffer.from('d0cf11e0a1b11ae1', 'hex'), Buffer.alloc(3000, 'x')]);
+  const active = Buffer.concat([Buffer.from('ActiveMime\0\0'), Buffer.alloc(38, 7), deflateSync(inside)]);
+  const archive = lines(
+    'MIME-Version: 1.0',
+    'Content-Type: multipart/related; boundary="----=_NextPart_01"',
+    '',
+    '------=_NextPart_01',
+    'Content-Location: file:///C:/A1B2/editdata.mso',
+    'Content-Transfer-Encoding: base64',
+    'Content-Type: application/x-mso',
+    '',
+    active.toString('base64'),
+    '------=_NextPart_01--',
+  );
+  for (const content of [archive, Buffer.concat([lines('', 'some junk', '\x01\x02 and more'), archive])]) {
+    const opened = await openMembers(openers, { content, names: ['Invoice.doc'], declaredType: 'application/msword' });
+    const found = [...everyMember(opened)].find((member) => member.content.equals(inside));
+    t.equal(found?.method, 'activemime');
+    t.same(everyProblem(opened), []);
+  }
+  const torn = await openMembers(openers, { content: active.subarray(0, active.length - 20) });
+  t.equal(torn.members[0]?.content.subarray(0, 8).toString('hex'), 'd0cf11e0a1b11ae1');
+  t.same(torn.problems, ['file-damaged']);
+  t.same((await openMembers(openers, { content: active.subarray(0, 40) })).problems, ['file-damaged']);
+});
+
 t.test('every message of a mailbox is opened, and the mailbox as one message', async (t) => {
   const from = 'From someone@example.com Thu Jul 31 13:49:50 2008';
   const plain = lines('From: a@b.c', 'Subject: 1', '', 'text', 'From here on it is text.');
@@ -204,10 +235,10 @@ t.test('winmail.dat gives its attachments, objects, embedded items and bodies', 
     return [method, names, declaredType, content.equals(program) ? 'program' : content.toString('latin1', 0, 20)];
   });
   t.same(told, [
-    ['tnef', ['body.txt'], 'text/plain', 'plain body\0'],
+    ['tnef', ['body.txt'], 'text/plain', 'plain body'],
     ['tnef', ['body.rtf'], 'application/rtf', '{\\rtf1 rich body}'],
     ['tnef', ['body.html'], 'text/html', '<p>html body'],
-    ['tnef', ['body.txt'], 'text/plain', 'wide body\0'],
+    ['tnef', ['body.txt'], 'text/plain', 'wide body'],
     ['tnef', [longName, 'RESUME~1.EXE'], 'application/x-test', 'program'],
     ['tnef', ['A message'], 'application/ms-tnef', opened.members[5]?.content.toString('latin1', 0, 20)],
     ['tnef', ['C:\\x\\object.ole', 'object.ole'], '', '\xd0\xcf\x11\xe0'],
@@ -293,8 +324,8 @@ t.test('a message of Outlook gives its attachments, embedded items, objects and 
     `${longName}: application/x-test: program`,
     'body.html: text/html: <p>html',
     'body.rtf: application/rtf: {\\rtf1 rich}',
-    'body.txt: text/plain: inner body\0',
-    'body.txt: text/plain: the body\0',
+    'body.txt: text/plain: inner body',
+    'body.txt: text/plain: the body',
   ]);
 });
 
@@ -339,10 +370,10 @@ t.test('a compound file is read without end neither by loops nor by lies', async
 
   // 30,000 entries that all claim one chain of 3 MB, each from another sector on.
   const many = sharedChains(3_000_000, 30_000);
-  const began = performance.now();
+  const began = cpuMs();
   const shared = readCompoundFile(many);
   t.same(shared?.problems.includes('unpack-limit'), true, 'cross-linked chains are bounded');
-  t.ok(performance.now() - began < 2000, 'and cheap');
+  t.ok(cpuMs() - began < 2000, 'and cheap');
 });
 
 /** One chain of sectors in reverse order, and as many streams as wanted, each starting one sector further on. */
@@ -470,18 +501,49 @@ t.test('compressed mail is inflated, within bounds', async (t) => {
 
   const bomb = contentInfo(oids.compressed, compressedData(oids.data, deflateSync(Buffer.alloc(80_000_000))));
   const bounds = { bytesLeft: 1_000_000, membersLeft: 10, depthLeft: 4 };
-  const began = performance.now();
+  const began = cpuMs();
   const burst = await openMembers(openers, { content: bomb }, bounds);
   t.same(burst.problems, ['unpack-limit']);
   t.ok((burst.members[0]?.content.length ?? 0) <= 1_000_000);
-  t.ok(performance.now() - began < 1000, 'it is not inflated to its end');
+  t.ok(cpuMs() - began < 1000, 'it is not inflated to its end');
+});
+
+/** Made with `gpg`, from the program, with a throw-away key. */
+const openPgp: Readonly<Record<string, string>> = JSON.parse(
+  readFileSync(new URL('../../test/files/openpgp.json', import.meta.url), 'utf8'),
+);
+const openPgpFile = (name: string) => Buffer.from(openPgp[name] ?? '', 'base64');
+
+t.test('OpenPGP without encryption is opened, and with it is flagged', async (t) => {
+  for (const name of ['signed.gpg', 'stored.gpg', 'zl.gpg', 'none.gpg', 'piped.gpg', 'signed.asc']) {
+    const opened = await openMembers(openers, { content: openPgpFile(name) });
+    const found = [...everyMember(opened)].find(({ content }) => content.equals(program));
+    t.same(found?.names, name === 'piped.gpg' ? [] : ['run.exe'], name);
+    t.same([opened.flags, everyProblem(opened)], [[], []], name);
+  }
+  const bzip = await openMembers(openers, { content: openPgpFile('bz.gpg') });
+  t.equal(bzip.members[0]?.content.toString('latin1', 0, 3), 'BZh', 'bzip2 is left to what opens archives');
+  const quoted = Buffer.concat([Buffer.from('Dear all\r\n\r\n'), openPgpFile('enc.asc'), Buffer.from('\r\nBye\r\n')]);
+  for (const content of [openPgpFile('enc.gpg'), openPgpFile('sym.gpg'), openPgpFile('enc.asc'), quoted]) {
+    const opened = await openMembers(openers, { content, declaredType: 'text/plain' });
+    t.same([opened.flags, opened.members, opened.problems], [['encrypted'], [], []]);
+  }
+  const torn = Buffer.from('-----BEGIN PGP MESSAGE-----\n\n!!!!\n-----END PGP MESSAGE-----\n');
+  t.same((await openMembers(openers, { content: torn })).flags, ['encrypted'], 'what cannot be read may be encrypted');
+  for (const name of ['det.gpg', 'key.asc']) {
+    const opened = await openMembers(openers, { content: openPgpFile(name) });
+    t.same([opened.flags, opened.members, opened.problems], [[], [], []], name);
+  }
+  const pieces = Buffer.concat([Buffer.of(0xcb), Buffer.alloc(300, Buffer.from('\xe0b', 'latin1')), Buffer.of(0)]);
+  const many = await openMembers(openers, { content: pieces });
+  t.equal(many.members[0]?.content.length, 150 - 6 - 98, 'a body in pieces of one byte');
 });
 
 t.test('structures without bottom cost no more than their size', async (t) => {
   const timed = async (about: string, content: Buffer, bounds?: Bounds): Promise<OpenedFile> => {
-    const began = performance.now();
+    const began = cpuMs();
     const opened = await openMembers(openers, { content }, bounds);
-    t.ok(performance.now() - began < 5000, `${about} in time`);
+    t.ok(cpuMs() - began < 5000, `${about} in time`);
     t.same(opened.thrown, [], `${about} throws nothing`);
     return opened;
   };
@@ -517,6 +579,10 @@ t.test('structures without bottom cost no more than their size', async (t) => {
   t.ok(everyProblem(deep).includes('unpack-limit'));
   const attributes = Buffer.alloc(11_000_000, Buffer.from('02098006000000000000 00'.replace(' ', ''), 'hex'));
   await timed('a million empty attributes', Buffer.concat([Buffer.from('789f3e220100', 'hex'), attributes]));
+  const partial = Buffer.concat([Buffer.from('cbe16262', 'hex'), Buffer.alloc(20_000_000, Buffer.from('e041', 'hex'))]);
+  await timed('ten million pieces of a byte', partial);
+  const armors = Buffer.alloc(4_000_000, '-----BEGIN PGP MESSAGE-----\n\n-----END\n');
+  t.same((await timed('a hundred thousand armours', armors)).problems, ['unpack-limit']);
   const froms = Buffer.alloc(3_000_000, 'From a@b 2008\n\n');
   await timed('a mailbox of 200,000 messages', froms);
   const fields = Buffer.concat([Buffer.from('From: a\nTo: b\n'), Buffer.alloc(5_000_000, 'a: b\n ')]);
@@ -530,11 +596,13 @@ t.test('no truncation and no changed byte makes an opener throw', async (t) => {
     ['a .msg file', outlookMessage()],
     ['signed mail', smimeFile('signed-ber.p7m')],
     ['nested signatures', smimeFile('nested.p7m')],
+    ['OpenPGP', openPgpFile('piped.gpg')],
+    ['OpenPGP in armour', openPgpFile('signed.asc')],
     ['compressed mail', contentInfo(oids.compressed, compressedData(oids.data, deflateSync(letter())))],
   ];
   for (const [about, sample] of samples) {
     const step = Math.max(1, Math.floor(sample.length / 1500));
-    const began = performance.now();
+    const began = cpuMs();
     let thrown: unknown[] = [];
     const open = async (content: Buffer) => {
       const opened = await openMembers(openers, { content, names: ['x.eml'] });
@@ -549,6 +617,6 @@ t.test('no truncation and no changed byte makes an opener throw', async (t) => {
       }
     }
     t.same(thrown, [], about);
-    t.ok(performance.now() - began < 20_000, `${about}: in time`);
+    t.ok(cpuMs() - began < 20_000, `${about}: in time`);
   }
 });

@@ -184,6 +184,7 @@ t.test('an outer delimiter ends inner multiparts, and parts behind a closing del
   t.same(codes(`${head}<script>x</script>\r\n--o\r\n\r\na\r\n--o--`), ['preamble-content']);
   t.same(codes(`${head}--o \r\n\r\na\r\n--o--\t\r\n`), ['delimiter-padding']);
   t.same(codes(`${head}--o\r\n\r\na\r--o\r\n\r\n--o--\r\n`), ['delimiter-misplaced']);
+  t.same(codes(`${head}--o\r\n\r\na\r--o\r\r\n--o--\r\n`), ['delimiter-junk']);
   t.end();
 });
 
@@ -204,6 +205,10 @@ t.test('each odd Content-* field leaves its code', (t) => {
     ['Content-Transfer-Encoding: xbase64\r\n', ['encoding-odd', 'encoding-unknown']],
     ['Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n', ['encoding-on-message']],
     ['MIME-Version: 1.0\r\n', ['mime-version-odd']],
+    ['Content-Type: message/x-unknown\r\n', ['message-unknown']],
+    ['Content-Type: message/delivery-status\r\n', []],
+    ['Content-Type: text/plain; x="; boundary=y"\r\n', ['boundary-on-leaf']],
+    ['Content-Transfer-Encoding: base64\xa0\r\n', ['encoding-odd', 'header-8bit']],
   ];
   for (const [fields, expected] of cases) {
     t.same(codes(`${mime}${fields}\r\nbody\r\n`).sort(), [...expected].sort(), fields.trim());
@@ -217,6 +222,13 @@ t.test('each odd Content-* field leaves its code', (t) => {
   t.same(multipart('; boundary=""', ''), ['boundary-missing']);
   t.same(multipart('', 'x'), ['boundary-missing']);
   t.same(multipart('; boundary="a\\b"', 'ab'), ['boundary-ambiguous']);
+  t.same(multipart('; boundary = "x"', 'x'), ['parameter-odd', 'boundary-ambiguous']);
+  t.same(multipart('; x="; boundary=y"; boundary=x', 'x'), ['boundary-ambiguous']);
+  t.same(multipart('; boundary="Boundary_(ID_x)"', 'Boundary_(ID_x)'), []);
+  t.same(multipart('; boundary="x)"', 'x)'), ['boundary-odd']);
+  t.same(multipart('; boundary=" x"', ' x'), ['boundary-odd']);
+  t.same(multipart('; boundary="--"', '--'), ['boundary-odd']);
+  t.same(multipart('; boundary="=?us-ascii?Q?x?="', '=?us-ascii?Q?x?='), ['boundary-odd']);
   t.same(multipart("; boundary*=us-ascii''x", 'x'), ['boundary-ambiguous']);
   t.end();
 });
@@ -272,6 +284,9 @@ t.test('hostile input costs time in proportion to its length', (t) => {
       `${nested}--${'a'.repeat(60)}b\r\n\r\n${'\r\n--aaaaaaaa'.repeat(count)}`,
     parts: (count) => head + '------=_x\r\n\r\n'.repeat(count),
     parameters: (count) => `Content-Type: text/plain${';x="y"z="'.repeat(count)}\r\n\r\n`,
+    'blanks in a boundary': (count) => `Content-Type: multipart/mixed; boundary="a${' '.repeat(count * 4)}b"\r\n\r\n`,
+    'parentheses in an encoding': (count) => `Content-Transfer-Encoding: ${'('.repeat(count * 4)}\r\n\r\n`,
+    'a long line of half fields': (count) => `A: ${'content-type: '.repeat(count)}\r\n\r\n`,
     comments: (count) => `Content-Type: text/plain; ${'('.repeat(count * 4)}\r\n\r\n`,
     'encoded words': (count) => `Content-Disposition: attachment; filename="${'=?a?b?'.repeat(count)}"\r\n\r\n`,
   };
@@ -317,6 +332,16 @@ t.test('header fields are found with their offsets, whatever stands between them
     ['Content\x01-Type: x/y\r\n\r\n', ['header-name-invalid']],
     ['A: b\r\n Content-Type: x/y\r\n\r\n', ['header-hidden-field']],
     ['DKIM-Signature: h=From:\r\n Content-Type: MIME-Version; b=x\r\n\r\n', []],
+    ['DKIM-Signature: h=From\r\n Content-Type:MIME-Version:\r\n Content-Transfer-Encoding; bh=a/b\r\n\r\n', []],
+    ['DKIM-Signature: x\r\n Content-Type: multipart/mixed\r\n\r\n', ['header-hidden-field']],
+    ['DKIM-Signature: x\r\n Content-Transfer-Encoding: base64\r\n\r\n', ['header-hidden-field']],
+    ['A: b\x0bContent-Type: x/y\r\n\r\n', ['header-control']],
+    ['A: b\x0cContent-Type: x/y\r\n\r\n', ['header-control']],
+    ['A: \x1b$B\x1b(B\r\n\r\n', []],
+    ['Content-Type(x): x/y\r\n\r\n', ['header-name-invalid']],
+    ['"Content-Type": x/y\r\n\r\n', ['header-name-invalid']],
+    ['X-Odd.name_(1): y\r\n\r\n', []],
+    [`A: ${'b'.repeat(1200)} Content-Type: x/y\r\n\r\n`, ['header-line-long', 'header-hidden-field']],
     ['__proto__: x\r\nconstructor: y\r\n1: z\r\n\r\n', []],
   ];
   for (const [text, expected] of oddities)

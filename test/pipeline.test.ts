@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { parseConfig } from '../src/config/load.js';
 import { createInspector, type Inspection, type Inspector } from '../src/inspect/inspection.js';
+import { DeliveredFiles } from '../src/pipeline/delivered.js';
 import { findReadmission } from '../src/pipeline/readmission.js';
 import { MessageRecord } from '../src/pipeline/record.js';
 import type { PipelineListener, PipelineServices } from '../src/pipeline/services.js';
@@ -78,6 +79,7 @@ async function makeServices(t: Test, { policy = '', inspector, quarantine }: Rep
       ...quarantine,
     },
     policy: () => snapshot,
+    delivered: new DeliveredFiles(() => ({ score: 0, name: '' }), Date.now),
     releaseKey: Buffer.alloc(32, 7),
     log: log.logger,
     metrics: createMetrics(),

@@ -200,6 +200,15 @@ t.test('members of archives are covered by the archive, those of mail formats ar
   );
 });
 
+t.test('members of an archive that programs unpack differently are sent by themselves', async (t) => {
+  const inside = madePart(2, { path: '1!1', encoding: 'zip', attachment: false });
+  for (const flag of ['archive-mismatch', 'polyglot', 'multi-volume'] as const) {
+    const { judge, scanner } = await stageOf(scanEverything);
+    await judge([madePart(1, { ...zip, flags: [flag], members: [inside] })]);
+    t.equal(scanner.scanned.length, 2, flag);
+  }
+});
+
 t.test('ten thousand members are one scan, and none is unanswered with a scanner alone', async (t) => {
   const scanner = new FakeBackend('scanner');
   scanner.opensArchives = true;

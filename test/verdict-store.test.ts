@@ -1,7 +1,10 @@
 /** Answers that outlive the process: the table, the scorer's use of it, and late answers that meet a message when it comes again. */
+import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
+import { DeliveredFiles } from '../src/pipeline/delivered.js';
 import { openDatabase } from '../src/quarantine/database.js';
 import { migrations } from '../src/quarantine/schema.sql.js';
 import { LocalStore } from '../src/quarantine/store-access.js';
@@ -18,7 +21,7 @@ import { FakeBackend } from './support/fake-backend.js';
 import { FakeClamd } from './support/fake-clamd.js';
 import { attachmentMail, buildMail } from './support/mail.js';
 import { waitFor } from './support/ports.js';
-import { folderOf, reconfigure, sendMail, startGate, startSink } from './support/running.js';
+import { folderOf, metricsOf, reconfigure, sendMail, startGate, startSink } from './support/running.js';
 
 t.setTimeout(120_000);
 
@@ -232,6 +235,10 @@ t.test('a scan that ends after its message was deferred answers the next attempt
   t.match(await again.waitForLog('verdict', (line) => line.threat === 'Test.Late'), { malicious: true, score: 1 });
   t.equal(clamd.streams.length, 2, 'nothing was scanned twice');
 
+  const metrics = await metricsOf(again);
+  t.match(metrics, /^sluice_backend_answers_total\{backend="clamd",source="store",result="score"\} 2$/m);
+  t.notMatch(metrics, /source="facts"/);
+
   clamd.version = 'ClamAV 1.4.6/27401/Tue Nov 10 09:00:00 2026';
   await again.stop();
   const renewed = await startGate(t, options);
@@ -262,4 +269,58 @@ t.test('a clamd that comes and goes: mail waits, and is scanned when it is back'
   );
   const reload = await gate.waitForLog('reload', (line) => line.msg === 'configuration reloaded');
   t.same(reload.restartNeededFor, ['scoring.backends'], 'which server is asked is settled at start');
+});
+
+t.test('a delivered file that a feed learns of later is reported once', async (t) => {
+  const sink = await startSink(t);
+  const folder = folderOf(t);
+  const feed = join(folder, 'feed.txt');
+  writeFileSync(feed, '# nothing yet\n');
+  const backends = [{ type: 'embedded', hashFeeds: [feed] }];
+  const gate = await startGate(t, { upstreamPort: sink.port, folder, config: { scoring: { backends } } });
+  const content = Buffer.from('known to be bad tomorrow');
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  const mail = buildMail({ attachment: { name: 'a.bin', content } });
+  t.match(await sendMail(gate, mail), { raw: /^250 2\.0\.0 taken/ });
+  t.match(await sendMail(gate, attachmentMail(100)), { raw: /^250/ });
+  const turned = () => gate.log.filter((line) => line.msg === 'delivered-file-turned-bad');
+  writeFileSync(feed, `${sha256} 1 Feed.Late\n`);
+  t.equal(await reconfigure(gate, {}), 'applied');
+  const line = await gate.waitForLog('report', ({ msg }) => msg === 'delivered-file-turned-bad');
+  const record = gate.log.find(({ msg, parts }) => msg === 'message' && parts !== undefined);
+  t.match(line, { level: 'warn', sha256, threat: 'Feed.Late', threatLevel: 10, id: record?.id });
+  t.equal(await reconfigure(gate, {}), 'applied');
+  t.match(await sendMail(gate, mail), { raw: /withheld/ });
+  t.equal(turned().length, 1, 'once, and only for this file');
+  t.match(await metricsOf(gate), /^sluice_delivered_turned_bad_total 1$/m);
+});
+
+t.test('delivered files are remembered for a day, and no more of them than there is room for', async (t) => {
+  let nowMs = startMs;
+  const bad = new Map<string, number>();
+  const files = new DeliveredFiles(
+    ({ sha256 }) => ({ score: bad.get(sha256) ?? 0, name: 'Bad' }),
+    () => nowMs,
+  );
+  const delivery = { id: 'x', listener: 'l', messageId: undefined };
+  const { filesMax, filesPerMessage, keptMs } = limits.delivered;
+  const many = Array.from({ length: filesPerMessage * 2 }, (_, index) => madePart(index));
+  bad.set(madePart(5).sha256, 0.9);
+  for (let count = 0; count < filesMax / filesPerMessage + 50; count += 1) files.note(delivery, many);
+  t.ok(files.count <= filesMax * 1.1, `${files.count}`);
+  const told = async () => (await files.recheck((score) => score >= 0.8)).map(({ file }) => file.part.sha256);
+  t.same(await told(), [], 'what was known before is not told');
+  bad.set(madePart(filesPerMessage).sha256, 1);
+  t.same(await told(), [], 'what is beyond the bound of a message');
+  bad.set(madePart(3).sha256, 0.7);
+  t.same(await told(), [], 'below the threshold');
+  bad.set(madePart(3).sha256, 0.8);
+  const found = await told();
+  t.same([...new Set(found)], [madePart(3).sha256]);
+  t.ok(found.length > 100 && found.length <= (filesMax / filesPerMessage) * 1.1, String(found.length));
+  t.same(await told(), [], 'once');
+  nowMs += keptMs + 1;
+  bad.set(madePart(4).sha256, 1);
+  t.same(await told(), [], 'a day later');
+  t.equal(files.count, 0);
 });

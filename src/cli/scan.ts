@@ -16,7 +16,8 @@ interface ScanOptions {
 
 const examples = `
 Standard output gets one JSON object a line for each file, or with --pretty a page. A file in which every line ends in
-LF is read with CRLF, as a mail server would send it. Nothing is sent, stored or remembered.
+LF is read with CRLF, as a mail server would send it. Nothing is delivered, stored or remembered; the backends of the
+configuration are asked about files as the gate would ask them.
 
 Exit code: 0 nothing was found, 1 something would not simply be permitted or could not be read, 2 wrong use.
 

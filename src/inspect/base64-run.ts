@@ -12,6 +12,8 @@ export interface Base64Run {
 const lineMin = 40;
 /** characters of all lines */
 const runMin = 180;
+/** characters of a text that is nothing else; the EICAR file has 92 */
+const wholeMin = 60;
 /** bytes of a run that are looked at for all kinds of characters */
 const classBytes = 65_536;
 const inAlphabet = new Uint8Array(256);
@@ -34,6 +36,16 @@ export function* base64Runs(text: Buffer): Generator<Base64Run, void, undefined>
     if (end - start >= runMin && hasAllKinds(text, start, end) && !isArmour(text, start)) yield { start, end };
     from = Math.max(from, end);
   }
+}
+
+/** Whether a text is base64 and nothing else, however short its lines are: a small file that nobody declared. */
+export function isWholeBase64(text: Buffer): boolean {
+  let characters = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    if (isBase64(text[at])) characters += 1;
+    else if (text[at] !== lf && text[at] !== cr) return false;
+  }
+  return characters >= wholeMin && hasAllKinds(text, 0, text.length);
 }
 
 function isBase64(byte: number | undefined): boolean {

@@ -32,12 +32,14 @@ const signatures: readonly (readonly [string, Buffer])[] = [
   [signatureTypes.shortcut, hex('4c0000000114020000000000c000000000000046')],
   // [MS-ONESTORE] §2.3.1: the class of .one and of .onetoc2
   [signatureTypes.oneNote, hex('e4525c7b8cd8a74daeb15378d02996d3')],
-  [signatureTypes.oneNote, hex('a12ff143d9ef764c9ee210ea5722765f')],
+  [signatureTypes.oneNote, hex('a12fff43d9ef764c9ee210ea5722765f')],
   [signatureTypes.htmlHelp, Buffer.from('ITSF\x03\0\0\0', 'latin1')],
   [signatureTypes.tnef, hex('789f3e22')],
   ['application/vnd.ms-cab-compressed', Buffer.from('MSCF\0\0\0\0', 'latin1')],
 ];
 
+/** in which a ZIP file shows what it is */
+const zipHeadBytes = 65_536;
 /** ISO 9660 begins behind 16 sectors of anything, which may be another format. */
 const isoMagic = Buffer.from('CD001');
 const isoOffset = 32_769;
@@ -47,7 +49,7 @@ export function signatureType(bytes: Buffer): string | undefined {
   for (const [type, start] of signatures) {
     if (bytes.length >= start.length && start.compare(bytes, 0, start.length) === 0) return type;
   }
-  const found = zipType(bytes) ?? compoundType(bytes) ?? programType(bytes);
+  const found = zipType(bytes.subarray(0, zipHeadBytes)) ?? compoundType(bytes) ?? programType(bytes);
   if (found !== undefined) return found;
   const iso = bytes.length > isoOffset + 5 && isoMagic.equals(bytes.subarray(isoOffset, isoOffset + 5));
   return iso ? signatureTypes.iso : undefined;

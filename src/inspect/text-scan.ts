@@ -31,10 +31,13 @@ const handler = /[\s"'/]on[a-z]{3,29}\s{0,16}=/i;
 const hiddenLetters =
   /&(?:#x0{0,8}(?:3a|[46][1-9a-f]|[57][0-9a])(?![0-9a-f])|#0{0,8}(?:58|6[5-9]|[78]\d|90|9[7-9]|1[01]\d|12[0-2])(?!\d)|colon;)/i;
 const utf7Bracket = '+ADw';
+/** switches between character sets (ISO 2022), which Japanese mail is full of, and which may stand inside of any word */
+const switchByte = '\x1b';
+const switches = /\x1b[ -/]{0,3}[0-~]/g;
 /** Every marker has one of these in it; looking for octets is several times faster than making text of them. */
 const hints = ['egin', 'EGIN', 'BinHex', '\n--', '\r--'].map((text) => Buffer.from(text, 'latin1'));
 /** charsets in which the markers above are written with other bytes */
-const otherBytes = /^(?:utf-?(?:16|32|7)|ucs|iso-10646|unicode|ebcdic|ibm(?:037|1047|500|273)|cp(?:037|1047|500))/i;
+const otherBytes = /^(?:utf-?(?:16|32|7)|ucs|iso-10646|unicode|hz|ebcdic|ibm(?:037|1047|500|273)|cp(?:037|1047|500))/i;
 
 export class TextScan {
   #html: boolean;
@@ -79,7 +82,8 @@ export class TextScan {
       this.found = true;
       this.embeddedPart = true;
     }
-    if (this.#html && !this.found) this.found = acts(text);
+    if (this.#html && !this.found)
+      this.found = acts(text) || (text.includes(switchByte) && acts(text.replace(switches, '')));
     this.#tail = text.slice(-overlapCharacters);
   }
 

@@ -31,13 +31,18 @@ export function decodeBase64(body: Buffer, problems: Set<ProblemCode> = new Set(
   return rest.length === 0 ? content : Buffer.concat([content, rest]);
 }
 
-export function addBase64(out: DecodingCollector, body: Buffer): void {
+/** The usual reading, and those that begin later; true when there can be no others. */
+export function addBase64(out: DecodingCollector, body: Buffer): boolean {
   const problems = new Set<ProblemCode>();
   const content = decodeBase64(body, problems);
   out.add('base64', content);
   const strict = [...problems].every((code) => harmless.has(code));
   addStarts(out, body, !strict && body.length <= everyStartBytes && !beginsAsFile(content));
-  if (strict) return;
+  return strict;
+}
+
+/** What readers with other habits make of a body that is not strict. */
+export function addOddBase64(out: DecodingCollector, body: Buffer): void {
   addPieces(out, body);
   addWithoutComments(out, body);
   addLineRuns(out, body);
@@ -90,14 +95,16 @@ function addPieces(out: DecodingCollector, body: Buffer): void {
   if (first < 0) return;
   const rest = skipPadding(body, first);
   if (rest < body.length) out.add('base64, behind the first padding', decodeBase64(body.subarray(rest)));
-  let start = rest;
-  for (let piece = 2; piece <= piecesMax && start < body.length; piece += 1) {
+  const pieces: Buffer[] = [];
+  for (let start = rest; start < body.length; ) {
+    // With padding everywhere it is one file, written in chunks.
+    if (pieces.length === piecesMax) return;
     const padding = body.indexOf(0x3d, start);
-    if (padding < 0) break;
-    const end = skipPadding(body, padding);
-    out.add(`base64, piece ${piece}`, decodeBase64(body.subarray(start, end)));
+    const end = padding < 0 ? body.length : skipPadding(body, padding);
+    pieces.push(body.subarray(start, end));
     start = end;
   }
+  for (const [index, piece] of pieces.entries()) out.add(`base64, piece ${index + 2}`, decodeBase64(piece));
 }
 
 function skipPadding(body: Buffer, from: number): number {
@@ -106,7 +113,7 @@ function skipPadding(body: Buffer, from: number): number {
   return at;
 }
 
-/** Comments as RFC 822 had them, and between asterisks, removed before anything is decoded. */
+/** Comments as header fields have them, and between asterisks, removed before anything is decoded. */
 function addWithoutComments(out: DecodingCollector, body: Buffer): void {
   for (const [open, close, what] of [
     [0x2a, 0x2a, '*comments*'],

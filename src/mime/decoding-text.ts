@@ -9,6 +9,7 @@ const usual: QuotedPrintableHabits = {
   blanksKept: false,
   badEscape: 'keep',
   lowerCase: true,
+  doubled: false,
   softBreak: 'blanks',
   underscoreIsBlank: false,
   lineEnds: 'keep',
@@ -60,12 +61,15 @@ export function addQuotedPrintable(out: DecodingCollector, body: Buffer): void {
 function deviations(problems: ReadonlySet<ProblemCode>, body: Buffer): readonly Partial<QuotedPrintableHabits>[] {
   const found: Partial<QuotedPrintableHabits>[] = [];
   if (problems.has('qp-trailing-blanks')) found.push({ blanksKept: true });
-  if (problems.has('qp-bad-escape')) found.push({ badEscape: 'drop' }, { badEscape: 'drop-three' });
+  if (problems.has('qp-bad-escape')) {
+    found.push({ badEscape: 'drop' }, { badEscape: 'drop-three' }, { badEscape: 'stop' });
+  }
   if (problems.has('qp-lower-case')) found.push({ lowerCase: false });
+  if (body.includes('==')) found.push({ doubled: true });
   if (/=(?:[ \t]|$)/.test(body.toString('latin1', Math.max(0, body.length - 2))) || hasAfterEquals(body, isBlankByte)) {
     found.push({ softBreak: 'exact' });
   }
-  if (hasAfterEquals(body, (byte) => byte === 0x0d)) found.push({ softBreak: 'bare-cr' });
+  if (hasAfterEquals(body, (byte) => byte === 0x0d)) found.push({ softBreak: 'bare-cr' }, { softBreak: 'up-to-lf' });
   return found;
 }
 
@@ -88,7 +92,8 @@ function combinations(single: readonly Partial<QuotedPrintableHabits>[]): Partia
     const key = Object.keys(habits)[0] ?? '';
     all = [...all, ...all.filter((other) => !(key in other)).map((other) => ({ ...other, ...habits }))];
   }
-  return all.filter((habits) => Object.keys(habits).length > 1);
+  const size = (habits: Partial<QuotedPrintableHabits>) => Object.keys(habits).length;
+  return all.filter((habits) => size(habits) > 1).sort((one, other) => size(one) - size(other));
 }
 
 function nameOf(habits: Partial<QuotedPrintableHabits>): string {
@@ -96,6 +101,7 @@ function nameOf(habits: Partial<QuotedPrintableHabits>): string {
   if (habits.blanksKept === true) words.push('blanks kept');
   if (habits.badEscape !== undefined) words.push(`${habits.badEscape} at a bad escape`);
   if (habits.lowerCase === false) words.push('lower case is no escape');
+  if (habits.doubled === true) words.push('== is =');
   if (habits.softBreak !== undefined) words.push(`soft breaks ${habits.softBreak}`);
   if (habits.underscoreIsBlank === true) words.push('underscores are blanks');
   if (habits.lineEnds === 'lf') words.push('raw lines end in LF');

@@ -39,6 +39,10 @@ interface Level {
   closed: boolean;
 }
 
+/** subtypes whose content is no message, or is not opened as one: reports, fragments, other protocols */
+const plainMessages =
+  /^message\/(?:(?:global-)?(?:delivery-status|disposition-notification|headers)|partial|external-body|feedback-report|tracking-status|s?-?http|sip|sipfrag|cpim|imdn\+xml|vnd\..+|ohttp-.+|bhttp)$/;
+
 type State = 'header' | 'leaf' | 'gap' | 'opaque';
 
 const empty = Buffer.alloc(0);
@@ -196,6 +200,7 @@ export class Framer {
     const nested = type === 'message/rfc822' || type === 'message/global' || type === 'message/news';
     if (type === 'message/partial') problems.add('message-partial');
     if (type === 'message/external-body') problems.add('message-external');
+    if (!nested && type.startsWith('message/') && !plainMessages.test(type)) problems.add('message-unknown');
     if (facts.boundary === undefined && !nested) return 'leaf';
     if (nested && (facts.encoding === 'base64' || facts.encoding === 'quoted-printable')) {
       problems.add('encoding-on-message');

@@ -115,6 +115,8 @@ export const problemEffects = {
   'parts-too-many': 'unscannable',
   /** message/partial: only all fragments together could be inspected (CVE-2002-1121) */
   'message-partial': 'unscannable',
+  /** a message/* subtype that is not registered: some readers open it as a message */
+  'message-unknown': 'ambiguous',
   /** message/external-body: the content is elsewhere and may change; it is never fetched */
   'message-external': 'unscannable',
 

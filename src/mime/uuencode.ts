@@ -14,6 +14,8 @@ const linesJudged = 16;
 /** bytes of a `begin` line that are read; names are shorter */
 const beginBytes = 1200;
 const none = 255;
+/** M: 45 bytes */
+const fullLine = 0x4d;
 const uuValues = new Uint8Array(256).fill(none);
 for (let value = 0; value < 64; value += 1) uuValues[value + 32] = value;
 uuValues[0x60] = 0;
@@ -149,7 +151,8 @@ function blockFiles(text: Buffer, block: Block, declared: boolean, bytesMax: num
   for (const line of linesOf(text, block)) {
     const uuFit = fits(text, line, uuValues);
     const xxFit = fits(text, line, xxValues);
-    if (lines < linesJudged && uuFit === 2) uu += 1;
+    // A full line of blanks may be nothing but its `M` once a transport is done with it.
+    if (lines < linesJudged && (uuFit === 2 || (uuFit === 1 && text[line.start] === fullLine))) uu += 1;
     if (lines < linesJudged && xxFit === 2) xx += 1;
     uuOdd ||= uuFit !== 2;
     xxOdd ||= xxFit !== 2;
@@ -164,7 +167,8 @@ function blockFiles(text: Buffer, block: Block, declared: boolean, bytesMax: num
   return readings.map((reading, index) => {
     const { content, truncated } = decodeLines(text, block, lines, values, reading, left);
     left -= content.length;
-    const damaged = odd || !block.whole;
+    // Prose between such lines is no file that somebody damaged.
+    const damaged = (odd || !block.whole) && (uu + xx > 0 || declared);
     return { method, names: block.names, content, reading: index === 0 ? '' : reading, damaged, truncated };
   });
 }

@@ -53,7 +53,7 @@ const headerLike =
 /** a type with parameters that have one reading, one of them the boundary */
 const exactMultipart =
   /^multipart\/[a-z0-9.+-]+(?:;\s*(?!boundary)[a-z-]+=(?:"[^"\\;=]*"|[a-z0-9./+-]+))*;\s*boundary=(?:"[0-9a-z'+_./:=? -]*[0-9a-z'+_./:=?-]"|[0-9a-z+_./:=?-]+)(?:;\s*(?!boundary)[a-z-]+=(?:"[^"\\;=]*"|[a-z0-9./+-]+))*;?$/i;
-const messageType = /message[\s"]{0,8}\/?[\s"]{0,8}(?:rfc-?822|global|news|delivery|partial)|rfc822/i;
+const messageType = /message[\s"]{0,8}\/|rfc822/i;
 
 /** Every plausible reading of a message (or of a body that may be one). Never throws. */
 export function readViews(raw: Buffer, options: Options = {}): Views {

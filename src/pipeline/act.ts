@@ -1,5 +1,5 @@
 /** Turns a verdict into what the SMTP session does. Only here does a verdict become bytes, files or replies. */
-import type { InspectionReport } from '../inspect/report.js';
+import { everyPart, type InspectionReport } from '../inspect/report.js';
 import { tagMessage } from '../mime/tag.js';
 import type { LivePolicy } from '../policy/live-policy.js';
 import type { Verdict } from '../policy/verdict.js';
@@ -8,7 +8,7 @@ import { messageOf } from '../runtime/errors.js';
 import { readSource } from '../runtime/spool-source.js';
 import type { PartScore } from '../scoring/backend.js';
 import type { ScoreRequest } from '../scoring/score-request.js';
-import type { Judgement, Piece } from '../smtp/handler.js';
+import type { Judgement, Piece, RelayOutcome } from '../smtp/handler.js';
 import type { Reply } from '../smtp/reply.js';
 import type { Case } from './services.js';
 
@@ -24,10 +24,10 @@ export function act(acting: Acting, report: InspectionReport, verdict: Verdict):
   switch (verdict.action) {
     case 'permit':
       if (verdict.malicious) recordIncident(acting, report, verdict, 'permit');
-      return relay(acting, [{ start: 0, end: acting.spool.length }], verdict);
+      return relay(acting, [{ start: 0, end: acting.spool.length }], report, verdict);
     case 'warn':
       if (verdict.malicious) recordIncident(acting, report, verdict, 'warn');
-      return relay(acting, tagged(acting), verdict);
+      return relay(acting, tagged(acting), report, verdict);
     case 'block':
       return hold(acting, report, verdict);
     case 'defer':
@@ -41,10 +41,22 @@ export function act(acting: Acting, report: InspectionReport, verdict: Verdict):
   }
 }
 
-function relay({ record, inspection, spool }: Acting, pieces: readonly Piece[], verdict: Verdict): Judgement {
+function relay(acting: Acting, pieces: readonly Piece[], report: InspectionReport, verdict: Verdict): Judgement {
+  const { record, inspection, spool } = acting;
   const released = verdict.reasons.some((reason) => reason.code === 'released');
   const sent = released ? withoutReleaseField(inspection.header.fields, spool.length) : pieces;
-  return { kind: 'relay', pieces: sent, settled: (outcome) => record.relayed(outcome) };
+  const settled = (outcome: RelayOutcome): void => {
+    record.relayed(outcome);
+    if (outcome.kind === 'replied' && outcome.code < 300 && !verdict.malicious) noteDelivered(acting, report);
+  };
+  return { kind: 'relay', pieces: sent, settled };
+}
+
+/** For feeds that learn of a file only later. */
+function noteDelivered({ services, listener, record }: Acting, report: InspectionReport): void {
+  if (!report.hasAttachment) return;
+  const parts = [...everyPart(report.parts)].filter(({ sha256 }) => sha256 !== '');
+  services.delivered.note({ id: record.id, listener: listener.name, messageId: report.messageId }, parts);
 }
 
 /** The mark of a release is for this gate alone; the reader gets the original as it was. */

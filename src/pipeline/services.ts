@@ -7,12 +7,14 @@ import type { Metrics } from '../runtime/metrics.js';
 import type { Spool } from '../runtime/spool.js';
 import type { Scorer } from '../scoring/scorer.js';
 import type { SmtpEnvelope } from '../smtp/handler.js';
+import type { DeliveredFiles } from './delivered.js';
 import type { MessageRecord } from './record.js';
 
 export interface PipelineServices {
   readonly inspector: Inspector;
   readonly scorer: Scorer;
   readonly quarantine: Quarantine;
+  readonly delivered: DeliveredFiles;
   /** the snapshot of this moment; one message is judged with one snapshot */
   policy(): LivePolicy;
   /** signs and verifies releases that pass the gate again */

@@ -29,12 +29,13 @@ const rawMessage = '0';
 /** What such a file is cannot be said for sure, and the sender may have chosen what it looks like. */
 const doubtful: readonly PartFlag[] = [partFlags.undecodable, partFlags.polyglot, partFlags.typeConflict];
 
-export function rulingOf(part: PartFacts, profile: Profile): Ruling {
-  if (part.bytes <= plainBytes(profile)) return scanned;
+/** @param thorough for whoever wants to know the category even where it decides nothing */
+export function rulingOf(part: PartFacts, profile: Profile, thorough?: 'name the category'): Ruling {
+  if (thorough === undefined && part.bytes <= plainBytes(profile)) return scanned;
   const category = categoryOf(part.detectedType, part.flags, part.names);
   const { mode, maxBytes } = profile[category];
   const oversize = maxBytes !== undefined && part.bytes > maxBytes;
-  if (mode === 'scan') return part.path === rawMessage ? scanned : { mode, oversize, category };
+  if (mode === 'scan') return { mode, oversize: oversize && part.path !== rawMessage, category };
   const certain = part.path !== rawMessage && !doubtful.some((flag) => part.flags.includes(flag));
   return certain ? { mode, oversize: false, category } : { mode: 'scan', oversize: false, category };
 }

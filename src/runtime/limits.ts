@@ -129,7 +129,7 @@ export const limits = {
   },
   open: {
     /** bytes of files held in memory at a time while one leaf is opened, all nesting together; the leaf itself may have as many. */
-    heldBytes: 50_331_648,
+    heldBytes: 33_554_432,
     /** bytes that may be decoded out of one leaf, all nesting together; 256 MiB take about a second. */
     totalBytes: 268_435_456,
     /** decoded bytes for each encoded one; Office documents reach 30, logs 50, bombs a thousand. */
@@ -163,6 +163,13 @@ export const limits = {
     pdfRereadFreeBytes: 16_777_216,
     /** bytes decoded out of a PDF only to be looked at: object streams, scripts, forms. */
     pdfLookBytes: 67_108_864,
+    /** bytes of VBA code and source that are looked through; the largest projects have a few MiB. */
+    vbaBytes: 33_554_432,
+    /** entries of an Office package; workbooks with many sheets and pictures have a few thousand. */
+    partsMax: 20_000,
+    /** bytes of one part of a package that is looked at, and of all of them. */
+    partBytes: 16_777_216,
+    packageBytes: 67_108_864,
   },
   cms: {
     /** octet strings in pieces in pieces; nobody writes more than one level, OpenSSL reads five. */
@@ -193,6 +200,8 @@ export const limits = {
     cacheEntries: 50_000,
     /** parts of one message that are asked about at the same time. */
     partsAtOnce: 16,
+    /** different files sent to backends for one message; each costs a scan, and members are unpacked once more for it. */
+    filesSentMax: 1000,
     /** scans under way in all messages; above it the answer is `out-of-resources`. */
     flightsMax: 1024,
     /** ms after which a scan that nobody waits for any more is ended too. */
@@ -210,6 +219,9 @@ export const limits = {
     breakerPauseMs: 10_000,
     /** characters of a threat's name in a feed. */
     nameChars: 200,
+    /** bytes of a file that YARA looks at, held in memory while it does; and of one file of rules. */
+    yaraBytes: 67_108_864,
+    yaraFileBytes: 67_108_864,
     /** distinct names remembered while a feed is read, so that common ones are stored once. */
     namesRemembered: 4096,
   },
@@ -230,6 +242,16 @@ export const limits = {
     sizeProbeMs: 1000,
     /** characters of the version that are kept. */
     versionCharacters: 100,
+  },
+  delivered: {
+    /** files of delivered mail that are remembered; some 500 bytes each. */
+    filesMax: 20_000,
+    /** files of one message. */
+    filesPerMessage: 100,
+    /** ms for which they are; feeds learn of most files within a day. */
+    keptMs: 86_400_000,
+    /** files looked at before the event loop gets its turn; a few ms. */
+    slice: 500,
   },
   outbox: {
     /** rows taken in one poll. */

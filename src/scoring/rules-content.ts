@@ -1,6 +1,6 @@
 /** Rules about content: flags of the part, its type by content, and what lies inside of it. */
 import { everyPart, type PartFacts, type PartFlag, partFlags } from '../inspect/report.js';
-import { nameFacts } from './name-facts.js';
+import { type NameFacts, nameFacts } from './name-facts.js';
 import type { Rule } from './rule.js';
 import { nameStarts } from './rules-names.js';
 
@@ -17,7 +17,8 @@ const typed =
 /** The part starts something when it is opened, by its content or by its name. */
 function isActive(part: PartFacts): boolean {
   const { flags } = part;
-  if (flags.includes(partFlags.executable) || flags.includes(partFlags.script)) return true;
+  if (flags.includes(partFlags.executable)) return true;
+  if (flags.includes(partFlags.script) && !isNamedAsText(part)) return true;
   return flags.includes(partFlags.shortcut) || nameStarts(part, { names: part.names.map(nameFacts) });
 }
 
@@ -27,6 +28,15 @@ function holdsActive(part: PartFacts): boolean {
   }
   return false;
 }
+
+/** Source code that is sent to be read: every name of it opens a viewer of texts. */
+function isNamedAsText({ names }: PartFacts): boolean {
+  const isText = ({ extensions }: NameFacts) =>
+    extensions.length > 0 && extensions.every((one) => textExtension.test(one));
+  return names.length > 0 && names.every((name) => isText(nameFacts(name)));
+}
+
+const textExtension = /^(?:txt|text|log|md|c|h|cc|cpp|hpp|cs|java|go|rs|ts|tsx|sql|diff|patch|tex|csv|json|ya?ml)$/;
 
 const flaggedWithActive =
   (flag: PartFlag) =>
@@ -53,7 +63,7 @@ export const contentRules: readonly Rule[] = [
     id: 'script',
     score: 0.75,
     reason: 'The content is a script that a system runs when the file is opened.',
-    matches: flagged(partFlags.script),
+    matches: (part) => part.flags.includes(partFlags.script) && !isNamedAsText(part),
   },
   {
     id: 'shortcut',
@@ -217,6 +227,12 @@ export const contentRules: readonly Rule[] = [
     score: 0.25,
     reason: 'The PDF carries other files as attachments.',
     matches: flagged(partFlags.pdfEmbeddedFile),
+  },
+  {
+    id: 'script-as-text',
+    score: 0.25,
+    reason: 'The content is a script, under a name that opens it as a text.',
+    matches: flagged(partFlags.script),
   },
   {
     id: 'active-content',

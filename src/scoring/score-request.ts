@@ -1,5 +1,5 @@
 /** What the scorer is asked for: a file, how far it may be looked at, and what it was taken from. */
-import type { PartFacts } from '../inspect/report.js';
+import { type PartFacts, type PartFlag, partFlags } from '../inspect/report.js';
 import type { Backend } from './backend.js';
 
 /**
@@ -46,7 +46,11 @@ const archiveFormats: ReadonlySet<string> = new Set([
   ...['chm', 'ooxml', 'odf', 'gpt', 'mbr', 'apm'],
 ]);
 
+/** Programs unpack such a file differently, so that the backend may see other members than we do. */
+const doubtful: readonly PartFlag[] = [partFlags.archiveMismatch, partFlags.polyglot, partFlags.multiVolume];
+
 /** Whether the answer to its container is an answer to it: its bytes are sent with those, and the backend looks into them. */
 export function isCovered(backend: Backend, { part, container }: ScoreRequest): boolean {
-  return backend.opensArchives && container?.extent === 'content' && archiveFormats.has(part.encoding);
+  if (!backend.opensArchives || container?.extent !== 'content' || !archiveFormats.has(part.encoding)) return false;
+  return !doubtful.some((flag) => container.part.flags.includes(flag));
 }

@@ -21,6 +21,8 @@ export interface ScorerSettings {
 interface Wait extends Asking {
   /** settles when the message stops waiting, with the cause */
   readonly over: Promise<string>;
+  /** digests of the files that were sent for this message */
+  readonly sent: Set<string>;
 }
 
 type Row = (SourcedAnswer | undefined)[];
@@ -65,6 +67,14 @@ export class Scorer {
     return this.#scoreSlowly(requests, known, contentOf, signal);
   }
 
+  /** What is known of a file without its content, whatever it was thought of before: the worst of it. */
+  opinionOf(part: PartFacts): { readonly score: number; readonly name: string } {
+    const request: ScoreRequest = { part, extent: 'facts', container: undefined };
+    const answers = this.#lanes.map((lane) => lane.known(request)?.answer).filter((answer) => answer !== undefined);
+    const scored = answers.filter((answer) => answer.kind === 'score').sort((a, b) => b.score - a.score);
+    return { score: scored[0]?.score ?? 0, name: scored[0]?.name ?? '' };
+  }
+
   health(): { readonly name: string; readonly up: boolean; readonly detail: string }[] {
     return this.#lanes.map(({ backend, breaker }) => {
       const { up, detail } = backend.health();
@@ -95,7 +105,7 @@ export class Scorer {
       if (ended.aborted) end();
       else ended.addEventListener('abort', end, { once: true });
     });
-    const wait: Wait = { contentOf, signal: ended, over };
+    const wait: Wait = { contentOf, signal: ended, over, sent: new Set() };
     await Promise.race([this.#recall(requests, known), over]);
     const scores: PartScore[] = [];
     let next = 0;
@@ -140,9 +150,22 @@ export class Scorer {
 
   async #wait(lane: Lane, request: ScoreRequest, wait: Wait): Promise<Told> {
     const started = this.#now();
+    const told = (answer: Answer | undefined): Told => ({
+      backend: lane.backend.name,
+      answer,
+      source: 'backend',
+      ms: this.#now() - started,
+    });
+    // Nothing new is begun for a message that waits no longer: its thousands of parts would keep everybody busy.
+    if (wait.signal.aborted) return told(lane.none('verdict-timeout', await wait.over));
+    const { filesSentMax } = limits.scoring;
+    if (request.extent === 'content') {
+      if (wait.sent.size >= filesSentMax && !wait.sent.has(request.part.sha256))
+        return told(lane.none('unscannable', `more than ${filesSentMax} files would have to be sent`));
+      wait.sent.add(request.part.sha256);
+    }
     const timedOut = wait.over.then((detail) => lane.none('verdict-timeout', detail));
-    const answer = await Promise.race([lane.ask(request, wait), timedOut]);
-    return { backend: lane.backend.name, answer, source: 'backend', ms: this.#now() - started };
+    return told(await Promise.race([lane.ask(request, wait), timedOut]));
   }
 }
 

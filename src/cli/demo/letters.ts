@@ -66,8 +66,8 @@ const drafts: readonly Draft[] = [
     title: 'Word document with a macro',
     from: people.partner,
     to: [people.ben],
-    // Nothing in this version looks into documents, and the demonstration shows what is.
-    action: 'permit',
+    // A macro that runs by itself scores 0.75, which the default threshold blocks.
+    action: 'block',
     text: 'Please enable the macro.',
     attachment: {
       filename: 'order.docm',

@@ -61,7 +61,7 @@ async function tell(gate: DemoGate, server: DemoMailServer, print: Print): Promi
   print(
     '\nTIME is what the client waited, in brackets what the verdict took of it; the first attachment and the first',
   );
-  print('sealing start threads. No rule looks at macros yet, so the document passes.\n');
+  print('sealing start threads. The macro in the document runs when it is opened, so a static rule holds it back.\n');
   const faults = outcomes.flatMap((outcome) => faultsOf(outcome, people.nobody));
   const told = await server.waitFor(1, arrivalMs, ({ recipients }) => recipients.includes(people.administrator));
   print(

@@ -12,6 +12,7 @@ import { createBackends } from '../../scoring/backends.js';
 import { Scorer } from '../../scoring/scorer.js';
 import { type ForbiddenByte, ForbiddenByteWatch } from '../../smtp/control-scan.js';
 import type { Configuration } from '../configuration.js';
+import { type ExplainedPart, explain } from './explain.js';
 import { chunksOf, type LineEnds, readMessage } from './message-file.js';
 
 export interface ScanEnvelope {
@@ -29,6 +30,8 @@ export interface Scanned {
   readonly verdict: Verdict;
   readonly hits: { readonly addresses: Judged['listHits']; readonly hashes: Judged['hashHits'] };
   readonly report: InspectionReport;
+  /** for each part and member, why it is thought of as it is */
+  readonly scores: readonly ExplainedPart[];
   /** milliseconds */
   readonly timings: { readonly readMs: number; readonly inspectMs: number; readonly judgeMs: number };
 }
@@ -74,6 +77,7 @@ export class MessageScanner {
         verdict,
         hits: { addresses: listHits, hashes: hashHits },
         report,
+        scores: explain(judged, this.#policy.decision),
         timings: {
           readMs: tenths(read - started),
           inspectMs: tenths(done - read),

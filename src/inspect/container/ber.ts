@@ -83,6 +83,16 @@ export function* elementsOf(bytes: Buffer, { start, end }: BerElement): Generato
   }
 }
 
+/** below it a call into the engine costs more than the bytes */
+const smallBytes = 64;
+
+/** Copies a piece, which may be a single byte, as an attacker has millions of them. Returns its length. */
+export function appendPiece(target: Buffer, at: number, source: Buffer, start: number, end: number): number {
+  if (end - start > smallBytes) return source.copy(target, at, start, end);
+  for (let index = start; index < end; index += 1) target[at + index - start] = source[index] ?? 0;
+  return Math.max(0, end - start);
+}
+
 export interface OctetString {
   readonly content: Buffer;
   /** it ends before its end */
@@ -112,7 +122,7 @@ export function octetsOf(bytes: Buffer, string: BerElement): OctetString {
     }
     if (piece.cut) cut = true;
     if ((piece.tag & constructed) === 0) {
-      length += bytes.copy(gathered, length, piece.start, piece.end);
+      length += appendPiece(gathered, length, bytes, piece.start, piece.end);
       at = piece.end;
       continue;
     }

@@ -51,7 +51,7 @@ export function readDataUriHeader(text: Buffer, at: number, comma: number): Data
 function isBase64Header(text: Buffer, at: number, comma: number): boolean {
   if (comma - at < 7) return false;
   const tail = clean(text.subarray(Math.max(at, comma - 64), comma));
-  return /(?:^|;)base64(?:;|$)/.test(tail);
+  return /;base64(?:;|$)/.test(tail);
 }
 
 /** The first bytes are of no media type and begin no parameter. */

@@ -7,12 +7,13 @@ import { createHash } from 'node:crypto';
 import { beginsAsFile } from '../../mime/file-signature.js';
 import { limits } from '../../runtime/limits.js';
 import { partFlags } from '../report.js';
-import { dataUriContent } from './data-uri.js';
+import { dataUriContent, percentDecoded } from './data-uri.js';
 import { dataUris } from './data-uri-scan.js';
 import { withoutEntities } from './html-entity.js';
-import { hasDownload, hasScriptAddress, lowerCase, type MarkupFacts, type Range, scanMarkup } from './markup-scan.js';
+import { hasDownload, lowerCase, type MarkupFacts, rangesMax, scanMarkup, scriptAddresses } from './markup-scan.js';
 import type { MemberAbout, Opener, OpenFile, OpenOutput } from './opener.js';
 import { isText, readableTexts } from './readable-text.js';
+import { joinedScript } from './script-escape.js';
 import { literalFiles } from './script-literal.js';
 
 const markupType = /html|svg|xml|hta\b/;
@@ -97,21 +98,34 @@ async function openText(file: OpenFile, text: Buffer, collector: Collector): Pro
   const hidden = plain === text ? undefined : await addAddresses(plain, plainLower, collector);
   if (addresses === undefined || (plain !== text && hidden === undefined)) return false;
   if (!markup && !isScript(file)) return true;
-  const facts: MarkupFacts = markup ? scanMarkup(lower) : { scripts: [], script: false, handler: false };
-  const scriptAddress = markup && (hasScriptAddress(lower) || (plain !== text && hasScriptAddress(plainLower)));
-  const redirect = addresses.redirect || hidden?.redirect === true;
-  if (facts.script || facts.handler || scriptAddress || redirect) out.flag(partFlags.activeContent);
-  const download = addresses.download || hidden?.download === true;
-  if (markup && download) out.flag(partFlags.htmlSmuggling);
+  const facts: MarkupFacts = markup ? scanMarkup(lower) : { scripts: [], script: false, handlers: [] };
+  const hiddenAddress = markup && plain !== text && scriptAddresses(plainLower).next().done === false;
+  const acts = facts.script || facts.handlers.length > 0 || hiddenAddress;
+  if (acts || addresses.redirect || hidden?.redirect === true) out.flag(partFlags.activeContent);
+  if (markup && (addresses.download || hidden?.download === true)) out.flag(partFlags.htmlSmuggling);
   if (markup && !(await addInnerDocuments(text, lower, collector))) return false;
-  const anywhere = isScript(file) || facts.handler || scriptAddress;
-  const ranges: readonly Range[] = anywhere ? [...facts.scripts, { start: 0, end: text.length }] : facts.scripts;
-  const literals = await addLiterals(text, ranges, collector);
+  const literals = await addLiterals(text, literalRanges(file, text, facts, hiddenAddress), collector);
   if (literals === undefined) return false;
-  if (markup && (facts.script || facts.handler || scriptAddress) && buildsFile(text, literals)) {
-    out.flag(partFlags.htmlSmuggling);
-  }
+  if (markup && acts && buildsFile(text, literals)) out.flag(partFlags.htmlSmuggling);
   return true;
+}
+
+/** Script as bytes of its own: what elements hold as it stands, what attributes hold with its references decoded. */
+function* literalRanges(
+  file: OpenFile,
+  text: Buffer,
+  { scripts, handlers }: MarkupFacts,
+  hiddenAddress: boolean,
+): Generator<Buffer, void, undefined> {
+  for (const { start, end } of scripts) yield text.subarray(start, end);
+  for (const { start, end } of handlers) {
+    const script = withoutEntities(text.subarray(start, end));
+    yield script;
+    // An address has its escapes decoded before it runs.
+    if (script.includes(0x25)) yield percentDecoded(script);
+  }
+  if (isScript(file) || hiddenAddress || handlers.length >= rangesMax) yield text;
+  if (hiddenAddress) yield withoutEntities(text);
 }
 
 interface Addresses {
@@ -171,14 +185,14 @@ interface Literals {
 
 async function addLiterals(
   text: Buffer,
-  ranges: readonly Range[],
+  scripts: Iterable<Buffer>,
   collector: Collector,
 ): Promise<Literals | undefined> {
   const escaped = text.includes('unescape') || text.includes('decodeURI');
   let count = 0;
   let file = false;
-  for (const { start, end } of ranges) {
-    for (const content of literalFiles(text, start, end, escaped)) {
+  for (const script of scripts) {
+    for (const content of literalFiles(script, 0, script.length, escaped)) {
       count += 1;
       file ||= beginsAsFile(content) && !isImage(content);
       if (!(await collector.add({ names: [], method: 'script-literal' }, content))) return undefined;
@@ -193,8 +207,12 @@ function isImage(content: Buffer): boolean {
 
 /** A literal that is a file, or literals, something that decodes them and something that saves what comes out. */
 function buildsFile(text: Buffer, literals: Literals): boolean {
-  if (literals.file) return true;
-  const sink = sinks.some((word) => text.includes(word));
-  const source = literals.count > 0 || text.includes('atob');
-  return sink && source && sources.some((word) => text.includes(word));
+  if (literals.file || callsFor(text, literals.count > 0)) return true;
+  // Words that give it away are written in pieces, or letter by letter.
+  return (text.includes('\\') || text.includes('+')) && callsFor(joinedScript(text), literals.count > 0);
+}
+
+function callsFor(text: Buffer, literals: boolean): boolean {
+  if (!sinks.some((word) => text.includes(word))) return false;
+  return (literals && sources.some((word) => text.includes(word))) || text.includes('atob');
 }

@@ -111,7 +111,8 @@ export async function addBodies(
         declaredType: html ? 'text/html' : 'text/plain',
       };
       const text = wide ? Buffer.from(value.toString('utf16le', 0, value.length & ~1)) : value;
-      if (!(await out.add({ ...about, charset: wide ? 'utf-8' : charset }, text))) return false;
+      const end = text.at(-1) === 0 ? text.length - 1 : text.length;
+      if (!(await out.add({ ...about, charset: wide ? 'utf-8' : charset }, text.subarray(0, end)))) return false;
     }
   }
   return true;

@@ -14,8 +14,8 @@ export interface MarkupFacts {
   readonly scripts: readonly Range[];
   /** some script element that runs, with or without content */
   readonly script: boolean;
-  /** an event handler, or an address that is script */
-  readonly handler: boolean;
+  /** values of event handlers, and addresses that are script */
+  readonly handlers: readonly Range[];
 }
 
 /** bytes of a start tag that are looked at for its type */
@@ -23,10 +23,15 @@ const tagBytes = 256;
 /** script elements that hold data: search engines and mail programs read them, nothing runs them */
 const dataBlock =
   /\stype\s{0,8}=\s{0,8}["']?\s{0,8}(?:application|text)\/(?:[a-z0-9.+-]{0,40}\+)?(?:json|x-template|template|html|plain)\b/;
+/** the library that mail in AMP has to load, and that runs only there; such newsletters are many */
+const ampLibrary =
+  /^script\s{1,8}async(?:=""|)(?:\s{1,8}custom-(?:element|template)="[a-z0-9-]{1,40}"){0,2}\s{1,8}src="https:\/\/cdn\.ampproject\.org\/v0[a-z0-9./-]{1,60}"(?:\s{1,8}custom-(?:element|template)="[a-z0-9-]{1,40}"){0,2}\s{0,8}$/;
 /** words of prose that look like handlers */
 const noHandlers = new Set(['once', 'only', 'ones', 'online']);
 const handlerMax = 32;
 const blanksMax = 64;
+/** handlers and addresses that are looked into one by one */
+export const rangesMax = 1000;
 
 /** Whether a `download` attribute stands in a tag: what it points at is saved, not shown. */
 export function hasDownload(lower: Buffer): boolean {
@@ -62,13 +67,24 @@ export function scanMarkup(lower: Buffer): MarkupFacts {
     // Searched for once: a hostile text has millions of tags that never end.
     if (close < at) close = indexOrEnd(lower, '>', at);
     const text = lower.toString('latin1', at, Math.min(close, at + tagBytes));
-    if (dataBlock.test(text.split('<', 1)[0] ?? '')) continue;
+    const tag = text.split('<', 1)[0] ?? '';
+    if (dataBlock.test(tag) || ampLibrary.test(tag)) continue;
     script = true;
     const end = endOfScript(lower, close);
     scripts.push({ start: Math.min(lower.length, close + 1), end });
     at = Math.max(at, end - 6);
   }
-  return { scripts, script, handler: hasHandler(lower) };
+  return { scripts, script, handlers: [...firstOf(handlers(lower)), ...firstOf(scriptAddresses(lower))] };
+}
+
+/** A hostile page has millions; with so many, all of it is looked at. */
+function* firstOf(ranges: Iterable<Range>): Generator<Range, void, undefined> {
+  let count = 0;
+  for (const range of ranges) {
+    if (count >= rangesMax) return;
+    count += 1;
+    yield range;
+  }
 }
 
 function indexOrEnd(text: Buffer, what: string, from: number): number {
@@ -97,8 +113,8 @@ function endOfScript(lower: Buffer, from: number): number {
   return lower.length;
 }
 
-/** `onerror=` and the like where an attribute may stand. */
-function hasHandler(lower: Buffer): boolean {
+/** The values of `onerror=` and the like where an attribute may stand. */
+function* handlers(lower: Buffer): Generator<Range, void, undefined> {
   for (let at = lower.indexOf(0x3d); at >= 0; at = lower.indexOf(0x3d, at + 1)) {
     const end = skipBlanksBack(lower, at);
     let start = end;
@@ -106,22 +122,35 @@ function hasHandler(lower: Buffer): boolean {
     if (end - start < 5 || lower[start] !== 0x6f || lower[start + 1] !== 0x6e) continue;
     const before = lower[start - 1];
     const separated = isBlank(before) || before === 0x22 || before === 0x27 || before === 0x2f;
-    if (separated && !noHandlers.has(lower.toString('latin1', start, end))) return true;
+    if (!separated || noHandlers.has(lower.toString('latin1', start, end))) continue;
+    const value = attributeValue(lower, at + 1);
+    yield value;
+    at = Math.max(at, value.end - 1);
   }
-  return false;
 }
 
-/**
- * Whether an address of that scheme stands in an attribute or a call; line ends and tabs in it do not matter.
- * @param scheme in lower case, without its colon
- */
-export function hasScriptAddress(lower: Buffer): boolean {
+/** Between quotes, or up to the end of the tag. */
+function attributeValue(lower: Buffer, from: number): Range {
+  let start = from;
+  while (start - from < blanksMax && isBlank(lower[start])) start += 1;
+  const quote = lower[start];
+  if (quote !== 0x22 && quote !== 0x27) return { start, end: indexOrEnd(lower, '>', start) };
+  const end = lower.indexOf(quote, start + 1);
+  return { start: start + 1, end: end < 0 ? lower.length : end };
+}
+
+/** Addresses that are script, in an attribute or a call; line ends and tabs in the scheme do not matter. */
+export function* scriptAddresses(lower: Buffer): Generator<Range, void, undefined> {
   for (let at = lower.indexOf(0x3a); at >= 0; at = lower.indexOf(0x3a, at + 1)) {
     if (lower[at - 1] !== 0x74 && !isBlank(lower[at - 1])) continue;
     const start = schemeStart(lower, at, 'javascript') ?? schemeStart(lower, at, 'vbscript');
-    if (start !== undefined && isAddressPlace(lower, start)) return true;
+    if (start === undefined || !isAddressPlace(lower, start)) continue;
+    const quote = lower[skipBlanksBack(lower, start) - 1];
+    const closing = quote === 0x22 || quote === 0x27 || quote === 0x60 ? lower.indexOf(quote, at) : -1;
+    const end = closing < 0 ? indexOrEnd(lower, '>', at) : closing;
+    yield { start: at + 1, end };
+    at = Math.max(at, end - 1);
   }
-  return false;
 }
 
 /** Where a scheme in front of a colon begins, with blanks between its letters; undefined when it is another one. */

@@ -28,6 +28,8 @@ const machineFields = new Set([
 const letterFields = new Set(['from', 'to', 'subject', 'date', 'reply-to', 'sender', 'cc']);
 const fieldName = /^([!-9;-~]{1,76})[ \t]*:/;
 const mboxLine = /^>?From \S/;
+/** Word and Internet Explorer look for it behind whatever a web archive begins with */
+const lateField = /^mime-version[ \t]*:[ \t]*1\.0/im;
 /** anywhere near the top, because some readers skip lines that are no fields */
 const entityField = /^content-(?:type|transfer-encoding|disposition)[ \t]*:/im;
 const entityBytes = 8192;
@@ -64,8 +66,8 @@ function isMessageByName({ names, declaredType }: OpenFile): boolean {
 }
 
 /**
- * Where the message begins in the file: behind a byte order mark, empty lines, and the length that Apple Mail puts on
- * the first line of its `.emlx` files. Undefined when it is none.
+ * Where the message begins in the file: behind a byte order mark, empty lines, the length that Apple Mail puts on the
+ * first line of its `.emlx` files, or behind anything at all in a web archive. Undefined when it is none.
  */
 function messageStart(file: OpenFile): number | undefined {
   const { content, declaredType } = file;
@@ -73,13 +75,14 @@ function messageStart(file: OpenFile): number | undefined {
   while (start < blockBytes && (content[start] === 0x0a || content[start] === 0x0d)) start += 1;
   start += /^[0-9]{1,12} *\r?\n/.exec(content.toString('latin1', start, start + 32))?.[0].length ?? 0;
   if (declaredMessages.has(declaredType)) return content.length > start ? start : undefined;
-  // Most files are no text: this costs a few bytes of each.
-  if (!/^[!-~]{2}/.test(content.toString('latin1', start, start + 2))) return undefined;
-  const { machine, letter } = fieldsOnTop(content.toString('latin1', start, start + blockBytes));
+  const text = content.toString('latin1', start, start + blockBytes);
+  const { machine, letter } = fieldsOnTop(text);
   // Quoted letters begin with `From:` and `Subject:`; who wants to be opened from a text needs MIME fields anyway.
-  const text = declaredType.startsWith('text/') && !isMessageByName(file);
-  const enough = text ? machine > 0 && machine + letter > 1 : machine > 0 || letter > 1;
-  return enough ? start : undefined;
+  const isText = declaredType.startsWith('text/') && !isMessageByName(file);
+  const enough = isText ? machine > 0 && machine + letter > 1 : machine > 0 || letter > 1;
+  if (enough) return start;
+  const late = isText ? -1 : text.search(lateField);
+  return late < 0 ? undefined : start + late;
 }
 
 /** Whether a MIME entity without a message's own fields begins here, as in signed mail. */
@@ -153,7 +156,7 @@ async function openMessage(
     }
   }
   report(problems, certain, out);
-  if (isDoubtful(problems) && openViews !== undefined) await openViews(content, out);
+  if (isDoubtful(problems) && openViews !== undefined && !out.exhausted) await openViews(content, out);
   return !out.exhausted;
 }
 

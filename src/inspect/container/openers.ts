@@ -1,19 +1,26 @@
 /** All formats that are looked into, one line each. Every opener that matches a file is run on it. */
-
+import type { Opener } from './opener.js';
+import { activeMimeOpener } from './active-mime.js';
 import { calendar } from './calendar.js';
 import { cmsOpener } from './cms.js';
 import { executableOpener } from './executable.js';
 import { gzip } from './gzip.js';
 import { htmlCarrier } from './html-carrier.js';
+import { installShield } from './installshield.js';
 import { mailCoded } from './mail-coded.js';
 import { messageOpener } from './message-opener.js';
-import type { Opener } from './opener.js';
+import { officeBinaryOpener } from './office-binary.js';
+import { officeXmlOpener } from './office-xml.js';
+import { oneNoteOpener } from './onenote.js';
+import { openPgpOpener } from './openpgp.js';
 import { outlookMessageOpener } from './outlook-message.js';
 import { pdfOpener } from './pdf.js';
+import { polyglotOpener } from './polyglot.js';
 import { rtfOpener } from './rtf.js';
 import { scriptOpener } from './script.js';
 import { sevenZip } from './seven-zip.js';
 import { shortcutOpener } from './shortcut.js';
+import { symbian } from './symbian.js';
 import { tar } from './tar.js';
 import { textCarrier } from './text-carrier.js';
 import { tnefOpener } from './tnef.js';
@@ -25,10 +32,14 @@ export const openers: readonly Opener[] = [
   textCarrier,
   calendar,
   mailCoded,
+  activeMimeOpener,
   cmsOpener,
+  openPgpOpener,
   tnefOpener,
   outlookMessageOpener,
   gzip,
+  installShield,
+  symbian,
   tar,
   zip,
   executableOpener,
@@ -37,4 +48,8 @@ export const openers: readonly Opener[] = [
   pdfOpener,
   htmlCarrier,
   rtfOpener,
+  officeXmlOpener,
+  officeBinaryOpener,
+  oneNoteOpener,
+  polyglotOpener,
 ];

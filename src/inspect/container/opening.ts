@@ -10,6 +10,7 @@ import type { Sniffer } from '../examine.js';
 import { signatureType } from '../file-signature.js';
 import { isQuiet } from '../quiet-types.js';
 import { type PartFacts, type PartFlag, partFlags } from '../report.js';
+import { TextScan } from '../text-scan.js';
 import { OpenBudget } from './budget.js';
 import { HeldBytes } from './held-bytes.js';
 import type { MemberAbout, MemberWriter, Opener, OpenFile, OpenOutput } from './opener.js';
@@ -201,6 +202,7 @@ class Member {
   #head: Buffer = Buffer.alloc(0);
   #bytes = 0;
   #cut = false;
+  #longText: TextScan | undefined;
 
   constructor(about: MemberAbout, path: string, depth: number, shared: Shared, parent: FileOutput) {
     this.#about = about;
@@ -226,9 +228,22 @@ class Member {
     this.#eicar.write(bytes);
     const missing = limits.inspect.sniffBytes - this.#head.length;
     if (missing > 0) this.#head = Buffer.concat([this.#head, bytes.subarray(0, missing)]);
-    this.#held.write(bytes);
+    this.#hold(bytes);
     if (this.#shared.wanted?.path === this.#path) this.#shared.wanted.take(bytes);
     return true;
+  }
+
+  /** What is too large to be held may still be a long text, which need not be opened unless it carries something. */
+  #hold(bytes: Buffer): void {
+    if (this.#longText !== undefined) {
+      this.#longText.write(bytes);
+      return;
+    }
+    const before = this.#held.content;
+    if (before === undefined || this.#held.write(bytes) || this.#head.includes(0)) return;
+    this.#longText = new TextScan('text/html', this.#about.charset);
+    for (let at = 0; at < before.length; at += sliceBytes) this.#longText.write(before.subarray(at, at + sliceBytes));
+    this.#longText.write(bytes);
   }
 
   async end(more: readonly PartFlag[] = []): Promise<void> {
@@ -279,7 +294,7 @@ class Member {
     const { content } = this.#held;
     if (this.#bytes === 0 || this.#cut) return;
     if (content === undefined) {
-      if (!isQuiet(known.detectedType)) output.problem('unpack-limit');
+      if (!isQuiet(known.detectedType) && this.#longText?.found !== false) output.problem('unpack-limit');
       return;
     }
     const key = `${known.sha256} ${known.declaredType} ${this.#about.charset ?? ''}`;
@@ -299,6 +314,8 @@ class Member {
 }
 
 const namesMax = 64;
+/** bytes of a text looked through at a time */
+const sliceBytes = 65_536;
 
 function boundedNames(names: readonly string[]): readonly string[] {
   const kept = new Set<string>();

@@ -215,7 +215,9 @@ class PdfReader {
     }
   }
 
+  /** In a file that nobody can open they are noise. */
   async #judgeScripts(): Promise<void> {
+    if (this.#locked) return;
     let active = this.#facts.javascript;
     for (const { source, place } of this.#facts.scripts) {
       if (active || this.#lookLeft < 0) break;

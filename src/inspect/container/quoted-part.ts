@@ -34,9 +34,9 @@ export function* quotedParts(text: Buffer, bytesMax: number): Generator<QuotedPa
   let left = bytesMax;
   for (const [index, { start, line }] of found.entries()) {
     // A part ends where the next one begins at the latest, so that every byte is read once.
-    const next = found[index + 1]?.start ?? text.length;
+    const next = found[index + 1]?.start ?? text.length + 1;
     const own = text.subarray(start + line.length, next).indexOf(`\n${line}`, 0, 'latin1');
-    const part = text.subarray(start, own < 0 ? next : start + line.length + own);
+    const part = text.subarray(start, own < 0 ? Math.max(start, next - 1) : start + line.length + own);
     for (const { about, content } of readPart(part, left)) {
       left -= content.length;
       yield { about, content };
@@ -52,7 +52,9 @@ function readPart(part: Buffer, bytesMax: number): QuotedPart[] {
   const raw = body.subarray(0, reader.consumed);
   const { type, names, charset, encoding } = readEntity(raw, reader.fields, 'text/plain', false, new Set());
   const about = { names, declaredType: type, charset, method: encoding };
-  const content = body.subarray(reader.end);
+  // RFC 2046 §5.1.1: the line end in front of a delimiter belongs to it.
+  const end = body.at(-1) === 0x0d ? body.length - 1 : body.length;
+  const content = body.subarray(reader.end, end);
   if (encoding !== 'base64' && encoding !== 'quoted-printable') return [{ about, content }];
   return decodings(content, encoding, { bytesMax }).list.map((decoding) => ({ about, content: decoding.content }));
 }

@@ -26,14 +26,49 @@ export function readableTexts(file: OpenFile): readonly Buffer[] {
   const wide = wideOf(file);
   if (wide !== undefined) return [content, narrow(content, wide)];
   const charset = file.charset ?? '';
-  if (
-    /^(?:utf-?7|unicode-1-1-utf-7|csunicode11utf7)/.test(charset) ||
-    content.includes('+ADw') ||
-    content.includes('+AD0')
-  ) {
-    return [content, utf7(content)];
+  const texts = [content];
+  if (/^(?:utf-?7|unicode-1-1-utf-7|csunicode11utf7)/.test(charset) || content.includes('+ADw'))
+    texts.push(utf7(content));
+  // Switches between character sets, and NUL, may stand inside of any word.
+  if (content.includes(0x1b)) texts.push(without(content, escapeBytes));
+  if (/^hz/.test(charset)) texts.push(without(content, tildeBytes));
+  if (content.includes(0)) texts.push(without(content, nulBytes));
+  return texts;
+}
+
+/** How many bytes at a place no reader shows. */
+type Unseen = (text: Buffer, at: number) => number;
+
+/** ISO 2022: ESC, up to three intermediate bytes, a final one. */
+function escapeBytes(text: Buffer, at: number): number {
+  if (text[at] !== 0x1b) return 0;
+  let end = at + 1;
+  while (end < at + 4 && (text[end] ?? 0) >= 0x20 && (text[end] ?? 0) < 0x30) end += 1;
+  return end + 1 - at;
+}
+
+/** HZ (RFC 1843): `~{` and `~}` switch, `~` in front of a line end takes it away. */
+function tildeBytes(text: Buffer, at: number): number {
+  if (text[at] !== 0x7e) return 0;
+  const next = text[at + 1];
+  if (next === 0x0d && text[at + 2] === 0x0a) return 3;
+  return next === 0x7b || next === 0x7d || next === 0x0a ? 2 : 0;
+}
+
+function nulBytes(text: Buffer, at: number): number {
+  return text[at] === 0 ? 1 : 0;
+}
+
+function without(text: Buffer, unseen: Unseen): Buffer {
+  const out = Buffer.allocUnsafe(text.length);
+  let length = 0;
+  let at = 0;
+  while (at < text.length) {
+    const skipped = unseen(text, at);
+    if (skipped === 0) out[length++] = text[at] as number; // at < length
+    at += Math.max(1, skipped);
   }
-  return [content];
+  return out.subarray(0, length);
 }
 
 function wideOf({ content, charset }: OpenFile): Wide | undefined {

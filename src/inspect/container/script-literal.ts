@@ -7,8 +7,10 @@ import { beginsAsFile } from '../../mime/file-signature.js';
 import { percentDecoded } from './data-uri.js';
 import { unescaped } from './script-escape.js';
 
-/** characters that make a literal worth decoding */
-const literalMin = 100;
+/** characters that make a literal worth decoding: the EICAR file has 92 in base64 */
+const literalMin = 80;
+/** numbers of a list that could be a file */
+const numbersMin = 50;
 /** escapes in a literal that is decoded for their sake */
 const escapesMin = 20;
 /** bytes between two pieces of one literal: `" + "`, `", "`, `"; s += "` */
@@ -199,7 +201,7 @@ function* numberLists(text: Buffer, from: number, to: number): Generator<Buffer,
     } else if (byte === 0x2c || byte === 0x2d || (byte !== undefined && byte <= 0x20)) {
       at += 1;
     } else {
-      if (out !== undefined && length >= literalMin / 2) yield Buffer.from(out.subarray(0, length));
+      if (out !== undefined && length >= numbersMin) yield Buffer.from(out.subarray(0, length));
       length = 0;
       at += 1;
     }

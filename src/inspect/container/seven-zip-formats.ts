@@ -13,6 +13,8 @@ export interface SevenZipFormat {
   /** one file without a directory, so that it need not be listed */
   readonly stream?: boolean;
   readonly disk?: boolean;
+  /** it stands behind other content, which is no program that unpacks itself */
+  readonly inside?: boolean;
 }
 
 interface Signature {
@@ -51,7 +53,7 @@ const fixed: readonly Signature[] = [
   { type: 'xar', bytes: ascii('xar!'), at: 0 },
   { type: 'swfc', bytes: ascii('CWS'), at: 0, stream: true, weak: true },
   { type: 'swfc', bytes: ascii('ZWS'), at: 0, stream: true, weak: true },
-  { type: 'wim', bytes: hex('4d5357494d000000'), at: 0, disk: true },
+  { type: 'wim', bytes: hex('4d5357494d000000'), at: 0 },
   { type: 'iso', bytes: ascii('CD001'), at: 0x8001, disk: true },
   { type: 'udf', bytes: ascii('BEA01'), at: 0x8001, disk: true },
   { type: 'udf', bytes: ascii('BEA01'), at: 0x8801, disk: true },
@@ -120,13 +122,16 @@ export function sevenZipFormats(content: Buffer): SevenZipFormat[] {
   for (const signature of fixed) {
     if (has(content, signature)) found.push({ ...signature, offset: 0, certain: signature.weak !== true });
   }
+  const isProgram = content.toString('latin1', 0, 2) === 'MZ';
   for (const signature of floating) {
     const before = signature.before ?? 0;
     let from = 0;
     for (let places = 0; places < placesMax; places += 1) {
       const at = content.indexOf(signature.bytes, from);
       if (at < 0) break;
-      if (at >= before) found.push({ type: signature.type, offset: at - before, certain: at === before });
+      const offset = at - before;
+      const inside = offset > 0 && !isProgram;
+      if (offset >= 0) found.push({ type: signature.type, offset, certain: offset === 0, inside });
       from = at + 1;
     }
   }

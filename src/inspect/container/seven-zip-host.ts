@@ -295,7 +295,9 @@ async function runAlone(input: Buffer, args: readonly string[], sink: SevenZipSi
   // The glue sets the exit code of the process, which is not its business.
   const exitCode = process.exitCode;
   try {
-    return { code: module.callMain([...args]) };
+    const code = module.callMain([...args]);
+    // A decoder that gets no memory calls the data damaged.
+    return host.outOfMemory && code > 1 ? 'memory' : { code };
   } catch (error) {
     if (error instanceof Stop) return 'stopped';
     if (host.outOfMemory) return 'memory';

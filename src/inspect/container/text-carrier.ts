@@ -9,7 +9,7 @@ import { decodeBase64 } from '../../mime/decoding-base64.js';
 import { mayHoldUuencode, uuencodedFiles } from '../../mime/uuencode.js';
 import { yencFiles } from '../../mime/yenc.js';
 import { limits } from '../../runtime/limits.js';
-import { base64Runs } from '../base64-run.js';
+import { base64Runs, isWholeBase64 } from '../base64-run.js';
 import { partFlags } from '../report.js';
 import type { Opener, OpenFile, OpenOutput } from './opener.js';
 import { quotedParts } from './quoted-part.js';
@@ -30,6 +30,7 @@ export const textCarrier: Opener = {
       for (const { method, names, content } of carried) {
         if (content.length > 0 && !(await out.add({ names, method }, content))) return;
       }
+      if (isWholeBase64(text) && !(await out.add({ names: [], method: 'base64' }, decodeBase64(text)))) return;
       for (const { start, end } of base64Runs(text)) {
         const content = decodeBase64(text.subarray(start, end));
         if (!(await out.add({ names: [], method: 'base64' }, content))) return;

@@ -3,10 +3,12 @@
  * is declared, by the others that its bytes allow: a reader that ignores the header finds those.
  */
 import { crc32 } from 'node:zlib';
+import type { ProblemCode } from '../../mime/problem.js';
 import { limits } from '../../runtime/limits.js';
 import type { PartFlag } from '../report.js';
 import { inflate } from './inflate.js';
-import type { MemberWriter, OpenOutput } from './opener.js';
+import { LazyMember } from './lazy-member.js';
+import type { MemberAbout, MemberWriter, OpenOutput } from './opener.js';
 import { openWithSevenZip } from './seven-zip.js';
 import { zipFlags } from './zip-records.js';
 
@@ -38,34 +40,11 @@ export async function takeZipMember(content: Buffer, member: ZipMember, out: Ope
   if ((member.flags & zipFlags.encrypted) !== 0) return takeEncrypted(content, member, data, out);
   if (member.method === methods.stored) return takeStored(member, data, out);
   if (member.method === methods.deflated) return takeDeflated(content, member, data, out);
-  return takeOther(content, member, data, out);
+  return takeOther(member, data, out);
 }
 
 function begin(member: ZipMember, out: OpenOutput, flags: readonly PartFlag[] = []): MemberWriter | undefined {
   return out.member({ names: member.names, method: 'zip', flags });
-}
-
-/** Starts a member with its first byte, so that a failed attempt leaves none. */
-class Attempt {
-  readonly #start: () => MemberWriter | undefined;
-  #writer: MemberWriter | undefined;
-  started = false;
-
-  constructor(start: () => MemberWriter | undefined) {
-    this.#start = start;
-  }
-
-  write = (chunk: Uint8Array): boolean => {
-    if (!this.started) {
-      this.started = true;
-      this.#writer = this.#start();
-    }
-    return this.#writer?.write(chunk) ?? false;
-  };
-
-  async end(): Promise<void> {
-    await this.#writer?.end();
-  }
 }
 
 async function takeStored(member: ZipMember, data: Buffer, out: OpenOutput): Promise<Taken> {
@@ -75,16 +54,17 @@ async function takeStored(member: ZipMember, data: Buffer, out: OpenOutput): Pro
   else if (member.size === 0) await begin(member, out)?.end();
   if (fits || data.length === 0 || out.exhausted) return { end, fits: fits && data.length === member.compressed };
   // The declared method does not fit: whoever goes by the content inflates it.
-  const attempt = new Attempt(() => begin(member, out));
+  const attempt = new LazyMember(() => begin(member, out));
   await inflate(data, 'raw', attempt.write);
   await attempt.end();
   return { end, fits: false };
 }
 
 async function takeDeflated(content: Buffer, member: ZipMember, data: Buffer, out: OpenOutput): Promise<Taken> {
-  const attempt = new Attempt(() => begin(member, out));
+  const attempt = new LazyMember(() => begin(member, out));
   const result = await inflate(data, 'raw', attempt.write);
-  if (!attempt.started && result.complete) attempt.write(new Uint8Array(0));
+  const isFolder = member.names.some((name) => name.endsWith('/'));
+  if (!attempt.started && result.complete && !isFolder) attempt.write(new Uint8Array(0));
   await attempt.end();
   const end = member.dataOffset + result.consumed;
   if (result.stopped || out.exhausted) return { end, fits: true };
@@ -95,7 +75,7 @@ async function takeDeflated(content: Buffer, member: ZipMember, data: Buffer, ou
   // Readers that go by the data itself do not stop where the header says.
   const rest = content.subarray(member.dataOffset);
   if (rest.length > data.length && attempt.started) {
-    const whole = new Attempt(() => begin(member, out));
+    const whole = new LazyMember(() => begin(member, out));
     await inflate(rest, 'raw', whole.write);
     await whole.end();
   }
@@ -127,36 +107,69 @@ async function inflatesAsDeclared(member: ZipMember, data: Buffer): Promise<bool
 }
 
 /** The methods that only 7-Zip knows: it gets the member as an archive of its own, with its header put right. */
-async function takeOther(content: Buffer, member: ZipMember, data: Buffer, out: OpenOutput): Promise<Taken> {
+async function takeOther(member: ZipMember, data: Buffer, out: OpenOutput): Promise<Taken> {
   const end = member.dataOffset + data.length;
   if (member.open) {
     out.problem('archive-unsupported');
     return { end: member.dataOffset, fits: true };
   }
-  let found = 0;
-  const renamed: OpenOutput = {
-    member: (about) => {
-      found += 1;
-      return out.member({ ...about, names: member.names, method: 'zip' });
-    },
-    add: (about, bytes) => out.add({ ...about, names: member.names, method: 'zip' }, bytes),
-    flag: (flag) => out.flag(flag),
-    problem: (code) => out.problem(code),
-    get bytesLeft() {
-      return out.bytesLeft;
-    },
-    get exhausted() {
-      return out.exhausted;
-    },
-  };
+  const unpacked = new UnpackedMember(member, out);
   const format = { type: 'zip', offset: 0, certain: true } as const;
-  await openWithSevenZip(singleMemberZip(member, data), format, renamed);
-  if (found > 0 || out.exhausted) return { end, fits: true };
-  // A method that does not exist is a lie about one that does.
-  const stored = crc32(data) === member.crc;
+  await openWithSevenZip(singleMemberZip(member, data), format, unpacked);
+  if (unpacked.bytes > 0 || member.size === 0 || out.exhausted) return { end, fits: true };
+  // A method that does not exist, or does not fit, may be a lie about one that does.
   await out.add({ names: member.names, method: 'zip' }, data);
-  if (!stored) await takeDeflated(content, { ...member, method: methods.deflated }, data, out);
+  if (crc32(data) === member.crc) return { end, fits: false };
+  const attempt = new LazyMember(() => begin(member, out));
+  await inflate(data, 'raw', attempt.write);
+  await attempt.end();
   return { end, fits: false };
+}
+
+/** Gives what 7-Zip unpacks the names of the member it stands for; what has no byte is no member. */
+class UnpackedMember implements OpenOutput {
+  readonly #about: MemberAbout;
+  readonly #out: OpenOutput;
+  bytes = 0;
+
+  constructor(member: ZipMember, out: OpenOutput) {
+    this.#about = { names: member.names, method: 'zip' };
+    this.#out = out;
+  }
+
+  get bytesLeft(): number {
+    return this.#out.bytesLeft;
+  }
+
+  get exhausted(): boolean {
+    return this.#out.exhausted;
+  }
+
+  member(): MemberWriter {
+    const attempt = new LazyMember(() => this.#out.member(this.#about));
+    return {
+      write: (chunk) => {
+        this.bytes += chunk.length;
+        return attempt.write(chunk);
+      },
+      end: () => attempt.end(),
+    };
+  }
+
+  async add(_about: MemberAbout, content: Uint8Array): Promise<boolean> {
+    const writer = this.member();
+    const goOn = content.length === 0 || writer.write(content);
+    await writer.end();
+    return goOn;
+  }
+
+  flag(flag: PartFlag): void {
+    this.#out.flag(flag);
+  }
+
+  problem(code: ProblemCode): void {
+    this.#out.problem(code);
+  }
 }
 
 /** A ZIP file of one member named `m`, for a program that wants a whole archive. */
