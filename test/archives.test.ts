@@ -84,8 +84,8 @@ t.test('images of disks are told from archives', async (t) => {
 t.test('a dictionary larger than the memory there is ends the archive, not the process', async (t) => {
   const small = fixture('note.xz');
   const large = Buffer.from(small);
-  // The block header: size, flags, LZMA2, one byte of properties (40: all of 4 GiB), padding, its checksum.
-  large[16] = 40;
+  // The block header: size, flags, LZMA2, one byte of properties (36: 1 GiB), padding, its checksum.
+  large[16] = 36;
   large.writeUInt32LE(crc32(large.subarray(12, 20)), 20);
   t.equal(small.readUInt32LE(20), crc32(small.subarray(12, 20)), 'the checksum is where it is thought to be');
   const { problems } = await openArchive(large);
@@ -333,6 +333,17 @@ t.test('archives behind other content are found', async (t) => {
     Buffer.from('a text about 7z\xbc\xaf\x27\x1c and Rar!\x1a\x07\0', 'latin1'),
   );
   t.same([members.length, flags, problems], [0, [], []], 'a signature in a text is no archive');
+});
+
+t.test('false signatures do not hide an archive', async (t) => {
+  const decoys = Buffer.from(' Rar!\x1a\x07\0 7z\xbc\xaf\x27\x1c MSCF\0\0\0\0 '.repeat(200), 'latin1');
+  for (const archive of [fixture('note.7z'), rar4File(note), rar5File(note), cabFile(note)]) {
+    const { members, problems } = await openArchive(Buffer.concat([decoys, archive]));
+    t.ok(members.some(({ sha256 }) => sha256 === noteDigest));
+    t.same(problems, []);
+  }
+  const many = Buffer.concat(Array.from({ length: 100 }, () => rar4File(note)));
+  t.same((await openArchive(many)).problems, ['unpack-limit'], 'more archives than are followed');
 });
 
 t.test('what cannot be opened is said to be so', async (t) => {

@@ -114,6 +114,9 @@ t.test('base64 is decoded from wherever a reader may begin, to wherever it may s
     finds(t, `behind ${JSON.stringify(front)}`, front + lines, 'base64', pdf);
     finds(t, `no signature, behind ${JSON.stringify(front)}`, front + base64Lines(payload), 'base64', payload);
   }
+  for (const front of ['ABCD\r\n', 'ABCDEFGH\r\n\r\n', 'ABCD\r\n\r\n']) {
+    finds(t, `no signature, behind ${JSON.stringify(front)}`, front + base64Lines(payload), 'base64', payload);
+  }
   const whole = base64Lines(Buffer.alloc(171, pdf));
   finds(t, 'up to a footer', `${whole}--\r\nThis list is archived.\r\n`, 'base64', Buffer.alloc(171, pdf));
   finds(t, 'between text and footer', `Hello, you\r\n${whole}This is it, all.\r\n`, 'base64', Buffer.alloc(171, pdf));
@@ -217,6 +220,7 @@ t.test('quoted-printable is decoded with every habit that makes a difference', (
     ['a=e4', 'a\xe4', 'a=e4'],
     ['a=eZ=E4', 'a=eZ\xe4', 'aeZ\xe4', 'a\xe4'],
     ['a \r\nb', 'a\r\nb', 'a \r\nb', 'a\nb', 'a \nb'],
+    ['a=4=\r\n1', 'a=41', 'aA'],
     ['a= \r\nb', 'ab', 'a=\r\nb'],
     ['a=\t\r\nb', 'ab'],
     ['a=\rb', 'ab', 'a=\rb', 'a\rb'],

@@ -345,6 +345,17 @@ t.test('a backend that is being tried again and is busy is tried again', async (
   t.match(scorer.health(), [{ up: false }]);
 });
 
+t.test('files without a digest share no answer', async (t) => {
+  const fake = new FakeBackend();
+  fake.script = (part) => fake.answer(part.path === '2' ? 0.9 : 0);
+  const scorer = new Scorer([fake], () => settings);
+  const parts = [madePart(1, { sha256: '' }), madePart(2, { sha256: '' })];
+  const scores = await scorer.score(requestsFor(parts), anyContent, idle());
+  t.match(scores, [{ score: 0 }, { score: 0.9 }]);
+  await scorer.score(requestsFor(parts), anyContent, idle());
+  t.equal(fake.scanned.length, 4);
+});
+
 t.test('content is held for as long as its scan takes, whoever has left', async (t) => {
   const fake = new FakeBackend();
   const slow = gate<Answer>();

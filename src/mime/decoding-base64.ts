@@ -55,14 +55,22 @@ export function addOddBase64(out: DecodingCollector, body: Buffer): void {
 /** Junk of valid characters in front shifts all groups; a reader that begins behind it sees the file. */
 function addStarts(out: DecodingCollector, body: Buffer, every: boolean): void {
   const starts = new Map<number, string>();
+  const plausible = new Set<number>();
   let line = 0;
-  for (const { start } of textLines(body, 0, Math.min(body.length, 4096))) {
+  let before = 0;
+  for (const { start, end } of textLines(body, 0, Math.min(body.length, 4096))) {
     if (line > linesSkipped) break;
     if (line > 0) starts.set(start, `base64, from line ${line + 1}`);
+    // Writers fill their lines: a short one on top is something else.
+    if (line > 0 && end - start > before) plausible.add(start);
+    before = end - start;
     line += 1;
   }
   const blankLine = firstBlankLine(body);
-  if (blankLine > 0) starts.set(blankLine, 'base64, from the first empty line');
+  if (blankLine > 0) {
+    starts.set(blankLine, 'base64, from the first empty line');
+    plausible.add(blankLine);
+  }
   let characters = 0;
   for (let at = 0; at < Math.min(body.length, 4096) && characters < 8; at += 1) {
     if (!isAlphabet(body[at])) continue;
@@ -72,7 +80,7 @@ function addStarts(out: DecodingCollector, body: Buffer, every: boolean): void {
   for (const [start, reading] of starts) {
     if (start >= body.length) continue;
     const begins = beginsAsFile(decodeBase64(body.subarray(start, start + headBytes)));
-    if (begins || every) out.add(reading, decodeBase64(body.subarray(start)));
+    if (begins || every || plausible.has(start)) out.add(reading, decodeBase64(body.subarray(start)));
   }
 }
 
@@ -120,17 +128,18 @@ function addWithoutComments(out: DecodingCollector, body: Buffer): void {
     [0x28, 0x29, '(comments)'],
   ] as const) {
     if (!body.includes(open)) continue;
-    const kept: Buffer[] = [];
+    const kept = Buffer.allocUnsafe(body.length);
+    let length = 0;
     let at = 0;
     while (at < body.length) {
       const begin = body.indexOf(open, at);
       const end = begin < 0 ? -1 : body.indexOf(close, begin + 1);
       if (end < 0) break;
-      kept.push(body.subarray(at, begin));
+      length += body.copy(kept, length, at, begin);
       at = end + 1;
     }
-    kept.push(body.subarray(at));
-    out.add(`base64, ${what} removed`, decodeBase64(Buffer.concat(kept)));
+    length += body.copy(kept, length, at);
+    out.add(`base64, ${what} removed`, decodeBase64(kept.subarray(0, length)));
   }
 }
 

@@ -2,7 +2,7 @@
 import type { DecodingCollector } from './decoding-collector.js';
 import { countLineEnds, withCrlf, withLineFeeds, withoutFinalLineEnd, withoutStuffedDots } from './line-ends.js';
 import type { ProblemCode } from './problem.js';
-import { decodeQuotedPrintable, type QuotedPrintableHabits } from './qp-loose.js';
+import { decodeQuotedPrintable, type QuotedPrintableHabits, withoutSoftBreaks } from './qp-loose.js';
 import { QuotedPrintableDecoder } from './quoted-printable.js';
 
 const usual: QuotedPrintableHabits = {
@@ -40,6 +40,9 @@ export function addQuotedPrintable(out: DecodingCollector, body: Buffer): void {
   out.add('quoted-printable', content);
   const single = deviations(problems, body);
   for (const habits of single) out.add(nameOf(habits), decodeQuotedPrintable(body, { ...usual, ...habits }));
+  if (problems.has('qp-bad-escape')) {
+    out.add('quoted-printable, lines joined first', decodeQuotedPrintable(withoutSoftBreaks(body), usual));
+  }
   addLineEnds(out, 'quoted-printable', content);
   if (body.includes('\r\n')) {
     const lineEnds: Partial<QuotedPrintableHabits> = { lineEnds: 'lf' };

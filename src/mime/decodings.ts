@@ -21,7 +21,7 @@ export interface Decodings {
  * @param bounds bytesMax: decoded bytes of all readings together
  */
 export function decodings(body: Buffer, encoding: ViewEncoding, bounds: { readonly bytesMax: number }): Decodings {
-  const out = new DecodingCollector(bounds.bytesMax);
+  const out = new DecodingCollector(body, bounds.bytesMax);
   adders[encoding](out, body);
   return { list: out.list, complete: out.complete };
 }

@@ -77,6 +77,24 @@ export function decodeQuotedPrintable(body: Buffer, habits: QuotedPrintableHabit
   return out.subarray(0, length);
 }
 
+/** The body with its soft line breaks taken out before anything is decoded: an escape may then go over a line end. */
+export function withoutSoftBreaks(body: Buffer): Buffer {
+  const out = Buffer.allocUnsafe(body.length);
+  let length = 0;
+  let from = 0;
+  for (let at = body.indexOf(equals); at >= 0; at = body.indexOf(equals, at + 1)) {
+    let end = at + 1;
+    while (isBlank(body[end])) end += 1;
+    if (body[end] === cr && body[end + 1] === lf) end += 1;
+    if (end < body.length && body[end] !== lf) continue;
+    length += body.copy(out, length, from, at);
+    from = end + 1;
+    at = end;
+  }
+  length += body.copy(out, length, Math.min(from, body.length));
+  return out.subarray(0, length);
+}
+
 /** Behind the soft line break at `at`; `at` itself when there is none. */
 function softBreakEnd(body: Buffer, at: number, habits: QuotedPrintableHabits): number {
   let end = at + 1;

@@ -7,8 +7,8 @@ import { type CarriedFile, writtenNames } from './carried-file.js';
 import { decodeBase64 } from './decoding-base64.js';
 import { type TextLine, textLines } from './text-lines.js';
 
-/** a `begin` line as transports leave it, maybe quoted by a reply */
-const beginLine = /^[ \t>]{0,16}begin(-base64(?:-encoded)?)?[ \t]{1,16}[0-7]{3,4}(?:[ \t]{1,16}(\S.*))?$/is;
+/** a `begin` line as transports leave it */
+const beginLine = /^[ \t]{0,16}begin(-base64(?:-encoded)?)?[ \t]{1,16}[0-7]{3,4}(?:[ \t]{1,16}(\S.*))?$/is;
 /** lines that show which of both alphabets a file is in */
 const linesJudged = 16;
 /** bytes of a `begin` line that are read; names are shorter */
@@ -80,8 +80,7 @@ function blocksOf(text: Buffer, declared: boolean): Block[] {
 
 function beginOf(text: Buffer, { start, end }: TextLine): Block | undefined {
   const first = text[start];
-  const quoted = first === 0x20 || first === 0x09 || first === 0x3e;
-  if (first !== 0x62 && first !== 0x42 && !quoted) return undefined;
+  if (first !== 0x62 && first !== 0x42 && first !== 0x20 && first !== 0x09) return undefined;
   const found = beginLine.exec(text.toString('latin1', start, Math.min(end, start + beginBytes)));
   if (found === null) return undefined;
   const names = writtenNames(Buffer.from(found[2] ?? '', 'latin1'));

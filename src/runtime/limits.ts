@@ -248,6 +248,10 @@ export const limits = {
     filesMax: 20_000,
     /** files of one message. */
     filesPerMessage: 100,
+    /** recipients of one message that are remembered with its files. */
+    recipientsMax: 100,
+    /** incidents written after one reload; a feed that calls everything bad shall not fill the database. */
+    incidentsMax: 1000,
     /** ms for which they are; feeds learn of most files within a day. */
     keptMs: 86_400_000,
     /** files looked at before the event loop gets its turn; a few ms. */

@@ -56,10 +56,11 @@ async function openScrambled(content: Buffer, out: StoppingOutput): Promise<void
     const key = nameEnd < 0 ? name : name.subarray(0, nameEnd);
     const size = content.readUInt32LE(at + entrySizeOffset);
     const start = at + entryBytes;
-    if (key.length === 0 || start + size > content.length) return;
+    if (key.length === 0 || start + size > content.length) break;
     await takeScrambled(content.subarray(start, start + size), key, out);
     at = start + size;
   }
+  if (files > 0 && !out.stopped) out.problem('archive-damaged');
 }
 
 async function takeScrambled(data: Buffer, key: Buffer, out: StoppingOutput): Promise<void> {
@@ -71,6 +72,7 @@ async function takeScrambled(data: Buffer, key: Buffer, out: StoppingOutput): Pr
     await member.end();
     if (complete || out.stopped) return;
   }
+  out.problem('archive-damaged');
   const [plain] = blocks;
   if (plain !== undefined) await out.add({ names, method: 'installshield' }, plain);
 }

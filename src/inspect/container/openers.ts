@@ -8,6 +8,7 @@ import { gzip } from './gzip.js';
 import { htmlCarrier } from './html-carrier.js';
 import { installShield } from './installshield.js';
 import { mailCoded } from './mail-coded.js';
+import { mailStoreOpener, rightsManagedOpener } from './mail-store.js';
 import { messageOpener } from './message-opener.js';
 import { officeBinaryOpener } from './office-binary.js';
 import { officeXmlOpener } from './office-xml.js';
@@ -39,6 +40,8 @@ export const openers: readonly Opener[] = [
   openPgpOpener,
   tnefOpener,
   outlookMessageOpener,
+  rightsManagedOpener,
+  mailStoreOpener,
   gzip,
   installShield,
   symbian,

@@ -19,7 +19,8 @@ export const sevenZip: Opener = {
 async function openAll(file: OpenFile, out: OpenOutput): Promise<void> {
   if (isForeignArchive(file.content)) out.problem('archive-unsupported');
   for (const format of sevenZipFormats(file.content)) {
-    if (out.exhausted) return;
+    if (format === undefined) out.problem('unpack-limit');
+    if (format === undefined || out.exhausted) return;
     await openWithSevenZip(file.content.subarray(format.offset), format, out);
   }
 }

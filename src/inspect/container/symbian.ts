@@ -42,7 +42,8 @@ async function takeStreams(content: Buffer, out: OpenOutput): Promise<void> {
 /** Its length in the file, or 1 when there is no stream. */
 async function takeStream(content: Buffer, out: OpenOutput): Promise<number> {
   const member = new LazyMember(() => out.member({ names: [], method: 'symbian' }));
-  const { consumed } = await inflate(content, 'zlib', member.write);
+  const { consumed, complete, stopped } = await inflate(content, 'zlib', member.write);
   await member.end();
+  if (member.started && !complete && !stopped) out.problem('archive-damaged');
   return member.started ? Math.max(1, consumed) : 1;
 }
