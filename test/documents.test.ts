@@ -172,6 +172,8 @@ t.test('PDF: embedded files are taken out, through every filter', async (t) => {
       filter || 'no filter',
     );
   }
+  const later = pdf([catalogue, pages, pdfStream('/Type /EmbeddedFile', program, '4 0 R'), String(program.length)]);
+  t.match((await openDocument(later)).members, [{ bytes: program.length }], 'with its length behind it');
   const byType = pdf([catalogue, pages, pdfStream('/Type /Embedded#46ile', program, '3')]);
   t.match((await openDocument(byType)).members, [{ flags: ['executable'] }], 'by its type, with a wrong length');
   const without = pdf([catalogue, pages, pdfStream('/Type /XObject /Subtype /Image', program)]);
@@ -424,6 +426,23 @@ t.test('binary workbooks: macro sheets, data exchange and encryption', async (t)
   await differs(t, 'macro-sheet', workbookStream(1), workbookStream(0));
 });
 
+t.test('text spreadsheets: formulas that start a program, and macros in SYLK', async (t) => {
+  const cell = (value: string) => text(`Name,Sum\r\nA,${value}\r\nB,2\r\n`);
+  for (const bad of ["=cmd|' /C calc'!A0", "-2+3+cmd|'/c x'!D2", "@SUM(1+9)*cmd|'/c x'!A0", '"=cmd|\'/c x\'!A0"']) {
+    await differs(t, 'dde', cell(bad), cell('=A1+1'));
+  }
+  await differs(
+    t,
+    'dde',
+    text("ID;P\r\nC;Y1;X1;K0;Ecmd|'/c x'!A0\r\nE\r\n"),
+    text('ID;P\r\nC;Y1;X1;K0;ESUM(A1)\r\nE\r\n'),
+  );
+  t.same((await openDocument(text("It costs 3 | 'five'! as I said, and x|'y'! too.\n"))).flags, [], 'prose');
+  const sylk = (option: string) => text(`ID;P\r\n${option}\r\nNN;NAuto_open;ER1C1\r\nC;X1;Y1;EEXEC("x")\r\nE\r\n`);
+  await differs(t, 'macro-sheet', sylk('O;E'), sylk('O;L'));
+  await differs(t, 'macro-autorun', sylk('O;E'), sylk('O;L'));
+});
+
 t.test('OneNote: files behind the page are taken out, pictures are nothing', async (t) => {
   await differs(t, 'onenote-file', oneNote([pngFile, text('MsgBox 1')], ' Z:\\x\\Open.vbs'), oneNote([pngFile]));
   const [picture, file] = (await openDocument(oneNote([pngFile, text('MsgBox 1')], ' Z:\\x\\Open.vbs'))).members;
@@ -559,6 +578,7 @@ t.test('hostile texts cost time that is linear in their size', async (t) => {
     'RTF objects in each other': start('{\\rtf1', '{\\*\\objdata 0'),
     'field characters': compoundFile({ WordDocument: of('\x13A') }),
     'XML tags': officePackage({ 'word/document.xml': `<a>${'<w:instrText a="'.repeat(100_000)}` }),
+    'formula marks': of("|'!"),
     'script blanks': of(' \n'),
     'script words': of('$env:a = IEX '),
     'OneNote texts': Buffer.concat([oneNote([]), of('a\0.\0')]),

@@ -25,6 +25,7 @@ import { shortcutOpener } from './shortcut.js';
 import { symbian } from './symbian.js';
 import { tar } from './tar.js';
 import { textCarrier } from './text-carrier.js';
+import { textSheetOpener } from './text-sheet.js';
 import { tnefOpener } from './tnef.js';
 import { zip } from './zip.js';
 
@@ -55,5 +56,6 @@ export const openers: readonly Opener[] = [
   officeXmlOpener,
   officeBinaryOpener,
   oneNoteOpener,
+  textSheetOpener,
   polyglotOpener,
 ];
