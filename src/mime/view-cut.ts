@@ -144,6 +144,14 @@ export function standsBehind(source: ViewSource, boundary: string, at: number): 
   return last !== undefined && last.at >= at;
 }
 
+/** Whether the last delimiter before `end` is no closing one, so that the multipart goes on for who obeys it alone. */
+export function leavesOpen(source: ViewSource, boundary: string, start: number, end: number): boolean {
+  const last = source.places(boundary).findLast(({ at }) => at < end);
+  if (last === undefined || last.at < start) return false;
+  const line = source.text(last.at, Math.min(end, last.at + boundary.length + 16));
+  return !line.toLowerCase().includes(`${boundary.toLowerCase()}--`);
+}
+
 /**
  * The different partitions of `[start, end)` by `boundary`, strict syntax first.
  * @param bodyAt where the declaring header ends: delimiters in front of it are none for some readers

@@ -10,7 +10,7 @@ import { Framer, type Leaf } from './framer.js';
 import { type ViewEncoding, type Views, viewEncodings } from './view.js';
 import { boundaryCandidates } from './view-boundary.js';
 import { ContainerSources } from './view-container.js';
-import { type Cut, cutsBy, guessedBoundaries, standsBehind } from './view-cut.js';
+import { type Cut, cutsBy, guessedBoundaries, leavesOpen, standsBehind } from './view-cut.js';
 import { declaredEncodings } from './view-encodings.js';
 import { factsOf } from './view-facts.js';
 import { type BodyStart, type HeaderView, readHeaderView } from './view-header.js';
@@ -190,7 +190,8 @@ class Reading {
         this.#followCut(entity, boundary, cut, digest);
       }
       // A reader that obeys only the inner boundary reads on behind the outer delimiter.
-      if (cuts.length > 0 && end < source.bytes.length && standsBehind(source, boundary, end)) this.#extend(entity);
+      if (cuts.length === 0 || end >= source.bytes.length) continue;
+      if (standsBehind(source, boundary, end) || leavesOpen(source, boundary, start, end)) this.#extend(entity);
     }
     return used;
   }
