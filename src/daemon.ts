@@ -11,10 +11,10 @@ import { createListener } from './daemon/listeners.js';
 import { type PortalStart, startPortal } from './daemon/portal.js';
 import { quarantinePolicy } from './daemon/quarantine-policy.js';
 import { newDeliver, newSender, routeTable } from './daemon/routes.js';
+import { reportTurnedBad } from './daemon/turned-bad.js';
 import { createInspector, type Inspector } from './inspect/inspection.js';
 import { DeliveredFiles } from './pipeline/delivered.js';
 import type { PipelineServices } from './pipeline/services.js';
-import { levelOf } from './policy/level.js';
 import { buildLivePolicy, type LivePolicy } from './policy/live-policy.js';
 import { loadReleaseKey, prepareKeys } from './quarantine/keys.js';
 import { Outbox } from './quarantine/outbox.js';
@@ -100,7 +100,7 @@ export class Daemon {
     this.#inspector = createInspector({ shortDigests: () => this.#live.snapshot.feeds.hasShortDigests });
     this.#spools = new SpoolPool(emptySpoolDirectory(config.dataDirectory));
     this.#scorer = new Scorer(
-      createBackends(config.scoring.backends, () => this.#live.snapshot.feeds),
+      createBackends(config.scoring.backends, () => this.#live.snapshot),
       () => this.#live.snapshot.scorer,
       () => performance.now(),
       { store: new StoredVerdicts(quarantine.store, this.#quarantineLog), clock: Date.now },
@@ -273,20 +273,12 @@ export class Daemon {
     this.#logger.info({ restartNeededFor: result.restartKeys }, 'configuration reloaded');
   }
 
-  /** Feeds and rules may have learned of a file that was delivered; nobody is asked who needs its content. */
   async #recheckDelivered(): Promise<void> {
-    const { levelMap, threshold } = this.#live.snapshot.decision;
-    const isMalicious = (score: number) => levelOf(score, levelMap) >= threshold;
-    for (const { file, opinion } of (await this.#delivered?.recheck(isMalicious)) ?? []) {
-      const { id, listener, messageId, at, part } = file;
-      const found = {
-        part: part.path,
-        sha256: part.sha256,
-        threatLevel: levelOf(opinion.score, levelMap),
-        threat: opinion.name,
-      };
-      this.#logger.warn({ id, listener, messageId, deliveredAt: at, ...found }, 'delivered-file-turned-bad');
-    }
+    const store = this.#vault?.store;
+    const delivered = this.#delivered;
+    if (store === undefined || delivered === undefined) return;
+    const tools = { delivered, store, log: this.#logger, metrics: this.metrics, clock: Date.now };
+    await reportTurnedBad(tools, this.#live.snapshot.decision);
   }
 
   /** Lets transactions under way finish within `smtp.timeouts.shutdownSeconds`, then ends. Idempotent. */

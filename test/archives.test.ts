@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { crc32, deflateRawSync, gzipSync } from 'node:zlib';
+import { crc32, deflateRawSync, gunzipSync, gzipSync } from 'node:zlib';
 import t from 'tap';
 import { archiveBombs } from './support/archive-bombs.js';
 import { openArchive } from './support/open-archive.js';
@@ -13,6 +13,7 @@ import {
   arFile,
   cabFile,
   cpioFile,
+  fixedVhd,
   lzhFile,
   rar4File,
   rar5File,
@@ -67,6 +68,30 @@ t.test('every format gives its member back byte for byte', async (t) => {
   }
 });
 
+t.test('images of disks are told from archives', async (t) => {
+  for (const name of ['note.iso.gz', 'note.udf.gz', 'note.ext2.gz']) {
+    const image = gunzipSync(fixture(name));
+    t.same((await openArchive(image)).flags, ['disk-image'], name);
+    const { members, flags } = await openArchive(fixedVhd(image));
+    t.ok(flags.includes('disk-image'), `${name} in a VHD`);
+    t.ok(
+      members.some(({ sha256 }) => sha256 === noteDigest),
+      `${name} in a VHD: opened`,
+    );
+  }
+});
+
+t.test('a dictionary larger than the memory there is ends the archive, not the process', async (t) => {
+  const small = fixture('note.xz');
+  const large = Buffer.from(small);
+  // The block header: size, flags, LZMA2, one byte of properties (36: 1 GiB), padding, its checksum.
+  large[16] = 36;
+  large.writeUInt32LE(crc32(large.subarray(12, 20)), 20);
+  t.equal(small.readUInt32LE(20), crc32(small.subarray(12, 20)), 'the checksum is where it is thought to be');
+  const { problems } = await openArchive(large);
+  t.same(problems, ['unpack-limit']);
+});
+
 t.test('ZIP files of common programs are not suspicious', async (t) => {
   const names = readdirSync(folder).filter((name) => name.startsWith('by-'));
   t.ok(names.length >= 7, 'files were found');
@@ -107,6 +132,28 @@ t.test('a member without a key is told, with its name', async (t) => {
 });
 
 const noteData = deflateRawSync(note);
+
+/** The end record names one directory, and a ZIP64 record in front of it another. */
+function twoDirectories(): Buffer {
+  const one = writeZip([{ content: note }, { ...second, listed: false }]);
+  const two = writeZip([{ content: note, listed: false }, second]);
+  const members = one.length - 22 - (46 + 8);
+  const wide = Buffer.alloc(56);
+  wide.write('PK\x06\x06', 'latin1');
+  wide.writeBigUInt64LE(44n, 4);
+  wide.writeBigUInt64LE(1n, 24);
+  wide.writeBigUInt64LE(1n, 32);
+  wide.writeBigUInt64LE(BigInt(two.length - 22 - members), 40);
+  wide.writeBigUInt64LE(BigInt(members), 48);
+  const second64 = two.subarray(members, -22);
+  const locator = Buffer.alloc(20);
+  locator.write('PK\x06\x07', 'latin1');
+  locator.writeBigUInt64LE(BigInt(members + second64.length + 54), 8);
+  locator.writeUInt32LE(1, 16);
+  const end = Buffer.from(one.subarray(-22));
+  end.writeUInt32LE(members + second64.length, 16);
+  return Buffer.concat([one.subarray(0, members), second64, one.subarray(members, -22), wide, locator, end]);
+}
 const second: ZipSpec = { name: 'second.txt', content: other };
 
 /** ZIP files with two readings: what they are called, how they are made, whether the readings differ. */
@@ -146,6 +193,17 @@ const ambiguous: Record<string, Buffer> = {
   'fewer members than counted': writeZip([{ content: note }, second], { entries: 3 }),
   'more members than counted': writeZip([{ content: note }, second], { entries: 1 }),
   'an empty end record behind': Buffer.concat([writeZip([{ content: note }, second]), endRecord([], 0)]),
+  'two directories, one named by a ZIP64 locator': twoDirectories(),
+  'stored, with a descriptor, and in no directory': writeZip([
+    {
+      content: note,
+      method: 0,
+      local: { flags: 8, crc: 0, compressed: 0, size: 0 },
+      behind: descriptor(note, note),
+      listed: false,
+    },
+    second,
+  ]),
   'a folder with data': writeZip([
     { name: 'folder/', content: note },
     { ...second, local: { size: 9 } },
@@ -308,6 +366,17 @@ t.test('archives behind other content are found', async (t) => {
     Buffer.from('a text about 7z\xbc\xaf\x27\x1c and Rar!\x1a\x07\0', 'latin1'),
   );
   t.same([members.length, flags, problems], [0, [], []], 'a signature in a text is no archive');
+});
+
+t.test('false signatures do not hide an archive', async (t) => {
+  const decoys = Buffer.from(' Rar!\x1a\x07\0 7z\xbc\xaf\x27\x1c MSCF\0\0\0\0 '.repeat(200), 'latin1');
+  for (const archive of [fixture('note.7z'), rar4File(note), rar5File(note), cabFile(note)]) {
+    const { members, problems } = await openArchive(Buffer.concat([decoys, archive]));
+    t.ok(members.some(({ sha256 }) => sha256 === noteDigest));
+    t.same(problems, []);
+  }
+  const many = Buffer.concat(Array.from({ length: 100 }, () => rar4File(note)));
+  t.same((await openArchive(many)).problems, ['unpack-limit'], 'more archives than are followed');
 });
 
 t.test('what cannot be opened is said to be so', async (t) => {

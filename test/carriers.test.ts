@@ -94,9 +94,18 @@ t.test('switches of character sets do not hide what acts', async (t) => {
     ['<a href="\x1b(Jjavascript\x1b(B:x">', 'iso-2022-jp'],
     ['<scr~\nipt>x</script>', 'hz-gb-2312'],
     ['<scr\0ipt>x</script>', undefined],
+    [Buffer.from('4ca283998997a36ea74c61a283998997a36e', 'hex').toString('latin1'), 'ibm037'],
   ] as const) {
     t.ok((await html(page, charset)).flags.has('active-content'), JSON.stringify(page));
     t.ok(suspected(page, 'text/html', charset), `suspected: ${JSON.stringify(page)}`);
+  }
+  for (const blank of [' ', '\n', '\t\r\n', '&Tab;', '&#10;']) {
+    const scan = new TextScan('text/html', undefined);
+    const before = Buffer.from(`${'<p>x</p>'.repeat(1000)}<a href="java`);
+    scan.write(before);
+    for (let count = 0; count < 50; count += 1) scan.write(Buffer.from(blank.repeat(40)));
+    scan.write(Buffer.from('script:x">'));
+    t.ok(scan.found, `${JSON.stringify(blank)} over many chunks`);
   }
   const japanese = 'konnichiwa \x1b$B$3$s\x1b(B <b>x</b> '.repeat(20);
   t.notOk(suspected(japanese, 'text/html', 'iso-2022-jp'), 'Japanese mail is not suspected');
@@ -125,11 +134,10 @@ t.test('a quoted part keeps its name and type', async (t) => {
   );
 });
 
-t.test('an OpenPGP message is encrypted, a signature or key in a text is nothing', async (t) => {
+t.test('an OpenPGP message in a text is looked at, a signature or key is nothing', async (t) => {
   const armour = (kind: string) =>
     `-----BEGIN PGP ${kind}-----\r\n\r\n${base64Lines(file, 64)}-----END PGP ${kind}-----\r\n`;
   const message = prose + armour('MESSAGE');
-  t.ok((await open(openers, text(message))).flags.has('encrypted'));
   t.ok(suspected(message, 'text/plain'));
   for (const kind of ['SIGNATURE', 'PUBLIC KEY BLOCK']) {
     const opened = await open(openers, text(prose + armour(kind)));
@@ -172,6 +180,9 @@ t.test('data: addresses are members however they are written', async (t) => {
   }
   const seven = Buffer.from(`+ADw-a href+AD0AIg-data:x/y+ADs-base64,${base64.replaceAll('+', '+-')}+ACI-+AD4-`);
   t.ok(holds(await html(seven, 'utf-7')), 'UTF-7');
+  const characters = Buffer.from('\u6f22'.repeat(400), 'utf16le').swap16().toString('base64').replaceAll('=', '');
+  const long = Buffer.from(`<p>+${characters}-<a href+AD0AIg-data:x/y;base64,${base64.replaceAll('+', '+-')}+ACIAPg-`);
+  t.ok(holds(await html(long, 'utf-7')), 'UTF-7 that grows');
   const named = await html(`<a download="in voice.zip" href="data:${zip};base64,${base64}">x</a>`);
   t.match(named.members, [{ names: ['in voice.zip'], declaredType: zip, method: 'data-uri' }]);
   t.ok(named.flags.has('html-smuggling'), 'a file of the page, offered to be saved');
@@ -212,6 +223,7 @@ t.test('files written down in script are members', async (t) => {
     `var a = "${escapes}";`,
     `var a = "${units}";`,
     `var a = /"/; /* don't */ var b = "${base64}";`,
+    `var a = "${base64.replace(/.{7}/g, '$&!')}".replace(/!/g, '');`,
     `var a = atob("${base64.slice(0, 204)}") + atob("${base64.slice(204)}");`,
     `var a = unescape("${[...file].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('')}");`,
   ]) {
@@ -237,11 +249,24 @@ t.test('script that builds a file and hands it over is flagged as such', async (
     `var u=new Uint8Array([${[...bytes].join(',')}]);navigator.msSaveOrOpenBlob(new Blob([u]),'a.zip')`,
     `fetch(x).then(t=>t.text()).then(t=>{a.href=URL.createObjectURL(new Blob([atob(t)]));a.click()})`,
     `x="${base64}"`,
+    `var b=new window['Bl'+"ob"]([window["\\x61to" + 'b']("${literal}")]);location=URL['cre'+'ateObj'+'\\u0065ctURL'](b)`,
   ]) {
     t.ok((await html(`<script>${script}</script>`)).flags.has('html-smuggling'), script.slice(0, 40));
     t.ok((await html(`<svg xmlns="a"><script>${script}</script></svg>`)).flags.has('html-smuggling'), 'SVG');
   }
   t.notOk((await html('<script>alert(1)</script>')).flags.has('html-smuggling'));
+  for (const page of [
+    `<div id=a style="display:none">${base64Lines(file)}</div><script>go(a.innerText)</script>`,
+    `<div data-a="${base64}"></div><body onload="go()">`,
+    `<script type="application/json">["${base64}"]</script><script>go()</script>`,
+    `<p id=a>${[...file].join(' , ')}</p><script>go()</script>`,
+  ]) {
+    const opened = await html(page);
+    t.ok(holds(opened), page.slice(0, 40));
+    t.ok(opened.flags.has('html-smuggling'), page.slice(0, 40));
+  }
+  const entity = '<!DOCTYPE svg [<!ENTITY a "&#60;script&#62;x&#60;/script&#62;">]><svg>&a;</svg>';
+  t.ok((await open(openers, text(entity, 'image/svg+xml'))).flags.has('active-content'), 'in an entity');
 });
 
 t.test('whatever acts in a page is active content', async (t) => {
@@ -254,6 +279,11 @@ t.test('whatever acts in a page is active content', async (t) => {
     '<script type="text/javascript">x</script>',
     '<script type=module>x</script>',
     '<script language="VBScript">x</script>',
+    '<script data-a=" type=text/plain">x</script>',
+    '<script type="text/javascript" type="text/plain">x</script>',
+    '<script type=text/plain-not>x</script>',
+    `<img src=x onerror${' '.repeat(200)}=x>`,
+    `<a href="${' '.repeat(200)}java${'\t'.repeat(100)}script:x">`,
     '<body onload=x()>',
     '<img src=x onerror = "x">',
     '<svg/onload=x>',
@@ -267,6 +297,8 @@ t.test('whatever acts in a page is active content', async (t) => {
     '<meta http-equiv=refresh content="0;url=data:text/html,x">',
     '<meta http-equiv=refresh content="0; URL=\'data:text/html;base64,eA==\'">',
     '<script type="application/json">{}</script><script>x</script>',
+    '<script async src="https://cdn.ampproject.org/v0.js" onload=x></script>',
+    '<script async src="https://cdn.ampproject.org.example.com/v0.js"></script>',
   ]) {
     t.ok((await html(page)).flags.has('active-content'), page);
     t.ok((await open(openers, text(page, 'text/plain'))).flags.has('active-content'), `declared as text: ${page}`);
@@ -288,6 +320,8 @@ t.test('honest mail gets no flag, and no member but its images', async (t) => {
     '<a href="https://example.com/?on=1&amp;only=2&amp;redirect=%2Fa%2Fb">Click once=more or download it</a>',
     '<p>Caf&eacute; &amp; t&#233; &#8220;quoted&#8221; &#39;x&#39; don&#39;t</p>',
     '<script type="application/ld+json">{"@context":"http://schema.org","@type":"Order","name":"a"}</script>',
+    '<script async src="https://cdn.ampproject.org/v0.js"></script>',
+    '<script async custom-element="amp-form" src="https://cdn.ampproject.org/v0/amp-form-0.1.js"></script>',
     `<img alt="on sale" src="data:image/gif;base64,${gif}"><img src="cid:a@b">`,
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><path d="M10 10 20 20 30 30"/></svg></body></html>',
   ];

@@ -3,12 +3,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { formatSocketAddress, parseSocketAddress } from '../src/config/socket-address.js';
 import { limits } from '../src/runtime/limits.js';
 import type { Answer, PartContent } from '../src/scoring/backend.js';
 import { ClamdBackend, type ClamdSettings } from '../src/scoring/clamd.js';
 import { answerOf } from '../src/scoring/clamd-reply.js';
+import { requestsFor } from '../src/scoring/score-request.js';
+import { Scorer } from '../src/scoring/scorer.js';
 import { Slots } from '../src/scoring/slots.js';
 import { contentOf, runBackendContract } from './support/backend-contract.js';
 import { Clamd, clamdHeuristicMarker, clamdMarker, clamdWholeFile } from './support/clamd.js';
@@ -100,6 +103,23 @@ t.test('each reply means what it says, and what is not known exactly means nothi
   for (const [reply, expected] of cases) {
     t.equal(summary(answerOf(reply, { backend: 'clamd', engine: 'e', heuristicScore: 0.75 })), expected, reply);
   }
+  t.end();
+});
+
+t.test('property: one reply alone says clean, however it is damaged', (t) => {
+  const clean = 'stream: OK';
+  const damaged = fc.tuple(fc.nat({ max: clean.length }), fc.nat({ max: 3 }), fc.string({ maxLength: 3 }));
+  const reply = fc.oneof(
+    fc.string(),
+    damaged.map(([at, drop, put]) => clean.slice(0, at) + put + clean.slice(at + drop)),
+    fc.string().map((name) => `stream: ${name} FOUND`),
+  );
+  const property = fc.property(reply, (text) => {
+    const answer = answerOf(text, { backend: 'clamd', engine: 'e', heuristicScore: 0.75 });
+    return (answer.kind === 'score' && answer.score === 0) === (text === clean);
+  });
+  fc.assert(property, { numRuns: 2000 });
+  t.pass('2000 replies');
   t.end();
 });
 
@@ -322,6 +342,34 @@ t.test('the version is asked for at start, and an answer under an unknown one is
 
 const noClamd = skipWithout('clamd');
 
+if (noClamd === false) {
+  runBackendContract('clamd, the real one', async () => {
+    const clamd = await Clamd.start();
+    const backend = new ClamdBackend({ ...usual, address: { path: clamd.socketPath } });
+    await waitFor('version', 5000, () => backend.cacheable);
+    const close = async () => {
+      await backend.close();
+      await clamd.stop();
+    };
+    return { backend, bad: part, badContent: clamdWholeFile, close };
+  });
+}
+
+t.test('many parts of one message at a time are no reason for a warning', async (t) => {
+  const fake = await fakeOf(t);
+  fake.version = 'nothing that a version is';
+  const scorer = new Scorer([backendOf(t, fake.port)], () => ({ deadlineMs: 5000, cache: { clean: 60, flagged: 60 } }));
+  const warnings: string[] = [];
+  const onWarning = (warning: Error) => warnings.push(warning.message);
+  process.on('warning', onWarning);
+  const parts = Array.from({ length: 40 }, (_, index) => madePart(index));
+  const scores = await scorer.score(requestsFor(parts), () => contentOf(Buffer.from('x')), idle());
+  await new Promise(setImmediate);
+  process.off('warning', onWarning);
+  t.ok(scores.every(({ score }) => score === 0));
+  t.same(warnings, []);
+});
+
 t.test('with the real clamd', { skip: noClamd }, async (t) => {
   const clamd = await Clamd.start();
   t.teardown(() => clamd.stop());
@@ -344,10 +392,10 @@ t.test('with the real clamd', { skip: noClamd }, async (t) => {
     const many = await Promise.all(Array.from({ length: 60 }, () => score(contentOf(clamdWholeFile))));
     t.same([...new Set(many)], ['1 Test.WholeFile.UNOFFICIAL'], 'more than it has threads');
     let told = 0;
-    for (let round = 0; round < 20; round += 1) {
-      if ((await score(inChunks(40, filler))) === 'oversize') told += 1;
+    for (let round = 0; round < 40; round += 1) {
+      if ((await score(inChunks(round < 20 ? 40 : 17, filler))) === 'oversize') told += 1;
     }
-    t.equal(told, 20, 'above StreamMaxLength it says so, and we hear it');
+    t.equal(told, 40, 'above StreamMaxLength it says so, and we hear it');
     t.match(
       await backend.score(part, inChunks(2, filler, 2500), idle()),
       { cause: 'verdict-timeout' },

@@ -114,10 +114,16 @@ t.test('base64 is decoded from wherever a reader may begin, to wherever it may s
     finds(t, `behind ${JSON.stringify(front)}`, front + lines, 'base64', pdf);
     finds(t, `no signature, behind ${JSON.stringify(front)}`, front + base64Lines(payload), 'base64', payload);
   }
+  for (const front of ['ABCD\r\n', 'ABCDEFGH\r\n\r\n', 'ABCD\r\n\r\n']) {
+    finds(t, `no signature, behind ${JSON.stringify(front)}`, front + base64Lines(payload), 'base64', payload);
+  }
   const whole = base64Lines(Buffer.alloc(171, pdf));
   finds(t, 'up to a footer', `${whole}--\r\nThis list is archived.\r\n`, 'base64', Buffer.alloc(171, pdf));
   finds(t, 'between text and footer', `Hello, you\r\n${whole}This is it, all.\r\n`, 'base64', Buffer.alloc(171, pdf));
-  finds(t, 'up to the end of begin-base64', `begin-base64 644 a\r\n${lines}====\r\n`, 'base64', pdf);
+  const begun = `begin-base64 644 a.pdf\r\n${lines}====\r\n`;
+  const decoded = decodings(latin1(begun), 'base64', { bytesMax }).list.find(({ content }) => content.equals(pdf));
+  t.strictSame(decoded?.names, ['a.pdf'], 'up to the end of begin-base64, with its name');
+  finds(t, 'uuencode that calls itself base64', uuencode('a', pdf), 'base64', pdf);
   t.end();
 });
 
@@ -186,6 +192,8 @@ t.test('what Python decodes is among the decodings', (t) => {
     ['foo=zzbar', 'foo=zzbar'],
     ['a  \r\nb', 'a  \r\nb'],
     ['_=5F', '__'],
+    ['a==e4', 'a=e4'],
+    ['a=\rb\nc', 'ac'],
   ] as const) {
     finds(t, body, body, 'quoted-printable', wanted);
   }
@@ -212,6 +220,7 @@ t.test('quoted-printable is decoded with every habit that makes a difference', (
     ['a=e4', 'a\xe4', 'a=e4'],
     ['a=eZ=E4', 'a=eZ\xe4', 'aeZ\xe4', 'a\xe4'],
     ['a \r\nb', 'a\r\nb', 'a \r\nb', 'a\nb', 'a \nb'],
+    ['a=4=\r\n1', 'a=41', 'aA'],
     ['a= \r\nb', 'ab', 'a=\r\nb'],
     ['a=\t\r\nb', 'ab'],
     ['a=\rb', 'ab', 'a=\rb', 'a\rb'],
@@ -289,6 +298,19 @@ t.test('uuencode and xxencode are decoded whatever transports and writers did to
     [],
     'prose is no file',
   );
+  const party = uuencodedFiles(
+    latin1('begin 1999 with a party\nbegin 644 things at once\nand end\nend\n'),
+    false,
+    bytesMax,
+  );
+  t.notOk(
+    party.some(({ damaged }) => damaged),
+    'prose between such lines is nothing damaged',
+  );
+  const zeros = uuencode('a', Buffer.alloc(90), uuSpaces)
+    .replace(/ +\r\n/g, '\r\n')
+    .replace('end\r\n', '');
+  t.ok(uuencodedFiles(latin1(zeros), false, bytesMax)[0]?.content.equals(Buffer.alloc(90)), 'zeros, and no end');
   t.end();
 });
 

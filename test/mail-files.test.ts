@@ -6,6 +6,7 @@ import { activeMimeOpener } from '../src/inspect/container/active-mime.js';
 import { cmsOpener } from '../src/inspect/container/cms.js';
 import { readCompoundFile } from '../src/inspect/container/compound-file.js';
 import { decompressRtf } from '../src/inspect/container/compressed-rtf.js';
+import { mailStoreOpener, rightsManagedOpener } from '../src/inspect/container/mail-store.js';
 import { createMessageOpener } from '../src/inspect/container/message-file.js';
 import { openPgpOpener } from '../src/inspect/container/openpgp.js';
 import { outlookMessageOpener } from '../src/inspect/container/outlook-message.js';
@@ -124,6 +125,21 @@ t.test('what is odd about an inner message is a problem of the file when somebod
   t.equal(asked.length, 1, 'a message with one reading has no others');
 });
 
+t.test('a quoted header alone gives nothing', async (t) => {
+  const header = lines(
+    'Received: by x',
+    'From: a@b.c',
+    'Subject: x',
+    'MIME-Version: 1.0',
+    'Content-Type: text/plain',
+    '',
+  );
+  for (const content of [header, header.subarray(0, -2)]) {
+    const opened = await openMembers(openers, { content, declaredType: 'text/rfc822-headers' });
+    t.same([opened.members, opened.problems], [[], []]);
+  }
+});
+
 t.test('an encoded message in a message is opened at every level', async (t) => {
   let message = letter();
   for (let depth = 0; depth < 5; depth += 1) {
@@ -163,6 +179,8 @@ t.test('a web archive gives its macros, also behind junk that Word skips', async
     t.equal(found?.method, 'activemime');
     t.same(everyProblem(opened), []);
   }
+  const inTar = Buffer.concat([Buffer.from('a.eml'), Buffer.alloc(507), lines(''), archive]);
+  t.same((await openMembers(openers, { content: inTar })).members, [], 'an archive of mail is left to its own opener');
   const torn = await openMembers(openers, { content: active.subarray(0, active.length - 20) });
   t.equal(torn.members[0]?.content.subarray(0, 8).toString('hex'), 'd0cf11e0a1b11ae1');
   t.same(torn.problems, ['file-damaged']);
@@ -171,11 +189,12 @@ t.test('a web archive gives its macros, also behind junk that Word skips', async
 
 t.test('every message of a mailbox is opened, and the mailbox as one message', async (t) => {
   const from = 'From someone@example.com Thu Jul 31 13:49:50 2008';
-  const plain = lines('From: a@b.c', 'Subject: 1', '', 'text', 'From here on it is text.');
+  const plain = lines('From: a@b.c', 'Subject: 1', '', 'text', 'From 2010 on here it is text.');
   const content = Buffer.concat([lines(from), plain, lines('', from), letter(), lines('', from), plain]);
   const opened = await openMembers(openers, { content, names: ['inbox.mbox'] });
   t.equal(opened.members.filter((member) => member.content.equals(program)).length, 1);
-  t.equal(opened.members.filter((member) => member.content.indexOf('From here') >= 0).length, 3);
+  t.equal(opened.members.filter((member) => member.content.indexOf('on here it is') >= 0).length, 3);
+  t.same(everyProblem(opened), ['header-mbox-line'], 'a sentence that begins with From is no problem');
   t.ok(
     opened.members.some((member) => member.content.indexOf(program.toString('base64')) > 0),
     'unsplit',
@@ -327,6 +346,15 @@ t.test('a message of Outlook gives its attachments, embedded items, objects and 
     'body.txt: text/plain: inner body',
     'body.txt: text/plain: the body',
   ]);
+});
+
+t.test('mail that nothing here can read is called by its name', async (t) => {
+  const stores = [mailStoreOpener, rightsManagedOpener];
+  const open = (hex: string) => openMembers(stores, { content: Buffer.concat([Buffer.from(hex, 'hex'), program]) });
+  t.same((await open('76e80460c411e386')).flags, ['encrypted'], 'message.rpmsg');
+  t.same((await open('2142444e00000000534d')).problems, ['archive-unsupported'], 'a .pst');
+  t.same((await open('cfad12fec5fd746f')).problems, ['archive-unsupported'], 'a .dbx');
+  t.same((await open('2142444e000000005341')).problems, [], 'another program');
 });
 
 t.test('a compound file is read without end neither by loops nor by lies', async (t) => {

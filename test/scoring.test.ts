@@ -300,6 +300,116 @@ t.test('a backend that keeps failing is left alone for a while, then tried once'
   t.match(scorer.health(), [{ name: 'fake', up: true }]);
 });
 
+t.test('being busy, and content of ours that fails, are no failures of a backend', async (t) => {
+  const fake = new FakeBackend();
+  const scorer = new Scorer([fake], () => settings);
+  const gone: PartContent = {
+    bytes: 4,
+    // biome-ignore lint/correctness/useYield: it fails before there is anything to yield
+    async *read() {
+      throw new Error('the spool is gone');
+    },
+  };
+  for (let seed = 1; seed <= limits.scoring.breakerFailures * 2; seed += 1) {
+    const scores = await scorer.score(requestsFor([madePart(seed)]), () => gone, idle());
+    t.match(scores, [{ answers: [{ kind: 'none', cause: 'backend-unavailable', detail: /spool is gone/ }] }]);
+  }
+  fake.script = () => fake.none('out-of-resources', 'busy');
+  for (let seed = 100; seed < 100 + limits.scoring.breakerFailures * 2; seed += 1) {
+    const scores = await scorer.score(requestsFor([madePart(seed)]), anyContent, idle());
+    t.match(scores, [{ answers: [{ cause: 'out-of-resources', detail: 'busy' }] }]);
+  }
+  t.match(scorer.health(), [{ up: true }]);
+});
+
+t.test('a backend that is being tried again and is busy is tried again', async (t) => {
+  let nowMs = 0;
+  const fake = new FakeBackend();
+  const scorer = new Scorer(
+    [fake],
+    () => settings,
+    () => nowMs,
+  );
+  let seed = 0;
+  const ask = async () => {
+    seed += 1;
+    const [score] = await scorer.score(requestsFor([madePart(seed)]), anyContent, idle());
+    return score?.answers[0];
+  };
+  fake.script = () => fake.none('backend-unavailable', 'refused');
+  for (let count = 0; count < limits.scoring.breakerFailures; count += 1) await ask();
+  nowMs += limits.scoring.breakerPauseMs;
+  fake.script = () => fake.none('out-of-resources', 'busy');
+  t.match(await ask(), { detail: 'busy' });
+  t.match(await ask(), { detail: 'busy' }, 'which proves neither health nor failure');
+  t.match(scorer.health(), [{ up: false }]);
+});
+
+t.test('files without a digest share no answer', async (t) => {
+  const fake = new FakeBackend();
+  fake.script = (part) => fake.answer(part.path === '2' ? 0.9 : 0);
+  const scorer = new Scorer([fake], () => settings);
+  const parts = [madePart(1, { sha256: '' }), madePart(2, { sha256: '' })];
+  const scores = await scorer.score(requestsFor(parts), anyContent, idle());
+  t.match(scores, [{ score: 0 }, { score: 0.9 }]);
+  await scorer.score(requestsFor(parts), anyContent, idle());
+  t.equal(fake.scanned.length, 4);
+});
+
+t.test('content is held for as long as its scan takes, whoever has left', async (t) => {
+  const fake = new FakeBackend();
+  const slow = gate<Answer>();
+  fake.script = () => slow.promise;
+  const scorer = new Scorer([fake], () => settings);
+  const holds: string[] = [];
+  const content: PartContent = {
+    ...contentOf(bytes),
+    hold: () => {
+      holds.push('held');
+      return () => holds.push('let go');
+    },
+  };
+  const leaving = new AbortController();
+  const first = scorer.score(requestsFor([madePart(1)]), () => content, leaving.signal);
+  await new Promise(setImmediate);
+  leaving.abort();
+  await first;
+  t.same(holds, ['held']);
+  slow.open(fake.answer(0));
+  await new Promise(setImmediate);
+  t.same(holds, ['held', 'let go']);
+  t.match(mustBeNow(scorer.score(requestsFor([madePart(1)]), anyContent, idle())), [{ score: 0 }]);
+});
+
+t.test('once a message has waited long enough, nothing new is begun for it', async (t) => {
+  const fake = new FakeBackend();
+  fake.script = () => new Promise(() => {});
+  const scorer = new Scorer([fake], () => ({ ...settings, deadlineMs: 50 }));
+  const hold = setInterval(() => {}, 1000);
+  const many = Array.from({ length: 5000 }, (_, index) => madePart(index + 1));
+  const scores = await scorer.score(requestsFor(many), anyContent, idle());
+  clearInterval(hold);
+  t.equal(scores.length, 5000);
+  t.ok(
+    scores.every(({ answers }) => answers[0]?.kind === 'none' && answers[0].cause === 'verdict-timeout'),
+    'all are without an answer',
+  );
+  t.equal(fake.scanned.length, limits.scoring.partsAtOnce);
+});
+
+t.test('no more files are sent for one message than it may cost, and the rest counts as not looked at', async (t) => {
+  const fake = new FakeBackend();
+  const scorer = new Scorer([fake], () => settings);
+  const { filesSentMax } = limits.scoring;
+  const many = Array.from({ length: filesSentMax * 2 + 10 }, (_, index) => madePart((index >> 1) + 1));
+  const scores = await scorer.score(requestsFor(many), anyContent, idle());
+  t.equal(fake.scanned.length, filesSentMax, 'a file that is there twice counts once');
+  t.match(scores.at(-11), { score: 0 });
+  t.match(scores.at(-10), { score: undefined, answers: [{ cause: 'unscannable', detail: /more than 1000 files/ }] });
+  const again = await scorer.score(requestsFor(many), anyContent, idle());
+  t.match(again.at(-1), { score: 0 }, 'what is known already costs nothing');
+});
+
 t.test('many parts are asked about a few at a time, and come back in order', async (t) => {
   const fake = new FakeBackend();
   let running = 0;

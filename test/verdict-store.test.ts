@@ -21,7 +21,7 @@ import { FakeBackend } from './support/fake-backend.js';
 import { FakeClamd } from './support/fake-clamd.js';
 import { attachmentMail, buildMail } from './support/mail.js';
 import { waitFor } from './support/ports.js';
-import { folderOf, reconfigure, sendMail, startGate, startSink } from './support/running.js';
+import { folderOf, incidents, metricsOf, reconfigure, sendMail, startGate, startSink } from './support/running.js';
 
 t.setTimeout(120_000);
 
@@ -235,6 +235,10 @@ t.test('a scan that ends after its message was deferred answers the next attempt
   t.match(await again.waitForLog('verdict', (line) => line.threat === 'Test.Late'), { malicious: true, score: 1 });
   t.equal(clamd.streams.length, 2, 'nothing was scanned twice');
 
+  const metrics = await metricsOf(again);
+  t.match(metrics, /^sluice_backend_answers_total\{backend="clamd",source="store",result="score"\} 2$/m);
+  t.notMatch(metrics, /source="facts"/);
+
   clamd.version = 'ClamAV 1.4.6/27401/Tue Nov 10 09:00:00 2026';
   await again.stop();
   const renewed = await startGate(t, options);
@@ -288,6 +292,20 @@ t.test('a delivered file that a feed learns of later is reported once', async (t
   t.equal(await reconfigure(gate, {}), 'applied');
   t.match(await sendMail(gate, mail), { raw: /withheld/ });
   t.equal(turned().length, 1, 'once, and only for this file');
+  const rows = await incidents(gate, 2);
+  t.match(
+    rows.find((row) => row.action === 'permit'),
+    {
+      item: null,
+      level: 10,
+      threat: 'Feed.Late',
+      source: 'alice@client.example',
+      targets: ['bob@example.org'],
+      attachments: [{ name: 'a.bin', sha256 }],
+      status: 'new',
+    },
+  );
+  t.match(await metricsOf(gate), /^sluice_delivered_turned_bad_total 1$/m);
 });
 
 t.test('delivered files are remembered for a day, and no more of them than there is room for', async (t) => {
@@ -297,7 +315,16 @@ t.test('delivered files are remembered for a day, and no more of them than there
     ({ sha256 }) => ({ score: bad.get(sha256) ?? 0, name: 'Bad' }),
     () => nowMs,
   );
-  const delivery = { id: 'x', listener: 'l', messageId: undefined };
+  const delivery = {
+    id: 'x',
+    protocol: 'smtp' as const,
+    listener: 'l',
+    clientAddress: '192.0.2.1',
+    mailFrom: '',
+    recipients: [],
+    messageId: undefined,
+    subject: undefined,
+  };
   const { filesMax, filesPerMessage, keptMs } = limits.delivered;
   const many = Array.from({ length: filesPerMessage * 2 }, (_, index) => madePart(index));
   bad.set(madePart(5).sha256, 0.9);

@@ -36,6 +36,7 @@ const examples: Readonly<Record<string, unknown>> = {
   'policy.fallback.causes.backend-unavailable': 'defer',
   'policy.fallback.causes.verdict-timeout': 'defer',
   'policy.fallback.causes.out-of-resources': 'defer',
+  'scoring.backends[].yaraRules': '/etc/sluice/yara',
   'quarantine.identityFile': '/etc/sluice/identity.txt',
   'quarantine.releaseRelay.host': '127.0.0.1',
   'notice.from': 'Mail Security <postmaster@example.org>',

@@ -33,7 +33,9 @@ export function resolveConfig(settings: Settings, file: string): Config {
     scoring: {
       ...scoring,
       backends: scoring.backends.map((backend) =>
-        backend.type === 'embedded' ? { ...backend, hashFeeds: backend.hashFeeds.map(absolute) } : backend,
+        backend.type === 'embedded'
+          ? { ...backend, hashFeeds: backend.hashFeeds.map(absolute), ...optional('yaraRules', backend.yaraRules) }
+          : backend,
       ),
     },
     quarantine: { ...quarantine, ...optional('identityFile', quarantine.identityFile) },

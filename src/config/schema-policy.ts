@@ -173,12 +173,19 @@ export const listsSchema = z
 
 const embeddedSchema = z
   .strictObject({
-    type: z.literal('embedded').describe('Built in, needs no network: EICAR and hash feeds.'),
+    type: z
+      .literal('embedded')
+      .describe('Built in, needs no network: EICAR, hash feeds, static rules, and YARA rules if wanted.'),
     hashFeeds: z
       .array(filePath)
       .default([])
       .describe(
         'Text files of known bad files: an MD5, SHA-1 or SHA-256 a line, then if wanted a score from 0 to 1 (1 when absent) and a name, separated by spaces, tabs, commas or semicolons.',
+      ),
+    yaraRules: filePath
+      .optional()
+      .describe(
+        'Folder of YARA rules, files *.yar and *.yara; read again on reload. Needs the optional package @litko/yara-x. A rule counts what its meta `score` says, 0.75 without one.',
       ),
   })
   .describe('The backend inside the gate.');
@@ -281,4 +288,10 @@ type BackendSettings = z.output<typeof scoringSchema>['backends'][number];
 /** Files of known bad digests, of all backends that have some. */
 export function hashFeedsOf(backends: readonly BackendSettings[]): string[] {
   return backends.flatMap((backend) => (backend.type === 'embedded' ? backend.hashFeeds : []));
+}
+
+/** Folders of YARA rules that embedded backends name, without repeats. */
+export function yaraFoldersOf(backends: readonly BackendSettings[]): string[] {
+  const folders = backends.map((backend) => (backend.type === 'embedded' ? backend.yaraRules : undefined));
+  return [...new Set(folders)].filter((folder) => folder !== undefined);
 }

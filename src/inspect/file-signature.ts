@@ -38,6 +38,8 @@ const signatures: readonly (readonly [string, Buffer])[] = [
   ['application/vnd.ms-cab-compressed', Buffer.from('MSCF\0\0\0\0', 'latin1')],
 ];
 
+/** in which a ZIP file shows what it is */
+const zipHeadBytes = 65_536;
 /** ISO 9660 begins behind 16 sectors of anything, which may be another format. */
 const isoMagic = Buffer.from('CD001');
 const isoOffset = 32_769;
@@ -47,7 +49,7 @@ export function signatureType(bytes: Buffer): string | undefined {
   for (const [type, start] of signatures) {
     if (bytes.length >= start.length && start.compare(bytes, 0, start.length) === 0) return type;
   }
-  const found = zipType(bytes) ?? compoundType(bytes) ?? programType(bytes);
+  const found = zipType(bytes.subarray(0, zipHeadBytes)) ?? compoundType(bytes) ?? programType(bytes);
   if (found !== undefined) return found;
   const iso = bytes.length > isoOffset + 5 && isoMagic.equals(bytes.subarray(isoOffset, isoOffset + 5));
   return iso ? signatureTypes.iso : undefined;

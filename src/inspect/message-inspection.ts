@@ -4,7 +4,7 @@
  */
 import { Framer, type FramerHandler, type Leaf } from '../mime/framer.js';
 import type { Field } from '../mime/header.js';
-import { wantsViews } from '../mime/problem.js';
+import { isDoubtful } from '../mime/problem.js';
 import { GateError } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import type { Spool } from '../runtime/spool.js';
@@ -189,10 +189,8 @@ export class MessageInspection implements Inspection, FramerHandler {
 
   /** Whether another reading of what was found so far is plausible. */
   #isDoubtful(): boolean {
-    return (
-      this.#framer.problems.some(({ code }) => wantsViews(code)) ||
-      this.#parts.some(({ findings }) => findings?.problems.some(wantsViews))
-    );
+    const codes = this.#framer.problems.map(({ code }) => code);
+    return isDoubtful([...codes, ...this.#parts.flatMap(({ findings }) => findings?.problems ?? [])]);
   }
 
   /**

@@ -9,12 +9,12 @@ import { base64Runs } from './base64-run.js';
 const overlapCharacters = 512;
 
 const uuencodeBegin =
-  /(?:^|[\r\n])[ \t>]{0,16}(?:[bB]egin|BEGIN)(?:-base64(?:-encoded)?)?[ \t]{1,16}[0-7]{3,4}(?:[ \t]{1,16}\S|[ \t]{0,16}[\r\n])/;
+  /(?:^|[\r\n])[ \t]{0,16}(?:[bB]egin|BEGIN)(?:-base64(?:-encoded)?)?[ \t]{1,16}[0-7]{3,4}(?:[ \t]{1,16}\S|[ \t]{0,16}[\r\n])/;
 const pgpMessage = /[\r\n]-----BEGIN PGP MESSAGE/;
 const quotedPart = /\n--[^\r\n]{1,200}\r?\ncontent-(?:type|transfer-encoding|disposition)[ \t]*:/i;
 // The text is the attacker's: no pattern may look far ahead from a start that can be repeated at will.
 /** what browsers overlook between the letters of a scheme: line ends and tabs, also as references */
-const overlooked = '(?:\\s|&(?:#(?:x0{0,8}[9ad]|0{0,8}(?:9|10|13));?|tab;|newline;)){0,8}';
+const overlooked = '(?:\\s|&(?:#(?:x0*[9ad]|0*(?:9|10|13));?|tab;|newline;))*';
 /** an address that holds its content, or is script */
 const addresses = new RegExp(
   `${[...'data:'].join(overlooked)}\\s{0,16}(?:[a-z0-9.+-]{1,40}[/&%]|[;,&%])|` +
@@ -26,10 +26,10 @@ const dataUri = /;\s{0,16}base64\s{0,16},/i;
 /** HTML smuggling: the payload is assembled by script, or by what can run script */
 const smuggling =
   /<(?:[a-z0-9_-]{1,16}:)?script|<svg\b|msSaveOrOpenBlob|createObjectURL|\bnew\s{1,16}Blob\b|\batob\s{0,16}\(|<iframe\b|<embed\b|<object\b|\bsrcdoc\b/i;
-const handler = /[\s"'/]on[a-z]{3,29}\s{0,16}=/i;
-/** letters and colons as references: honest writers have no reason, hidden addresses do */
+const handler = /[\s"'/]on[a-z]{3,29}\s*=/i;
+/** letters, colons and many line ends as references: honest writers have no reason, hidden addresses do */
 const hiddenLetters =
-  /&(?:#x0{0,8}(?:3a|[46][1-9a-f]|[57][0-9a])(?![0-9a-f])|#0{0,8}(?:58|6[5-9]|[78]\d|90|9[7-9]|1[01]\d|12[0-2])(?!\d)|colon;)/i;
+  /&(?:#x0*(?:3a|[46][1-9a-f]|[57][0-9a])(?![0-9a-f])|#0*(?:58|6[5-9]|[78]\d|90|9[7-9]|1[01]\d|12[0-2])(?!\d)|colon;|tab;|newline;|#(?:x0*[9ad]|0*(?:9|10|13));?(?:&#(?:x0*[9ad]|0*(?:9|10|13));?){7})/i;
 const utf7Bracket = '+ADw';
 /** switches between character sets (ISO 2022), which Japanese mail is full of, and which may stand inside of any word */
 const switchByte = '\x1b';
@@ -85,6 +85,11 @@ export class TextScan {
     if (this.#html && !this.found)
       this.found = acts(text) || (text.includes(switchByte) && acts(text.replace(switches, '')));
     this.#tail = text.slice(-overlapCharacters);
+    // Blanks without end would push the beginning of a marker out of what is kept.
+    if (/\s{64}/.test(this.#tail)) {
+      const short = text.replace(/\s+/g, (run) => (/[\r\n]/.test(run) ? '\n' : ' '));
+      this.#tail = short.slice(-overlapCharacters);
+    }
   }
 
   #embedded(text: string): boolean {

@@ -80,6 +80,9 @@ class Groups {
   length = 0;
   bits = 0;
   count = 0;
+  #lineLength = 0;
+  #lineBits = 0;
+  #lineCount = 0;
 
   constructor(bytesMax: number) {
     this.#out = Buffer.allocUnsafe(bytesMax);
@@ -95,6 +98,39 @@ class Groups {
     this.length += 3;
     this.bits = 0;
     this.count = 0;
+  }
+
+  /** Whole groups of the alphabet from `at` on, which most of any body is; returns where they end. */
+  addWhole(body: Buffer, from: number, actions: Uint8Array): number {
+    const out = this.#out;
+    let { length } = this;
+    let at = from;
+    for (; at + 4 <= body.length; at += 4) {
+      const one = actions[body[at] as number] as number; // at + 3 < length, and the table has 256 entries
+      const two = actions[body[at + 1] as number] as number;
+      const three = actions[body[at + 2] as number] as number;
+      const four = actions[body[at + 3] as number] as number;
+      if ((one | two | three | four) >= 64) break;
+      out[length] = (one << 2) | (two >> 4);
+      out[length + 1] = (two << 4) | (three >> 2);
+      out[length + 2] = (three << 6) | four;
+      length += 3;
+    }
+    this.length = length;
+    return at;
+  }
+
+  /** A line begins; what it adds can be taken back. */
+  beginLine(): void {
+    this.#lineLength = this.length;
+    this.#lineBits = this.bits;
+    this.#lineCount = this.count;
+  }
+
+  dropLine(): void {
+    this.length = this.#lineLength;
+    this.bits = this.#lineBits;
+    this.count = this.#lineCount;
   }
 
   /** Two or three characters hold one or two whole bytes. */
@@ -117,25 +153,27 @@ export function decodeLoose(body: Buffer, habits: Base64Habits): Buffer {
   const actions = actionsOf(habits);
   const groups = new Groups(Math.ceil(body.length * 0.75) + 4);
   let pads = 0;
-  // What was there when the line began, for readers that leave out a line with junk in it.
-  let line = { length: 0, bits: 0, count: 0 };
   for (let at = 0; at < body.length; at += 1) {
+    if (groups.count === 0) {
+      const end = groups.addWhole(body, at, actions);
+      if (end > at) pads = 0;
+      at = end;
+      if (at >= body.length) break;
+    }
     const action = actions[body[at] as number] as number; // at < length, and the table has 256 entries
     if (action < 64) {
       pads = 0;
       groups.add(action);
     } else if (action === lineEnd) {
       if (habits.lineByLine) groups.end();
-      line = { length: groups.length, bits: groups.bits, count: groups.count };
+      groups.beginLine();
     } else if (action === groupEnd) {
       groups.end();
     } else if (action === groupDropped) {
       groups.bits = 0;
       groups.count = 0;
     } else if (action === lineDropped) {
-      groups.length = line.length;
-      groups.bits = line.bits;
-      groups.count = line.count;
+      groups.dropLine();
       while (at + 1 < body.length && actions[body[at + 1] as number] !== lineEnd) at += 1;
     } else if (action === completing) {
       pads += 1;

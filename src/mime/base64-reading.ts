@@ -87,26 +87,40 @@ function isPlain(byte: number): boolean {
   return (letter >= 0x61 && letter <= 0x7a) || (byte >= 0x2f && byte <= 0x39) || byte === 0x2b;
 }
 
-/** All readings worth a decoding: first those with one habit that is not the usual one, then with two, then three. */
+/** What decoders do at padding, for each way in which they treat junk; nobody stops at one and guesses at the other. */
+const paddingsAt: Readonly<Record<AtJunk, readonly AtPadding[]>> = {
+  skip: ['go-on', 'stop', 'stop-if-complete', 'ignore', 'zero'],
+  stop: ['go-on', 'stop', 'zero'],
+  zero: ['go-on', 'stop', 'zero'],
+  'drop-line': ['go-on', 'stop'],
+  'end-group': ['go-on'],
+  'drop-group': ['go-on'],
+};
+const junkOrder: readonly AtJunk[] = ['skip', 'stop', 'zero', 'drop-line', 'end-group', 'drop-group'];
+
+/** All readings worth a decoding: those with one habit that is not the usual one come first. */
 export function base64Readings(survey: Base64Survey): readonly Base64Reading[] {
-  const paddings: AtPadding[] = ['stop', 'stop-if-complete', 'ignore', 'zero'];
-  const junks: AtJunk[] = ['stop', 'zero', 'drop-line', 'end-group', 'drop-group'];
-  const alphabets: Partial<Base64Habits>[] = survey.urlSafe ? [{}, { urlSafe: false }] : [{}];
-  const atPadding: Partial<Base64Habits>[] = survey.innerPadding ? paddings.map((padding) => ({ padding })) : [];
-  const differing = survey.junk || survey.urlSafe;
-  const atJunk: Partial<Base64Habits>[] = differing ? junks.map((junk) => ({ junk })) : [];
-  const rest: Partial<Base64Habits>[] = [];
-  if (survey.unevenLines || survey.innerPadding) rest.push({ lineByLine: true });
-  if (survey.openGroup) rest.push({ wholeGroups: true });
-  if (survey.nul) rest.push({ nulEnds: true });
-  if (survey.highBytes) rest.push({ sevenBits: true });
-  if (survey.blanks) rest.push({ junk: 'stop', blankIsJunk: true }, { junk: 'zero', blankIsJunk: true });
-  const deviations: Partial<Base64Habits>[] = [...atPadding, ...alphabets.slice(1), ...atJunk, ...rest];
-  if (survey.urlSafe) deviations.push(...atJunk.map((habit) => ({ ...habit, urlSafe: false })));
+  const alphabets: readonly Partial<Base64Habits>[] = survey.urlSafe ? [{}, { urlSafe: false }] : [{}];
+  const junks = survey.junk || survey.urlSafe ? junkOrder : junkOrder.slice(0, 1);
+  const single: Partial<Base64Habits>[] = [];
+  const several: Partial<Base64Habits>[] = [];
   for (const alphabet of alphabets) {
-    for (const padding of atPadding) for (const junk of atJunk) deviations.push({ ...padding, ...junk, ...alphabet });
+    for (const junk of junks) {
+      for (const padding of survey.innerPadding ? paddingsAt[junk] : paddingsAt[junk].slice(0, 1)) {
+        const habits: Partial<Base64Habits> = { ...alphabet };
+        if (junk !== usual.junk) Object.assign(habits, { junk });
+        if (padding !== usual.padding) Object.assign(habits, { padding });
+        const count = Object.keys(habits).length;
+        if (count > 0) (count === 1 ? single : several).push(habits);
+      }
+    }
   }
-  return deviations.map((habits) => ({ ...usual, ...habits, name: nameOf(habits) }));
+  if (survey.unevenLines || survey.innerPadding) single.push({ lineByLine: true });
+  if (survey.openGroup) single.push({ wholeGroups: true });
+  if (survey.nul) single.push({ nulEnds: true });
+  if (survey.highBytes) single.push({ sevenBits: true });
+  if (survey.blanks) several.push({ junk: 'stop', blankIsJunk: true }, { junk: 'zero', blankIsJunk: true });
+  return [...single, ...several].map((habits) => ({ ...usual, ...habits, name: nameOf(habits) }));
 }
 
 function nameOf(habits: Partial<Base64Habits>): string {

@@ -31,13 +31,18 @@ export function decodeBase64(body: Buffer, problems: Set<ProblemCode> = new Set(
   return rest.length === 0 ? content : Buffer.concat([content, rest]);
 }
 
-export function addBase64(out: DecodingCollector, body: Buffer): void {
+/** The usual reading, and those that begin later; true when there can be no others. */
+export function addBase64(out: DecodingCollector, body: Buffer): boolean {
   const problems = new Set<ProblemCode>();
   const content = decodeBase64(body, problems);
   out.add('base64', content);
   const strict = [...problems].every((code) => harmless.has(code));
   addStarts(out, body, !strict && body.length <= everyStartBytes && !beginsAsFile(content));
-  if (strict) return;
+  return strict;
+}
+
+/** What readers with other habits make of a body that is not strict. */
+export function addOddBase64(out: DecodingCollector, body: Buffer): void {
   addPieces(out, body);
   addWithoutComments(out, body);
   addLineRuns(out, body);
@@ -50,14 +55,22 @@ export function addBase64(out: DecodingCollector, body: Buffer): void {
 /** Junk of valid characters in front shifts all groups; a reader that begins behind it sees the file. */
 function addStarts(out: DecodingCollector, body: Buffer, every: boolean): void {
   const starts = new Map<number, string>();
+  const plausible = new Set<number>();
   let line = 0;
-  for (const { start } of textLines(body, 0, Math.min(body.length, 4096))) {
+  let before = 0;
+  for (const { start, end } of textLines(body, 0, Math.min(body.length, 4096))) {
     if (line > linesSkipped) break;
     if (line > 0) starts.set(start, `base64, from line ${line + 1}`);
+    // Writers fill their lines: a short one on top is something else.
+    if (before > 0 && end - start > before) plausible.add(start);
+    before = end - start;
     line += 1;
   }
   const blankLine = firstBlankLine(body);
-  if (blankLine > 0) starts.set(blankLine, 'base64, from the first empty line');
+  if (blankLine > 0) {
+    starts.set(blankLine, 'base64, from the first empty line');
+    plausible.add(blankLine);
+  }
   let characters = 0;
   for (let at = 0; at < Math.min(body.length, 4096) && characters < 8; at += 1) {
     if (!isAlphabet(body[at])) continue;
@@ -67,7 +80,7 @@ function addStarts(out: DecodingCollector, body: Buffer, every: boolean): void {
   for (const [start, reading] of starts) {
     if (start >= body.length) continue;
     const begins = beginsAsFile(decodeBase64(body.subarray(start, start + headBytes)));
-    if (begins || every) out.add(reading, decodeBase64(body.subarray(start)));
+    if (begins || every || plausible.has(start)) out.add(reading, decodeBase64(body.subarray(start)));
   }
 }
 
@@ -90,14 +103,16 @@ function addPieces(out: DecodingCollector, body: Buffer): void {
   if (first < 0) return;
   const rest = skipPadding(body, first);
   if (rest < body.length) out.add('base64, behind the first padding', decodeBase64(body.subarray(rest)));
-  let start = rest;
-  for (let piece = 2; piece <= piecesMax && start < body.length; piece += 1) {
+  const pieces: Buffer[] = [];
+  for (let start = rest; start < body.length; ) {
+    // With padding everywhere it is one file, written in chunks.
+    if (pieces.length === piecesMax) return;
     const padding = body.indexOf(0x3d, start);
-    if (padding < 0) break;
-    const end = skipPadding(body, padding);
-    out.add(`base64, piece ${piece}`, decodeBase64(body.subarray(start, end)));
+    const end = padding < 0 ? body.length : skipPadding(body, padding);
+    pieces.push(body.subarray(start, end));
     start = end;
   }
+  for (const [index, piece] of pieces.entries()) out.add(`base64, piece ${index + 2}`, decodeBase64(piece));
 }
 
 function skipPadding(body: Buffer, from: number): number {
@@ -113,17 +128,18 @@ function addWithoutComments(out: DecodingCollector, body: Buffer): void {
     [0x28, 0x29, '(comments)'],
   ] as const) {
     if (!body.includes(open)) continue;
-    const kept: Buffer[] = [];
+    const kept = Buffer.allocUnsafe(body.length);
+    let length = 0;
     let at = 0;
     while (at < body.length) {
       const begin = body.indexOf(open, at);
       const end = begin < 0 ? -1 : body.indexOf(close, begin + 1);
       if (end < 0) break;
-      kept.push(body.subarray(at, begin));
+      length += body.copy(kept, length, at, begin);
       at = end + 1;
     }
-    kept.push(body.subarray(at));
-    out.add(`base64, ${what} removed`, decodeBase64(Buffer.concat(kept)));
+    length += body.copy(kept, length, at);
+    out.add(`base64, ${what} removed`, decodeBase64(kept.subarray(0, length)));
   }
 }
 

@@ -14,15 +14,20 @@ interface Kept {
 
 /** contents up to this size are compared as they are, larger ones by digest so that hostile repeats stay linear */
 const comparedBytes = 4096;
+/** small buffers share memory of this order anyway */
+const sharedBytes = 65_536;
 
 export class DecodingCollector {
   readonly #kept: Kept[] = [];
   readonly #byLength = new Map<number, Kept[]>();
+  readonly #body: Buffer;
   #bytesLeft: number;
   /** false when something was left out because of a bound */
   complete = true;
 
-  constructor(bytesMax: number) {
+  /** @param body what is decoded; readings may be parts of it */
+  constructor(body: Buffer, bytesMax: number) {
+    this.#body = body;
     this.#bytesLeft = bytesMax;
   }
 
@@ -39,10 +44,17 @@ export class DecodingCollector {
     return this.#kept.map(({ reading, content, names }) => ({ reading, content, names }));
   }
 
+  /** A reading that stopped early would hold the memory of one that did not. */
+  #owned(content: Buffer): Buffer {
+    const { buffer } = content;
+    const wasteful = buffer !== this.#body.buffer && buffer.byteLength > Math.max(sharedBytes, 2 * content.length);
+    return wasteful ? Buffer.from(content) : content;
+  }
+
   /** Keeps a reading unless its content is there already; then only its names are added. */
   add(reading: string, content: Buffer, names: readonly string[] = []): void {
     if (content.length === 0 && this.#kept.length > 0) return;
-    const candidate: Kept = { reading, content, names: [...names], digest: undefined };
+    const candidate: Kept = { reading, content: this.#owned(content), names: [...names], digest: undefined };
     const sameLength = this.#byLength.get(content.length);
     const repeat = sameLength?.find((kept) => isSame(kept, candidate));
     if (repeat !== undefined) {

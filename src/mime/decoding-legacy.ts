@@ -17,6 +17,12 @@ export function addUuencode(out: DecodingCollector, body: Buffer): void {
   }
 }
 
+/** Files between `begin` and `end` in a body that is said to be something else: their names, and maybe their encoding. */
+export function addBegun(out: DecodingCollector, body: Buffer): void {
+  if (body.indexOf('begin') !== 0 && !body.includes('\nbegin')) return;
+  addFiles(out, uuencodedFiles(body, false, out.bytesLeft));
+}
+
 export function addYenc(out: DecodingCollector, body: Buffer): void {
   addFiles(out, yencFiles(body, !body.includes('=ybegin')));
 }

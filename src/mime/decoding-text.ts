@@ -2,13 +2,14 @@
 import type { DecodingCollector } from './decoding-collector.js';
 import { countLineEnds, withCrlf, withLineFeeds, withoutFinalLineEnd, withoutStuffedDots } from './line-ends.js';
 import type { ProblemCode } from './problem.js';
-import { decodeQuotedPrintable, type QuotedPrintableHabits } from './qp-loose.js';
+import { decodeQuotedPrintable, type QuotedPrintableHabits, withoutSoftBreaks } from './qp-loose.js';
 import { QuotedPrintableDecoder } from './quoted-printable.js';
 
 const usual: QuotedPrintableHabits = {
   blanksKept: false,
   badEscape: 'keep',
   lowerCase: true,
+  doubled: false,
   softBreak: 'blanks',
   underscoreIsBlank: false,
   lineEnds: 'keep',
@@ -39,6 +40,9 @@ export function addQuotedPrintable(out: DecodingCollector, body: Buffer): void {
   out.add('quoted-printable', content);
   const single = deviations(problems, body);
   for (const habits of single) out.add(nameOf(habits), decodeQuotedPrintable(body, { ...usual, ...habits }));
+  if (problems.has('qp-bad-escape')) {
+    out.add('quoted-printable, lines joined first', decodeQuotedPrintable(withoutSoftBreaks(body), usual));
+  }
   addLineEnds(out, 'quoted-printable', content);
   if (body.includes('\r\n')) {
     const lineEnds: Partial<QuotedPrintableHabits> = { lineEnds: 'lf' };
@@ -64,10 +68,11 @@ function deviations(problems: ReadonlySet<ProblemCode>, body: Buffer): readonly 
     found.push({ badEscape: 'drop' }, { badEscape: 'drop-three' }, { badEscape: 'stop' });
   }
   if (problems.has('qp-lower-case')) found.push({ lowerCase: false });
+  if (body.includes('==')) found.push({ doubled: true });
   if (/=(?:[ \t]|$)/.test(body.toString('latin1', Math.max(0, body.length - 2))) || hasAfterEquals(body, isBlankByte)) {
     found.push({ softBreak: 'exact' });
   }
-  if (hasAfterEquals(body, (byte) => byte === 0x0d)) found.push({ softBreak: 'bare-cr' });
+  if (hasAfterEquals(body, (byte) => byte === 0x0d)) found.push({ softBreak: 'bare-cr' }, { softBreak: 'up-to-lf' });
   return found;
 }
 
@@ -90,7 +95,8 @@ function combinations(single: readonly Partial<QuotedPrintableHabits>[]): Partia
     const key = Object.keys(habits)[0] ?? '';
     all = [...all, ...all.filter((other) => !(key in other)).map((other) => ({ ...other, ...habits }))];
   }
-  return all.filter((habits) => Object.keys(habits).length > 1);
+  const size = (habits: Partial<QuotedPrintableHabits>) => Object.keys(habits).length;
+  return all.filter((habits) => size(habits) > 1).sort((one, other) => size(one) - size(other));
 }
 
 function nameOf(habits: Partial<QuotedPrintableHabits>): string {
@@ -98,6 +104,7 @@ function nameOf(habits: Partial<QuotedPrintableHabits>): string {
   if (habits.blanksKept === true) words.push('blanks kept');
   if (habits.badEscape !== undefined) words.push(`${habits.badEscape} at a bad escape`);
   if (habits.lowerCase === false) words.push('lower case is no escape');
+  if (habits.doubled === true) words.push('== is =');
   if (habits.softBreak !== undefined) words.push(`soft breaks ${habits.softBreak}`);
   if (habits.underscoreIsBlank === true) words.push('underscores are blanks');
   if (habits.lineEnds === 'lf') words.push('raw lines end in LF');

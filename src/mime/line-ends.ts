@@ -70,12 +70,13 @@ export function withoutFinalLineEnd(text: Buffer, all: boolean): Buffer {
 /** Lines that begin with a dot lose it, as behind SMTP's DATA (RFC 5321 §4.5.2). */
 export function withoutStuffedDots(text: Buffer): Buffer {
   const stuffed = Buffer.from('\n..', 'latin1');
-  const kept: Buffer[] = [];
+  const out = Buffer.allocUnsafe(text.length);
+  let length = 0;
   let from = text[0] === dot && text[1] === dot ? 1 : 0;
   for (let at = text.indexOf(stuffed, from); at >= 0; at = text.indexOf(stuffed, at + 1)) {
-    kept.push(text.subarray(from, at + 1));
+    length += text.copy(out, length, from, at + 1);
     from = at + 2;
   }
-  kept.push(text.subarray(from));
-  return Buffer.concat(kept);
+  length += text.copy(out, length, from);
+  return out.subarray(0, length);
 }

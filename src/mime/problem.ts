@@ -188,6 +188,18 @@ const notesWithViews: ReadonlySet<ProblemCode> = new Set([
   'body-embedded-file',
 ] as const);
 
+/** Beyond the bounds of the first reading a message is unscannable; other readings would only say so at more cost. */
+const beyondBounds: ReadonlySet<ProblemCode> = new Set([
+  'header-too-long',
+  'parts-too-many',
+  'nesting-too-deep',
+] as const);
+
+/** Whether a message with these problems is read in every plausible way. */
+export function isDoubtful(codes: readonly ProblemCode[]): boolean {
+  return codes.some(wantsViews) && !codes.some((code) => beyondBounds.has(code));
+}
+
 /** Whether a message with this problem is read in every plausible way, and not in the strict one alone. */
 export function wantsViews(code: ProblemCode): boolean {
   const effect: ProblemEffect = problemEffects[code];

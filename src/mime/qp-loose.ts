@@ -7,8 +7,10 @@ export interface QuotedPrintableHabits {
   readonly badEscape: 'keep' | 'drop' | 'drop-three' | 'stop';
   /** lower-case digits make an escape */
   readonly lowerCase: boolean;
-  /** what ends a line softly: `=` and CRLF or LF; also with blanks between; also with a bare CR */
-  readonly softBreak: 'exact' | 'blanks' | 'bare-cr';
+  /** `==` is one equals sign, as Python reads it */
+  readonly doubled: boolean;
+  /** what ends a line softly: `=` and CRLF or LF; also with blanks between; also a bare CR; CR and all up to LF (Python) */
+  readonly softBreak: 'exact' | 'blanks' | 'bare-cr' | 'up-to-lf';
   /** an underscore is a blank, as in the Q encoding of header fields (RFC 2047 §4.2) */
   readonly underscoreIsBlank: boolean;
   /** line ends that are there as such, not those that were escaped */
@@ -53,6 +55,11 @@ export function decodeQuotedPrintable(body: Buffer, habits: QuotedPrintableHabit
         at = end;
         continue;
       }
+      if (habits.doubled && body[at + 1] === equals) {
+        out[length++] = equals;
+        at += 2;
+        continue;
+      }
       if (habits.badEscape === 'stop') break;
       if (habits.badEscape === 'keep') out[length++] = byte;
       at += habits.badEscape === 'drop-three' ? 3 : 1;
@@ -70,13 +77,35 @@ export function decodeQuotedPrintable(body: Buffer, habits: QuotedPrintableHabit
   return out.subarray(0, length);
 }
 
+/** The body with its soft line breaks taken out before anything is decoded: an escape may then go over a line end. */
+export function withoutSoftBreaks(body: Buffer): Buffer {
+  const out = Buffer.allocUnsafe(body.length);
+  let length = 0;
+  let from = 0;
+  for (let at = body.indexOf(equals); at >= 0; at = body.indexOf(equals, at + 1)) {
+    let end = at + 1;
+    while (isBlank(body[end])) end += 1;
+    if (body[end] === cr && body[end + 1] === lf) end += 1;
+    if (end < body.length && body[end] !== lf) continue;
+    length += body.copy(out, length, from, at);
+    from = end + 1;
+    at = end;
+  }
+  length += body.copy(out, length, Math.min(from, body.length));
+  return out.subarray(0, length);
+}
+
 /** Behind the soft line break at `at`; `at` itself when there is none. */
 function softBreakEnd(body: Buffer, at: number, habits: QuotedPrintableHabits): number {
   let end = at + 1;
-  if (habits.softBreak !== 'exact') while (isBlank(body[end])) end += 1;
+  if (habits.softBreak === 'blanks' || habits.softBreak === 'bare-cr') while (isBlank(body[end])) end += 1;
   if (body[end] === lf) return end + 1;
   if (body[end] === cr && body[end + 1] === lf) return end + 2;
   if (body[end] === cr && habits.softBreak === 'bare-cr') return end + 1;
+  if (body[end] === cr && habits.softBreak === 'up-to-lf') {
+    const feed = body.indexOf(lf, end);
+    return feed < 0 ? body.length : feed + 1;
+  }
   // At the very end the line end belonged to the delimiter.
   return end >= body.length && habits.softBreak !== 'exact' ? end : at;
 }

@@ -7,13 +7,15 @@ import { type CarriedFile, writtenNames } from './carried-file.js';
 import { decodeBase64 } from './decoding-base64.js';
 import { type TextLine, textLines } from './text-lines.js';
 
-/** a `begin` line as transports leave it, maybe quoted by a reply */
-const beginLine = /^[ \t>]{0,16}begin(-base64(?:-encoded)?)?[ \t]{1,16}[0-7]{3,4}(?:[ \t]{1,16}(\S.*))?$/is;
+/** a `begin` line as transports leave it */
+const beginLine = /^[ \t]{0,16}begin(-base64(?:-encoded)?)?[ \t]{1,16}[0-7]{3,4}(?:[ \t]{1,16}(\S.*))?$/is;
 /** lines that show which of both alphabets a file is in */
 const linesJudged = 16;
 /** bytes of a `begin` line that are read; names are shorter */
 const beginBytes = 1200;
 const none = 255;
+/** M: 45 bytes */
+const fullLine = 0x4d;
 const uuValues = new Uint8Array(256).fill(none);
 for (let value = 0; value < 64; value += 1) uuValues[value + 32] = value;
 uuValues[0x60] = 0;
@@ -78,8 +80,7 @@ function blocksOf(text: Buffer, declared: boolean): Block[] {
 
 function beginOf(text: Buffer, { start, end }: TextLine): Block | undefined {
   const first = text[start];
-  const quoted = first === 0x20 || first === 0x09 || first === 0x3e;
-  if (first !== 0x62 && first !== 0x42 && !quoted) return undefined;
+  if (first !== 0x62 && first !== 0x42 && first !== 0x20 && first !== 0x09) return undefined;
   const found = beginLine.exec(text.toString('latin1', start, Math.min(end, start + beginBytes)));
   if (found === null) return undefined;
   const names = writtenNames(Buffer.from(found[2] ?? '', 'latin1'));
@@ -149,7 +150,8 @@ function blockFiles(text: Buffer, block: Block, declared: boolean, bytesMax: num
   for (const line of linesOf(text, block)) {
     const uuFit = fits(text, line, uuValues);
     const xxFit = fits(text, line, xxValues);
-    if (lines < linesJudged && uuFit === 2) uu += 1;
+    // A full line of blanks may be nothing but its `M` once a transport is done with it.
+    if (lines < linesJudged && (uuFit === 2 || (uuFit === 1 && text[line.start] === fullLine))) uu += 1;
     if (lines < linesJudged && xxFit === 2) xx += 1;
     uuOdd ||= uuFit !== 2;
     xxOdd ||= xxFit !== 2;
@@ -164,7 +166,8 @@ function blockFiles(text: Buffer, block: Block, declared: boolean, bytesMax: num
   return readings.map((reading, index) => {
     const { content, truncated } = decodeLines(text, block, lines, values, reading, left);
     left -= content.length;
-    const damaged = odd || !block.whole;
+    // Prose between such lines is no file that somebody damaged.
+    const damaged = (odd || !block.whole) && (uu + xx > 0 || declared);
     return { method, names: block.names, content, reading: index === 0 ? '' : reading, damaged, truncated };
   });
 }

@@ -5,6 +5,7 @@ import type { LivePolicy } from '../policy/live-policy.js';
 import type { Verdict } from '../policy/verdict.js';
 import type { HoldRequest } from '../quarantine/hold.js';
 import { messageOf } from '../runtime/errors.js';
+import { limits } from '../runtime/limits.js';
 import { readSource } from '../runtime/spool-source.js';
 import type { PartScore } from '../scoring/backend.js';
 import type { ScoreRequest } from '../scoring/score-request.js';
@@ -53,10 +54,20 @@ function relay(acting: Acting, pieces: readonly Piece[], report: InspectionRepor
 }
 
 /** For feeds that learn of a file only later. */
-function noteDelivered({ services, listener, record }: Acting, report: InspectionReport): void {
+function noteDelivered({ services, listener, record, envelope }: Acting, report: InspectionReport): void {
   if (!report.hasAttachment) return;
   const parts = [...everyPart(report.parts)].filter(({ sha256 }) => sha256 !== '');
-  services.delivered.note({ id: record.id, listener: listener.name, messageId: report.messageId }, parts);
+  const delivery = {
+    id: record.id,
+    protocol: 'smtp' as const,
+    listener: listener.name,
+    clientAddress: envelope.peer.address,
+    mailFrom: envelope.mailFrom,
+    recipients: envelope.recipients.slice(0, limits.delivered.recipientsMax).map(({ address }) => address),
+    messageId: report.messageId,
+    subject: report.subject,
+  };
+  services.delivered.note(delivery, parts);
 }
 
 /** The mark of a release is for this gate alone; the reader gets the original as it was. */

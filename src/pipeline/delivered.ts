@@ -9,11 +9,18 @@ import { limits } from '../runtime/limits.js';
 export interface Delivery {
   /** MessageRecord.id */
   readonly id: string;
+  readonly protocol: 'smtp' | 'imap';
   readonly listener: string;
+  readonly clientAddress: string;
+  readonly mailFrom: string;
+  readonly recipients: readonly string[];
   readonly messageId: string | undefined;
+  readonly subject: string | undefined;
 }
 
-export interface DeliveredFile extends Delivery {
+export interface DeliveredFile {
+  /** the same object for all files of a message */
+  readonly delivery: Delivery;
   readonly part: PartFacts;
   /** what was thought of it then by those who are asked again later */
   readonly score: number;
@@ -54,7 +61,7 @@ export class DeliveredFiles {
     const { filesPerMessage, filesMax } = limits.delivered;
     for (const part of parts.slice(0, filesPerMessage)) {
       // Not the whole tree: members are noted by themselves.
-      this.#files.push({ ...delivery, at, score: this.#opinionOf(part).score, part: { ...part, members: [] } });
+      this.#files.push({ delivery, at, score: this.#opinionOf(part).score, part: { ...part, members: [] } });
     }
     // Now and then, so that a full list does not cost a copy for each message.
     if (this.#files.length > filesMax * 1.1) this.#files = this.#files.slice(-filesMax);

@@ -1,12 +1,10 @@
 /** Ties the pipeline to the SMTP session: takes a message's bytes as they come, and has it judged when it is whole. */
-import type { PartFacts } from '../inspect/report.js';
 import { judgeMessage, reachVerdict } from '../pipeline.js';
 import type { DecisionPolicy } from '../policy/decide.js';
 import type { Spool } from '../runtime/spool.js';
-import type { PartContent } from '../scoring/backend.js';
-import type { ScoreRequest } from '../scoring/score-request.js';
 import type { Intake, Judgement, SmtpEnvelope, SmtpHandler } from '../smtp/handler.js';
 import { type Acting, act } from './act.js';
+import { askScores } from './ask-scores.js';
 import { carriesMark } from './readmission.js';
 import { MessageRecord } from './record.js';
 import type { Case, PipelineListener, PipelineServices } from './services.js';
@@ -38,7 +36,10 @@ class SmtpIntake implements Intake {
 
   judge(): Judgement | Promise<Judgement> {
     const { services, spool, record, envelope } = this.#case;
-    const message: Acting = { ...this.#case, policy: services.policy(), ask: (requests) => this.#ask(requests) };
+    const abort = new AbortController();
+    this.#abort = abort;
+    const ask = askScores(services, spool, abort.signal);
+    const message: Acting = { ...this.#case, policy: services.policy(), ask };
     record.complete(envelope, spool.length);
     spool.retain();
     let judgement: Judgement | Promise<Judgement> | undefined;
@@ -54,26 +55,6 @@ class SmtpIntake implements Intake {
     this.#abort?.abort();
     this.#case.inspection.abort();
     this.#case.record.aborted(this.#case.envelope, this.#case.spool.length, reason);
-  }
-
-  #ask(requests: readonly ScoreRequest[]) {
-    const { services } = this.#case;
-    this.#abort = new AbortController();
-    return services.scorer.score(requests, (part) => this.#contentOf(part), this.#abort.signal);
-  }
-
-  #contentOf(part: PartFacts): PartContent {
-    const { services, spool } = this.#case;
-    const content = services.inspector.content(spool, part);
-    return {
-      bytes: content.bytes,
-      read: (signal) => content.read(signal),
-      // A scan goes on when its message is deferred, so that the sender's next attempt finds the answer.
-      hold: () => {
-        spool.retain();
-        return () => spool.release();
-      },
-    };
   }
 
   /**

@@ -1,11 +1,12 @@
 /** Everything of the configuration that may change while connections live, as one immutable snapshot that is swapped at once. */
 import { type ConfigProblem, hasErrors } from '../config/problem.js';
 import type { Config } from '../config/schema.js';
-import { hashFeedsOf } from '../config/schema-policy.js';
+import { hashFeedsOf, yaraFoldersOf } from '../config/schema-policy.js';
 import { type FileCategory, fileCategories } from '../inspect/file-category.js';
 import type { FallbackCause } from '../scoring/backend.js';
 import { type HashFeeds, loadHashFeeds } from '../scoring/hash-feed.js';
 import type { ScorerSettings } from '../scoring/scorer.js';
+import { loadYaraFolders, type YaraRules } from '../scoring/yara.js';
 import { type AddressLists, loadAddressLists } from './address-lists.js';
 import type { DecisionPolicy, FallbackAction } from './decide.js';
 import { type HashLists, loadHashLists } from './hash-lists.js';
@@ -24,6 +25,7 @@ export interface LivePolicy {
   readonly allowRules: AllowRules;
   readonly hashes: HashLists;
   readonly feeds: HashFeeds;
+  readonly yara: YaraRules;
   readonly scorer: ScorerSettings;
   readonly notice: Config['notice'];
   readonly administrators: Config['administrators'];
@@ -42,7 +44,8 @@ export async function buildLivePolicy(config: Config): Promise<BuiltPolicy> {
   const addresses = await loadAddressLists(config.lists);
   const hashes = await loadHashLists(config.lists);
   const feeds = await loadHashFeeds(hashFeedsOf(config.scoring.backends));
-  const problems = [...addresses.problems, ...hashes.problems, ...feeds.problems];
+  const yara = await loadYaraFolders(yaraFoldersOf(config.scoring.backends));
+  const problems = [...addresses.problems, ...hashes.problems, ...feeds.problems, ...yara.problems];
   if (hasErrors(problems)) return { snapshot: undefined, problems };
   const snapshot: LivePolicy = {
     decision: decisionPolicy(config),
@@ -52,6 +55,7 @@ export async function buildLivePolicy(config: Config): Promise<BuiltPolicy> {
     allowRules: { allowFields: config.lists.allowFields, allowRecipients: config.lists.allowRecipients },
     hashes: hashes.lists,
     feeds: feeds.feeds,
+    yara: yara.rules,
     scorer: { deadlineMs: config.scoring.deadlineMs, cache: config.scoring.cache.ttlSeconds },
     notice: config.notice,
     administrators: config.administrators,

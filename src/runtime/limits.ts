@@ -129,7 +129,7 @@ export const limits = {
   },
   open: {
     /** bytes of files held in memory at a time while one leaf is opened, all nesting together; the leaf itself may have as many. */
-    heldBytes: 50_331_648,
+    heldBytes: 33_554_432,
     /** bytes that may be decoded out of one leaf, all nesting together; 256 MiB take about a second. */
     totalBytes: 268_435_456,
     /** decoded bytes for each encoded one; Office documents reach 30, logs 50, bombs a thousand. */
@@ -148,6 +148,8 @@ export const limits = {
     zipDirectoriesMax: 64,
     /** bytes of a ZIP file that are decoded, as a multiple of its size: members of honest files do not overlap. */
     zipReadRatioMax: 16,
+    /** size of a member marked as encrypted, as a multiple of its data, up to which it is tried without a key. */
+    zipLieRatioMax: 32,
     /** bytes of memory that 7-Zip may take for one archive: a dictionary of 64 MiB, which is what `-mx=9` uses, and its tables. */
     sevenZipMemoryBytes: 117_440_512,
     /** bytes of members that 7-Zip unpacks before they are looked into; it cannot be paused, so the rest is a second run. */
@@ -200,6 +202,8 @@ export const limits = {
     cacheEntries: 50_000,
     /** parts of one message that are asked about at the same time. */
     partsAtOnce: 16,
+    /** different files sent to backends for one message; each costs a scan, and members are unpacked once more for it. */
+    filesSentMax: 1000,
     /** scans under way in all messages; above it the answer is `out-of-resources`. */
     flightsMax: 1024,
     /** ms after which a scan that nobody waits for any more is ended too. */
@@ -246,6 +250,10 @@ export const limits = {
     filesMax: 20_000,
     /** files of one message. */
     filesPerMessage: 100,
+    /** recipients of one message that are remembered with its files. */
+    recipientsMax: 100,
+    /** incidents written after one reload; a feed that calls everything bad shall not fill the database. */
+    incidentsMax: 1000,
     /** ms for which they are; feeds learn of most files within a day. */
     keptMs: 86_400_000,
     /** files looked at before the event loop gets its turn; a few ms. */

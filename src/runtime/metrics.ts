@@ -95,6 +95,17 @@ function resourceMetrics(registers: Registry[]) {
       labelNames: ['backend'] as const,
       registers,
     }),
+    answers: new Counter({
+      name: 'sluice_backend_answers_total',
+      help: 'Answers about files, by backend, where they came from (memory, store, container, backend) and result: score, or the cause of a missing one. Answers from facts alone are not counted.',
+      labelNames: ['backend', 'source', 'result'] as const,
+      registers,
+    }),
+    turnedBad: new Counter({
+      name: 'sluice_delivered_turned_bad_total',
+      help: 'Delivered files that feeds or rules know as malicious since.',
+      registers,
+    }),
     outbox: new Gauge({
       name: 'sluice_outbox_queued',
       help: 'Notices, administrator mail and releases not yet delivered.',

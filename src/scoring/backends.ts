@@ -6,25 +6,36 @@ import type { Backend } from './backend.js';
 import { ClamdBackend } from './clamd.js';
 import { EmbeddedBackend } from './embedded.js';
 import type { HashFeeds } from './hash-feed.js';
+import { YaraBackend, type YaraRules } from './yara.js';
+
+/** What backends read anew for each file. */
+export interface LiveRules {
+  readonly feeds: HashFeeds;
+  readonly yara: YaraRules;
+}
 
 /**
  * In the order of the configuration. A backend that is elsewhere begins to look for its server at once; the caller
  * closes it, by closing its scorer.
- * @param feeds those of this moment; a reload swaps them
+ * @param live feeds and rules of this moment; a reload swaps them
  */
-export function createBackends(settings: Config['scoring']['backends'], feeds: () => HashFeeds): Backend[] {
-  return settings.map((backend) => {
+export function createBackends(settings: Config['scoring']['backends'], live: () => LiveRules): Backend[] {
+  return settings.flatMap((backend): Backend[] => {
     switch (backend.type) {
       case 'embedded':
-        return new EmbeddedBackend(feeds);
+        return [new EmbeddedBackend(() => live().feeds), ...yaraBackend(backend.yaraRules, live)];
       case 'clamd': {
         const address = parseSocketAddress(backend.address);
         // The schema has checked the form.
         if (address === undefined) throw new GateError('config-invalid', `no address: ${backend.address}`);
-        return new ClamdBackend({ ...backend, address });
+        return [new ClamdBackend({ ...backend, address })];
       }
       default:
         return backend satisfies never;
     }
   });
+}
+
+function yaraBackend(folder: string | undefined, live: () => LiveRules): Backend[] {
+  return folder === undefined ? [] : [new YaraBackend(() => live().yara.get(folder))];
 }

@@ -190,7 +190,9 @@ class ClamdExchange {
   }
 
   #lose(cause: FallbackCause, detail: string): void {
-    this.#settle({ kind: 'failed', cause, detail, cutOff: this.#sending && !this.#asked });
+    // What fits into the sockets' buffers is sent before the other side has read any of it.
+    const cutOff = this.#sending && (!this.#asked || detail === 'EPIPE' || detail === 'ECONNRESET');
+    this.#settle({ kind: 'failed', cause, detail, cutOff });
   }
 
   fail(cause: FallbackCause, detail: string): void {

@@ -48,11 +48,16 @@ export class Lane {
         return { answer: this.none('backend-unavailable', messageOf(error)), source: 'facts' };
       }
     }
-    const remembered = backend.cacheable ? this.#cache.get(this.key(part)) : undefined;
+    const remembered = this.remembers(part) ? this.#cache.get(this.key(part)) : undefined;
     if (remembered !== undefined) return { answer: remembered, source: 'memory' };
     if (!isCovered(backend, request)) return undefined;
     const by = request.container?.part.path ?? '';
     return { answer: { kind: 'covered', backend: backend.name, by }, source: 'container' };
+  }
+
+  /** Whether answers may be kept and shared; files without a digest would share one another's. */
+  remembers({ sha256 }: PartFacts): boolean {
+    return this.backend.cacheable && sha256 !== '';
   }
 
   key({ sha256 }: PartFacts): VerdictKey {
@@ -69,8 +74,7 @@ export class Lane {
 
   /** Joins the scan that is under way for this digest, or starts one. */
   async #share(part: PartFacts, asking: Asking): Promise<Answer> {
-    const { backend } = this;
-    if (!backend.cacheable) return this.#scan(part, asking.contentOf(part), asking.signal);
+    if (!this.remembers(part)) return this.#scan(part, asking.contentOf(part), asking.signal);
     const key = this.key(part);
     const id = keyText(key);
     const kept = this.#cache.get(key);

@@ -3,6 +3,7 @@
  * scans; it does not know what a score leads to. When every answer is at hand it gives them without a promise, as clean
  * mail should not pay for one.
  */
+import { setMaxListeners } from 'node:events';
 import type { PartFacts } from '../inspect/report.js';
 import { limits } from '../runtime/limits.js';
 import type { Answer, Backend, PartContent, PartScore, Provenance } from './backend.js';
@@ -21,6 +22,8 @@ export interface ScorerSettings {
 interface Wait extends Asking {
   /** settles when the message stops waiting, with the cause */
   readonly over: Promise<string>;
+  /** digests of the files that were sent for this message */
+  readonly sent: Set<string>;
 }
 
 type Row = (SourcedAnswer | undefined)[];
@@ -98,12 +101,14 @@ export class Scorer {
   ): Promise<PartScore[]> {
     const deadline = AbortSignal.timeout(this.#settings().deadlineMs);
     const ended = AbortSignal.any([signal, deadline]);
+    // Each part that is being asked about listens; Node would warn of more than ten.
+    setMaxListeners(0, ended);
     const over = new Promise<string>((resolve) => {
       const end = () => resolve(signal.aborted ? 'the message was given up' : 'no answer before the deadline');
       if (ended.aborted) end();
       else ended.addEventListener('abort', end, { once: true });
     });
-    const wait: Wait = { contentOf, signal: ended, over };
+    const wait: Wait = { contentOf, signal: ended, over, sent: new Set() };
     await Promise.race([this.#recall(requests, known), over]);
     const scores: PartScore[] = [];
     let next = 0;
@@ -129,7 +134,7 @@ export class Scorer {
     for (const [index, { part }] of requests.entries()) {
       for (const [at, lane] of this.#lanes.entries()) {
         const row = known[index];
-        if (row === undefined || row[at] !== undefined || !lane.backend.cacheable) continue;
+        if (row === undefined || row[at] !== undefined || !lane.remembers(part)) continue;
         const key = lane.key(part);
         const gap = gaps.get(keyText(key)) ?? { key, fill: [] };
         gap.fill.push((answer) => {
@@ -148,9 +153,24 @@ export class Scorer {
 
   async #wait(lane: Lane, request: ScoreRequest, wait: Wait): Promise<Told> {
     const started = this.#now();
+    const told = (answer: Answer | undefined): Told => ({
+      backend: lane.backend.name,
+      answer,
+      source: 'backend',
+      ms: this.#now() - started,
+    });
+    // Nothing new is begun for a message that waits no longer: its thousands of parts would keep everybody busy.
+    if (wait.signal.aborted) return told(lane.none('verdict-timeout', await wait.over));
+    const { filesSentMax } = limits.scoring;
+    if (request.extent === 'content') {
+      const { sha256, path } = request.part;
+      const file = sha256 === '' ? path : sha256;
+      if (wait.sent.size >= filesSentMax && !wait.sent.has(file))
+        return told(lane.none('unscannable', `more than ${filesSentMax} files would have to be sent`));
+      wait.sent.add(file);
+    }
     const timedOut = wait.over.then((detail) => lane.none('verdict-timeout', detail));
-    const answer = await Promise.race([lane.ask(request, wait), timedOut]);
-    return { backend: lane.backend.name, answer, source: 'backend', ms: this.#now() - started };
+    return told(await Promise.race([lane.ask(request, wait), timedOut]));
   }
 }
 

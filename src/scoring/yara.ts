@@ -31,6 +31,9 @@ export interface LoadedYara {
   readonly problems: readonly ConfigProblem[];
 }
 
+/** Compiled rules by their folder. */
+export type YaraRules = ReadonlyMap<string, Matcher>;
+
 /** what a rule without a score of its own counts */
 const scoreWithoutMeta = 0.75;
 const ruleFile = /\.yara?$/i;
@@ -74,6 +77,19 @@ export async function loadYara(folder: string): Promise<LoadedYara> {
   }
   const { rules, used } = compileAll(engine, sources, problems);
   return { matcher: new CompiledRules(rules, used), problems };
+}
+
+export async function loadYaraFolders(
+  folders: readonly string[],
+): Promise<{ readonly rules: YaraRules; readonly problems: readonly ConfigProblem[] }> {
+  const rules = new Map<string, Matcher>();
+  const problems: ConfigProblem[] = [];
+  for (const folder of folders) {
+    const loaded = await loadYara(folder);
+    problems.push(...loaded.problems);
+    if (loaded.matcher !== undefined) rules.set(folder, loaded.matcher);
+  }
+  return { rules, problems };
 }
 
 async function loadEngine(): Promise<Engine | undefined> {
@@ -131,7 +147,9 @@ function compileAll(
       rules.addRuleSource(source);
       return true;
     } catch (error) {
-      problems.push({ ...compilerProblem(file, messageOf(error)), severity: 'warning' });
+      // Lines are counted through all files here, so none is named.
+      const { line: _line, column: _column, ...problem } = compilerProblem(file, messageOf(error));
+      problems.push(problem);
       return false;
     }
   });
@@ -187,14 +205,15 @@ export class YaraBackend implements Backend {
   readonly name = 'yara';
   readonly cacheable = true;
   readonly opensArchives = false;
-  readonly #matcher: () => Matcher;
+  readonly #matcher: () => Matcher | undefined;
 
-  constructor(matcher: () => Matcher) {
+  /** @param matcher the rules of this moment; undefined when there are none, which is a missing answer */
+  constructor(matcher: () => Matcher | undefined) {
     this.#matcher = matcher;
   }
 
   get version(): string {
-    return this.#matcher().version;
+    return this.#matcher()?.version ?? 'none';
   }
 
   async lookup(): Promise<undefined> {
@@ -203,6 +222,7 @@ export class YaraBackend implements Backend {
 
   async score(_part: PartFacts, content: PartContent, signal: AbortSignal): Promise<Answer> {
     const matcher = this.#matcher();
+    if (matcher === undefined) return this.#none('backend-unavailable', 'no rules are loaded');
     if (content.bytes > limits.scoring.yaraBytes) return this.#none('oversize', `${content.bytes} bytes`);
     try {
       const chunks: Uint8Array[] = [];
@@ -220,7 +240,8 @@ export class YaraBackend implements Backend {
   }
 
   health(): { readonly up: boolean; readonly detail: string } {
-    return { up: true, detail: `${this.#matcher().files} rule files` };
+    const matcher = this.#matcher();
+    return { up: matcher !== undefined, detail: `${matcher?.files ?? 0} rule files` };
   }
 
   async close(): Promise<void> {}

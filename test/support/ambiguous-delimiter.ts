@@ -1,5 +1,5 @@
 /** Tricks with delimiter lines: their syntax, boundaries that begin with each other, missing ends, content outside of parts. */
-import { base64, uuencoded } from './ambiguous-payload.js';
+import { base64, lines, uuencoded } from './ambiguous-payload.js';
 import { body, envelope, file, type LeafTrick, multipart, type ShapeTrick, textPart } from './ambiguous-shape.js';
 
 const head = 'Content-Type: multipart/mixed; boundary=b\r\n\r\n';
@@ -123,6 +123,28 @@ function* insides(): Generator<LeafTrick> {
           'Content-Transfer-Encoding: base64\r\n',
           `${coded.slice(0, middle)}${line}\r\n${coded.slice(middle)}`,
         );
+      },
+    };
+  }
+}
+
+/** The outer boundary is made of the payload's own letters: readers that know the innermost boundary alone read them. */
+function* lettersOfPayload(): Generator<LeafTrick> {
+  for (const [id, close, end] of [
+    ['open', '', '--c--\r\n'],
+    ['close', '--', '--c--\r\n'],
+    ['open-unclosed', '', ''],
+    ['close-unclosed', '--', ''],
+  ] as const) {
+    yield {
+      class: 'A28',
+      id: `base64-letters-${id}`,
+      leaf: (payload) => {
+        const coded = payload.toString('base64');
+        const outer = coded.slice(48, 56).replace(/[^A-Za-z0-9].*$/, '');
+        const split = `${coded.slice(0, 48)}\r\n--${outer}${close}\r\n${lines(coded.slice(48 + outer.length), 76)}`;
+        const inner = `Content-Type: multipart/related; boundary=c\r\n\r\n${body('c', [textPart, file('Content-Transfer-Encoding: base64\r\n', split)], end)}`;
+        return `Content-Type: multipart/mixed; boundary="${outer}"\r\n\r\n${body(outer, [textPart, inner])}`;
       },
     };
   }
@@ -320,4 +342,4 @@ export const structureShapes: readonly ShapeTrick[] = [
   ...outsides(),
   ...nestings,
 ];
-export const delimiterLeaves: readonly LeafTrick[] = [...insides(), ...outsideLeaves];
+export const delimiterLeaves: readonly LeafTrick[] = [...insides(), ...lettersOfPayload(), ...outsideLeaves];

@@ -149,3 +149,17 @@ export function cpioFile(content: Buffer): Buffer {
   };
   return Buffer.concat([member('note.txt', content), member('TRAILER!!!', Buffer.alloc(0))]);
 }
+
+/** A virtual disk of fixed size: the disk, then a footer. */
+export function fixedVhd(disk: Buffer): Buffer {
+  const footer = Buffer.alloc(512);
+  footer.write('conectix', 'latin1');
+  footer.writeUInt32BE(2, 8);
+  footer.writeUInt32BE(0x10000, 12);
+  footer.fill(0xff, 16, 24);
+  footer.writeBigUInt64BE(BigInt(disk.length), 40);
+  footer.writeBigUInt64BE(BigInt(disk.length), 48);
+  footer.writeUInt32BE(2, 60);
+  footer.writeUInt32BE(~footer.reduce((sum, byte) => sum + byte, 0) >>> 0, 64);
+  return Buffer.concat([disk, footer]);
+}

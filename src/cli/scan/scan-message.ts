@@ -52,7 +52,7 @@ export class MessageScanner {
   constructor({ config, policy }: Configuration, envelope: ScanEnvelope) {
     this.#policy = policy;
     this.#envelope = envelope;
-    const backends = createBackends(config.scoring.backends, () => policy.feeds);
+    const backends = createBackends(config.scoring.backends, () => policy);
     this.#scorer = new Scorer(backends, () => policy.scorer);
   }
 

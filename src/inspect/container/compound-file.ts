@@ -82,7 +82,7 @@ class CompoundReader {
   constructor(content: Buffer, shift: number) {
     this.#content = content;
     this.#shift = shift;
-    this.#bytesLeft = content.length * 3;
+    this.#bytesLeft = content.length * 2 + 65_536;
   }
 
   read(): CompoundFile | undefined {

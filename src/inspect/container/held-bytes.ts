@@ -20,17 +20,19 @@ export class HeldBytes {
     this.#budget = budget;
   }
 
-  write(chunk: Uint8Array): void {
-    if (this.#dropped) return;
+  /** False, and all is let go of, when there is no memory for it. */
+  write(chunk: Uint8Array): boolean {
+    if (this.#dropped) return false;
     const needed = this.#length + chunk.length;
     if (!this.#budget.hold(chunk.length) || needed > limits.open.heldBytes) {
       this.drop();
       this.#dropped = true;
-      return;
+      return false;
     }
     if (needed > this.#memory.length) this.#grow(needed);
     this.#memory.set(chunk, this.#length);
     this.#length = needed;
+    return true;
   }
 
   #grow(needed: number): void {

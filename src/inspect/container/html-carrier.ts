@@ -13,7 +13,8 @@ import { withoutEntities } from './html-entity.js';
 import { hasDownload, lowerCase, type MarkupFacts, rangesMax, scanMarkup, scriptAddresses } from './markup-scan.js';
 import type { MemberAbout, Opener, OpenFile, OpenOutput } from './opener.js';
 import { isText, readableTexts } from './readable-text.js';
-import { literalFiles } from './script-literal.js';
+import { joinedScript } from './script-escape.js';
+import { literalFiles, unquotedFiles } from './script-literal.js';
 
 const markupType = /html|svg|xml|hta\b/;
 const markupName = /\.(?:x?html?|htm|shtml|svg|hta|mht(?:ml)?|xml|xsl|wsf)$/i;
@@ -87,11 +88,13 @@ function isScript({ declaredType, detectedType, names }: OpenFile): boolean {
   return scriptType.test(`${declaredType} ${detectedType ?? ''}`) || names.some((name) => scriptName.test(name));
 }
 
-async function openText(file: OpenFile, text: Buffer, collector: Collector): Promise<boolean> {
+async function openText(file: OpenFile, written: Buffer, collector: Collector): Promise<boolean> {
   const { out } = collector;
-  const markup = isMarkup(file, text);
+  const markup = isMarkup(file, written);
+  const plain = withoutEntities(written);
+  // Entities that a document declares itself may hold any markup, written in references.
+  const text = markup && /<!entity/i.test(headOf(written)) ? plain : written;
   const lower = lowerCase(text);
-  const plain = withoutEntities(text);
   const plainLower = plain === text ? lower : lowerCase(plain);
   const addresses = await addAddresses(text, lower, collector);
   const hidden = plain === text ? undefined : await addAddresses(plain, plainLower, collector);
@@ -104,8 +107,16 @@ async function openText(file: OpenFile, text: Buffer, collector: Collector): Pro
   if (markup && (addresses.download || hidden?.download === true)) out.flag(partFlags.htmlSmuggling);
   if (markup && !(await addInnerDocuments(text, lower, collector))) return false;
   const literals = await addLiterals(text, literalRanges(file, text, facts, hiddenAddress), collector);
-  if (literals === undefined) return false;
-  if (markup && acts && buildsFile(text, literals)) out.flag(partFlags.htmlSmuggling);
+  // What script decodes may stand anywhere in its page.
+  const others = acts ? await addLiterals(text, [text], collector, true) : none;
+  if (literals === undefined || others === undefined) return false;
+  if (
+    markup &&
+    acts &&
+    buildsFile(text, { count: literals.count + others.count, file: literals.file || others.file })
+  ) {
+    out.flag(partFlags.htmlSmuggling);
+  }
   return true;
 }
 
@@ -133,6 +144,8 @@ interface Addresses {
   /** one is offered to be saved */
   readonly download: boolean;
 }
+
+const none: Literals = { count: 0, file: false };
 
 /** Undefined when a bound was reached. */
 async function addAddresses(text: Buffer, lower: Buffer, collector: Collector): Promise<Addresses | undefined> {
@@ -186,12 +199,14 @@ async function addLiterals(
   text: Buffer,
   scripts: Iterable<Buffer>,
   collector: Collector,
+  unquoted = false,
 ): Promise<Literals | undefined> {
   const escaped = text.includes('unescape') || text.includes('decodeURI');
   let count = 0;
   let file = false;
   for (const script of scripts) {
-    for (const content of literalFiles(script, 0, script.length, escaped)) {
+    const contents = unquoted ? unquotedFiles(script) : literalFiles(script, 0, script.length, escaped);
+    for (const content of contents) {
       count += 1;
       file ||= beginsAsFile(content) && !isImage(content);
       if (!(await collector.add({ names: [], method: 'script-literal' }, content))) return undefined;
@@ -206,8 +221,12 @@ function isImage(content: Buffer): boolean {
 
 /** A literal that is a file, or literals, something that decodes them and something that saves what comes out. */
 function buildsFile(text: Buffer, literals: Literals): boolean {
-  if (literals.file) return true;
-  const sink = sinks.some((word) => text.includes(word));
-  const source = literals.count > 0 || text.includes('atob');
-  return sink && source && sources.some((word) => text.includes(word));
+  if (literals.file || callsFor(text, literals.count > 0)) return true;
+  // Words that give it away are written in pieces, or letter by letter.
+  return (text.includes('\\') || text.includes('+')) && callsFor(joinedScript(text), literals.count > 0);
+}
+
+function callsFor(text: Buffer, literals: boolean): boolean {
+  if (!sinks.some((word) => text.includes(word))) return false;
+  return (literals && sources.some((word) => text.includes(word))) || text.includes('atob');
 }

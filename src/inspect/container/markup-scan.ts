@@ -21,14 +21,25 @@ export interface MarkupFacts {
 /** bytes of a start tag that are looked at for its type */
 const tagBytes = 256;
 /** script elements that hold data: search engines and mail programs read them, nothing runs them */
-const dataBlock =
-  /\stype\s{0,8}=\s{0,8}["']?\s{0,8}(?:application|text)\/(?:[a-z0-9.+-]{0,40}\+)?(?:json|x-template|template|html|plain)\b/;
+const dataTypes = /^\s*(?:application|text)\/(?:[a-z0-9.+-]{0,40}\+)?(?:json|x-template|template|html|plain)\s*(?:;|$)/;
+const attribute = /[\s/]+([^\s=>"'/]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]*)))?/y;
+/** the library that mail in AMP has to load, and that runs only there; such newsletters are many */
+const ampLibrary =
+  /^script\s{1,8}async(?:=""|)(?:\s{1,8}custom-(?:element|template)="[a-z0-9-]{1,40}"){0,2}\s{1,8}src="https:\/\/cdn\.ampproject\.org\/v0[a-z0-9./-]{1,60}"(?:\s{1,8}custom-(?:element|template)="[a-z0-9-]{1,40}"){0,2}\s{0,8}$/;
 /** words of prose that look like handlers */
 const noHandlers = new Set(['once', 'only', 'ones', 'online']);
 const handlerMax = 32;
-const blanksMax = 64;
 /** handlers and addresses that are looked into one by one */
 export const rangesMax = 1000;
+
+/** By its first type attribute; a tag that is not read to it could hold anything. */
+function isDataBlock(tag: string): boolean {
+  attribute.lastIndex = 'script'.length;
+  for (let found = attribute.exec(tag); found !== null; found = attribute.exec(tag)) {
+    if (found[1] === 'type') return dataTypes.test(found[2] ?? found[3] ?? found[4] ?? '');
+  }
+  return false;
+}
 
 /** Whether a `download` attribute stands in a tag: what it points at is saved, not shown. */
 export function hasDownload(lower: Buffer): boolean {
@@ -64,7 +75,8 @@ export function scanMarkup(lower: Buffer): MarkupFacts {
     // Searched for once: a hostile text has millions of tags that never end.
     if (close < at) close = indexOrEnd(lower, '>', at);
     const text = lower.toString('latin1', at, Math.min(close, at + tagBytes));
-    if (dataBlock.test(text.split('<', 1)[0] ?? '')) continue;
+    const tag = text.split('<', 1)[0] ?? '';
+    if (isDataBlock(tag) || ampLibrary.test(tag)) continue;
     script = true;
     const end = endOfScript(lower, close);
     scripts.push({ start: Math.min(lower.length, close + 1), end });
@@ -128,7 +140,7 @@ function* handlers(lower: Buffer): Generator<Range, void, undefined> {
 /** Between quotes, or up to the end of the tag. */
 function attributeValue(lower: Buffer, from: number): Range {
   let start = from;
-  while (start - from < blanksMax && isBlank(lower[start])) start += 1;
+  while (isBlank(lower[start])) start += 1;
   const quote = lower[start];
   if (quote !== 0x22 && quote !== 0x27) return { start, end: indexOrEnd(lower, '>', start) };
   const end = lower.indexOf(quote, start + 1);
@@ -154,7 +166,7 @@ export function schemeStart(lower: Buffer, colon: number, scheme: string): numbe
   let at = colon;
   for (let index = scheme.length - 1; index >= 0; index -= 1) {
     at -= 1;
-    for (let blanks = 0; blanks < blanksMax && isBreak(lower[at]); blanks += 1) at -= 1;
+    while (isBreak(lower[at])) at -= 1;
     if (lower[at] !== scheme.charCodeAt(index)) return undefined;
   }
   return at;
@@ -173,7 +185,7 @@ function isAddressPlace(lower: Buffer, start: number): boolean {
 /** Behind the last byte in front of `at` that is no blank. */
 export function skipBlanksBack(text: Buffer, at: number): number {
   let end = at;
-  while (at - end < blanksMax && isBlank(text[end - 1])) end -= 1;
+  while (isBlank(text[end - 1])) end -= 1;
   return end;
 }
 

@@ -4,7 +4,7 @@
  * the message is a problem of the file. It frames with the same code as the message around it, and decides nothing.
  */
 import { Framer, type Leaf } from '../../mime/framer.js';
-import { type ProblemCode, problemEffects } from '../../mime/problem.js';
+import { isDoubtful, type ProblemCode, problemEffects } from '../../mime/problem.js';
 import { limits } from '../../runtime/limits.js';
 import { bodyDecoder } from '../examine.js';
 import { partFlags } from '../report.js';
@@ -28,6 +28,9 @@ const machineFields = new Set([
 const letterFields = new Set(['from', 'to', 'subject', 'date', 'reply-to', 'sender', 'cc']);
 const fieldName = /^([!-9;-~]{1,76})[ \t]*:/;
 const mboxLine = /^>?From \S/;
+/** a sender, a time and a year (RFC 4155 appendix A); a sentence seldom has those */
+const datedLine = /^From \S[^\r\n]* \d{1,2}:\d\d[^\r\n]*\d{4}/;
+const anyLine = /^From \S/;
 /** Word and Internet Explorer look for it behind whatever a web archive begins with */
 const lateField = /^mime-version[ \t]*:[ \t]*1\.0/im;
 /** anywhere near the top, because some readers skip lines that are no fields */
@@ -36,9 +39,9 @@ const entityBytes = 8192;
 const blockBytes = 65_536;
 const sliceBytes = 65_536;
 
-/** Whether another reading of the message may hold something else. */
-export function isDoubtful(problems: ReadonlySet<ProblemCode>): boolean {
-  return [...problems].some((code) => problemEffects[code] !== 'note');
+/** Whether the file is mail, whose parts are then opened one by one. */
+export function isMessageFile(file: OpenFile): boolean {
+  return /^(?:message|multipart)\//.test(file.declaredType) || messageStart(file) !== undefined;
 }
 
 export function createMessageOpener(openViews: OpenViews): Opener {
@@ -50,12 +53,18 @@ export function createMessageOpener(openViews: OpenViews): Opener {
       if (start === undefined) return;
       const content = file.content.subarray(start);
       const certain = isMessageByName(file);
-      const pieces = mailboxPieces(content);
+      const pieces = mailboxPieces(content, datedLine);
       for (const piece of pieces) {
         if (out.exhausted || !(await openMessage(piece, certain, openViews, out))) return;
       }
-      // A mailbox opened as one message: its first message then reaches to the end of the file.
-      if (pieces.length > 1) await openMessage(content, false, undefined, out);
+      // Some readers need no date to begin another message, and others read the mailbox as one.
+      const loose = mailboxPieces(content, anyLine);
+      const opened = new Set(pieces.map(placeOf));
+      for (const piece of loose) {
+        if (opened.has(placeOf(piece))) continue;
+        if (!(await openMessage(piece, false, undefined, out))) return;
+      }
+      if (loose.length > 1) await openMessage(content, false, undefined, out);
     },
   };
 }
@@ -82,7 +91,8 @@ function messageStart(file: OpenFile): number | undefined {
   const enough = isText ? machine > 0 && machine + letter > 1 : machine > 0 || letter > 1;
   if (enough) return start;
   const late = isText ? -1 : text.search(lateField);
-  return late < 0 ? undefined : start + late;
+  // With NUL in front of it, it is an archive or a program in which mail lies, and others open those.
+  return late < 0 || text.slice(0, late).includes('\0') ? undefined : start + late;
 }
 
 /** Whether a MIME entity without a message's own fields begins here, as in signed mail. */
@@ -113,21 +123,21 @@ function fieldsOnTop(text: string): { machine: number; letter: number } {
   return { machine, letter };
 }
 
-/** The messages of a mailbox; the whole file when it is none. Separators count with and without an empty line above. */
-function mailboxPieces(content: Buffer): Buffer[] {
+/** Tells pieces of the same file apart. */
+function placeOf(piece: Buffer): string {
+  return `${piece.byteOffset} ${piece.length}`;
+}
+
+/** The messages of a mailbox, each from its separator on; the whole file when it is none. */
+function mailboxPieces(content: Buffer, separator: RegExp): Buffer[] {
   if (!mboxLine.test(content.toString('latin1', 0, 8))) return [content];
   const pieces: Buffer[] = [];
   let start = 0;
-  let at = 0;
-  for (;;) {
-    const hit = content.indexOf('\nFrom ', at);
-    if (hit < 0) break;
-    at = hit + 1;
-    const line = content.toString('latin1', at, at + 256);
-    // The rest of the line is a sender and a date with a year (RFC 4155 appendix A); a sentence seldom is.
-    if (!/^From \S[^\r\n]*\d{4}/.test(line) || pieces.length >= limits.open.membersMax) continue;
-    pieces.push(content.subarray(start, at));
-    start = at;
+  for (let at = content.indexOf('\nFrom '); at >= 0; at = content.indexOf('\nFrom ', at + 1)) {
+    if (pieces.length >= limits.open.membersMax) break;
+    if (!separator.test(content.toString('latin1', at + 1, at + 256))) continue;
+    pieces.push(content.subarray(start, at + 1));
+    start = at + 1;
   }
   pieces.push(content.subarray(start));
   return pieces;
@@ -149,15 +159,23 @@ async function openMessage(
   framer.write(content);
   framer.finish();
   const problems = new Set<ProblemCode>(framer.problems.map(({ code }) => code));
+  // A bounce quotes the header of a letter and no more: there is nothing in it to find.
+  if (!certain && leaves.every(isNothing)) return !out.exhausted;
   for (const leaf of leaves) {
+    if (isNothing(leaf)) continue;
     if (!(await addLeaf(content.subarray(leaf.start, leaf.end), leaf, problems, out))) {
       report(problems, certain, out);
       return false;
     }
   }
   report(problems, certain, out);
-  if (isDoubtful(problems) && openViews !== undefined) await openViews(content, out);
+  if (isDoubtful([...problems]) && openViews !== undefined && !out.exhausted) await openViews(content, out);
   return !out.exhausted;
+}
+
+/** An empty body without a name, which no reader shows as a file. */
+function isNothing({ start, end, facts }: Leaf): boolean {
+  return start === end && facts.names.length === 0;
 }
 
 function report(problems: ReadonlySet<ProblemCode>, certain: boolean, out: OpenOutput): void {

@@ -8,12 +8,15 @@ const storeClass = Buffer.from('e716e3bd65261145a4c48d4d0b7a9eac', 'hex');
 const storeHeaderBytes = 36;
 /** names are kept far from the files, so each file may have any of them; this many are offered */
 const namesMax = 16;
-const wideName = /(?:[\x20-\x7e]\0){1,128}\.\0(?:[A-Za-z0-9_-]\0){1,12}(?=\0)/g;
+/** texts are taken whole, one behind the other, so that none is read twice */
+const wideText = /(?:[\x20-\x7e]\0){2,260}/g;
+const extension = /^[A-Za-z0-9_-]{1,12}$/;
 const picture = /^(?:\x89PNG|\xff\xd8\xff|GIF8|BM|II\*\0|MM\0\*|RIFF.{4}WEBP|\x01\0\0\0.{36} EMF|\xd7\xcd\xc6\x9a)/s;
 
 export const oneNoteOpener: Opener = {
   id: 'onenote',
-  matches: ({ content }) => signatureType(content) === signatureTypes.oneNote,
+  matches: ({ content }) =>
+    (content[0] === 0xe4 || content[0] === 0xa1) && signatureType(content) === signatureTypes.oneNote,
   async open({ content }, out) {
     const files: Buffer[] = [];
     const rest: Buffer[] = [];
@@ -40,9 +43,11 @@ export const oneNoteOpener: Opener = {
 /** What looks like the name of a file, without its folders. */
 function fileNames(bytes: Buffer): string[] {
   const names = new Set<string>();
-  for (const [match] of bytes.toString('latin1').matchAll(wideName)) {
+  for (const [match] of bytes.toString('latin1').matchAll(wideText)) {
     const path = match.replaceAll('\0', '');
-    names.add(path.slice(Math.max(path.lastIndexOf('\\'), path.lastIndexOf('/')) + 1));
+    const name = path.slice(Math.max(path.lastIndexOf('\\'), path.lastIndexOf('/')) + 1);
+    const dot = name.lastIndexOf('.');
+    if (dot > 0 && extension.test(name.slice(dot + 1))) names.add(name);
     if (names.size >= namesMax) break;
   }
   return [...names];

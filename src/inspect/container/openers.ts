@@ -6,7 +6,9 @@ import { cmsOpener } from './cms.js';
 import { executableOpener } from './executable.js';
 import { gzip } from './gzip.js';
 import { htmlCarrier } from './html-carrier.js';
+import { installShield } from './installshield.js';
 import { mailCoded } from './mail-coded.js';
+import { mailStoreOpener, rightsManagedOpener } from './mail-store.js';
 import { messageOpener } from './message-opener.js';
 import { officeBinaryOpener } from './office-binary.js';
 import { officeXmlOpener } from './office-xml.js';
@@ -20,8 +22,10 @@ import { rtfOpener } from './rtf.js';
 import { scriptOpener } from './script.js';
 import { sevenZip } from './seven-zip.js';
 import { shortcutOpener } from './shortcut.js';
+import { symbian } from './symbian.js';
 import { tar } from './tar.js';
 import { textCarrier } from './text-carrier.js';
+import { textSheetOpener } from './text-sheet.js';
 import { tnefOpener } from './tnef.js';
 import { zip } from './zip.js';
 
@@ -36,7 +40,11 @@ export const openers: readonly Opener[] = [
   openPgpOpener,
   tnefOpener,
   outlookMessageOpener,
+  rightsManagedOpener,
+  mailStoreOpener,
   gzip,
+  installShield,
+  symbian,
   tar,
   zip,
   executableOpener,
@@ -48,5 +56,6 @@ export const openers: readonly Opener[] = [
   officeXmlOpener,
   officeBinaryOpener,
   oneNoteOpener,
+  textSheetOpener,
   polyglotOpener,
 ];

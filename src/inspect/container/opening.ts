@@ -10,6 +10,7 @@ import type { Sniffer } from '../examine.js';
 import { signatureType } from '../file-signature.js';
 import { isQuiet } from '../quiet-types.js';
 import { type PartFacts, type PartFlag, partFlags } from '../report.js';
+import { TextScan } from '../text-scan.js';
 import { OpenBudget } from './budget.js';
 import { HeldBytes } from './held-bytes.js';
 import type { MemberAbout, MemberWriter, Opener, OpenFile, OpenOutput } from './opener.js';
@@ -69,7 +70,7 @@ export class Opening {
   constructor(rootBytes: number, tools: OpeningTools, wanted?: Wanted) {
     const budget = new OpenBudget(rootBytes, tools.now);
     this.#shared = { tools, budget, problems: [], wanted, seen: new Map() };
-    this.output = new FileOutput(this.#shared, '', 0, false);
+    this.output = new FileOutput(this.#shared, '', 0, { readInAllWays: false, guessed: false });
   }
 
   openAll(file: OpenFile): Promise<void> {
@@ -109,11 +110,16 @@ function safely<Value>(work: () => Value): Value | undefined {
   }
 }
 
+/** what a file that is none shows, too */
+const damages: ReadonlySet<ProblemCode> = new Set(['archive-damaged', 'archive-unsupported', 'file-damaged']);
+
 /** What the openers of one file find. */
 class FileOutput implements OpenOutput {
   readonly flags = new Set<PartFlag>();
   readonly members: PartFacts[] = [];
   readonly readInAllWays: boolean;
+  /** the file may be none */
+  readonly guessed: boolean;
   readonly #shared: Shared;
   readonly #path: string;
   readonly #depth: number;
@@ -122,8 +128,9 @@ class FileOutput implements OpenOutput {
   readonly #pending = new Set<Promise<void>>();
   #numbered = 0;
 
-  constructor(shared: Shared, path: string, depth: number, readInAllWays: boolean) {
-    this.readInAllWays = readInAllWays;
+  constructor(shared: Shared, path: string, depth: number, about: { readInAllWays: boolean; guessed: boolean }) {
+    this.readInAllWays = about.readInAllWays;
+    this.guessed = about.guessed;
     this.#shared = shared;
     this.#path = path;
     this.#depth = depth;
@@ -143,7 +150,7 @@ class FileOutput implements OpenOutput {
   }
 
   problem(code: ProblemCode): void {
-    if (this.#codes.has(code)) return;
+    if (this.#codes.has(code) || (this.guessed && damages.has(code))) return;
     this.#codes.add(code);
     this.#shared.problems.push({ code, path: this.#path });
   }
@@ -201,6 +208,7 @@ class Member {
   #head: Buffer = Buffer.alloc(0);
   #bytes = 0;
   #cut = false;
+  #longText: TextScan | undefined;
 
   constructor(about: MemberAbout, path: string, depth: number, shared: Shared, parent: FileOutput) {
     this.#about = about;
@@ -226,9 +234,22 @@ class Member {
     this.#eicar.write(bytes);
     const missing = limits.inspect.sniffBytes - this.#head.length;
     if (missing > 0) this.#head = Buffer.concat([this.#head, bytes.subarray(0, missing)]);
-    this.#held.write(bytes);
+    this.#hold(bytes);
     if (this.#shared.wanted?.path === this.#path) this.#shared.wanted.take(bytes);
     return true;
+  }
+
+  /** What is too large to be held may still be a long text, which need not be opened unless it carries something. */
+  #hold(bytes: Buffer): void {
+    if (this.#longText !== undefined) {
+      this.#longText.write(bytes);
+      return;
+    }
+    const before = this.#held.content;
+    if (before === undefined || this.#held.write(bytes) || this.#head.includes(0)) return;
+    this.#longText = new TextScan('text/html', this.#about.charset);
+    for (let at = 0; at < before.length; at += sliceBytes) this.#longText.write(before.subarray(at, at + sliceBytes));
+    this.#longText.write(bytes);
   }
 
   async end(more: readonly PartFlag[] = []): Promise<void> {
@@ -253,7 +274,10 @@ class Member {
       md5,
       range: undefined,
     };
-    const output = new FileOutput(this.#shared, this.#path, this.#depth, this.#readInAllWays);
+    const output = new FileOutput(this.#shared, this.#path, this.#depth, {
+      readInAllWays: this.#readInAllWays,
+      guessed: this.#guessed,
+    });
     try {
       await this.#open({ names, detectedType, declaredType: facts.declaredType, sha256 }, output);
     } finally {
@@ -272,6 +296,10 @@ class Member {
     return this.#about.view !== undefined || (this.#parent.readInAllWays && this.#about.method === 'message');
   }
 
+  get #guessed(): boolean {
+    return this.#about.view !== undefined || this.#about.guess === true || this.#parent.guessed;
+  }
+
   async #open(
     known: Pick<PartFacts, 'names' | 'detectedType' | 'declaredType' | 'sha256'>,
     output: FileOutput,
@@ -279,7 +307,7 @@ class Member {
     const { content } = this.#held;
     if (this.#bytes === 0 || this.#cut) return;
     if (content === undefined) {
-      if (!isQuiet(known.detectedType)) output.problem('unpack-limit');
+      if (!isQuiet(known.detectedType) && this.#longText?.found !== false) output.problem('unpack-limit');
       return;
     }
     const key = `${known.sha256} ${known.declaredType} ${this.#about.charset ?? ''}`;
@@ -299,6 +327,8 @@ class Member {
 }
 
 const namesMax = 64;
+/** bytes of a text looked through at a time */
+const sliceBytes = 65_536;
 
 function boundedNames(names: readonly string[]): readonly string[] {
   const kept = new Set<string>();

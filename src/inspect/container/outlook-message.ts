@@ -4,14 +4,7 @@
  */
 import { partFlags } from '../report.js';
 import { type CompoundEntry, isCompoundFile, readCompoundFile } from './compound-file.js';
-import {
-  addBodies,
-  attachmentNames,
-  attachmentType,
-  type MapiProperty,
-  mapiIds,
-  mapiTypes,
-} from './mapi-properties.js';
+import { addBodies, attachmentNames, attachmentType, type MapiProperty, mapiIds } from './mapi-properties.js';
 import type { Opener, OpenFile, OpenOutput } from './opener.js';
 
 const method = 'msg';
@@ -107,8 +100,8 @@ function attachmentOf(path: string): string {
 async function addAttachment(properties: readonly MapiProperty[], out: OpenOutput): Promise<boolean> {
   const about = { names: attachmentNames(properties), method };
   const declaredType = attachmentType(properties);
-  for (const { id, type, value } of properties) {
-    if (id !== mapiIds.attachData || type === mapiTypes.object || value.length === 0) continue;
+  for (const { id, value } of properties) {
+    if (id !== mapiIds.attachData || value.length === 0) continue;
     if (!(await out.add(declaredType === undefined ? about : { ...about, declaredType }, value))) return false;
   }
   return true;

@@ -175,8 +175,7 @@ function ascii85Decoded(content: Buffer, bytesMax: number): Buffer {
     value = 0;
     count = 0;
   };
-  let at = content.subarray(0, 64).indexOf('<~') + 1;
-  at = at === 0 ? 0 : at + 1;
+  let at = /^\s{0,32}<~/.exec(content.toString('latin1', 0, 34))?.[0].length ?? 0;
   for (; at < content.length && length < result.length; at += 1) {
     const byte = content[at] ?? 0;
     if (byte === 0x7e) break;

@@ -22,8 +22,8 @@ interface PdfObject {
   readonly number: number;
   readonly generation: number;
   readonly value: PdfValue;
-  /** encoded and perhaps encrypted; undefined when the object is no stream */
-  readonly data: Buffer | undefined;
+  /** behind the word `stream`; undefined when the object is none */
+  readonly dataAt: number | undefined;
 }
 
 export const pdfOpener: Opener = {
@@ -45,7 +45,8 @@ class PdfReader {
   #locked = false;
   #rereadLeft: number;
   #lookLeft: number = limits.document.pdfLookBytes;
-  #streamEnd = -1;
+  /** in the order of the file */
+  #streamEnds: readonly number[] | undefined;
 
   constructor({ content }: OpenFile, out: OpenOutput) {
     this.#content = content;
@@ -76,7 +77,7 @@ class PdfReader {
       else places.push(at + 3);
       const object = this.#objectAt(at + 3, place);
       this.#facts.add(object.value, place);
-      if (object.data === undefined) continue;
+      if (object.dataAt === undefined) continue;
       const streams = this.#streams.get(place.number);
       if (streams === undefined) this.#streams.set(place.number, [object]);
       else streams.push(object);
@@ -130,31 +131,28 @@ class PdfReader {
   #objectAt(at: number, { number, generation }: PdfPlace): PdfObject {
     const { value, parser } = this.#readAt(at);
     const isStream = value instanceof PdfDictionary && parser.passes('stream');
-    return { number, generation, value, data: isStream ? this.#streamData(value, parser.at) : undefined };
+    return { number, generation, value, dataAt: isStream ? parser.at : undefined };
   }
 
-  /** Up to its declared length when the end is there, else to the next end that is found. */
-  #streamData(dictionary: PdfDictionary, afterWord: number): Buffer {
-    let start = afterWord;
+  /**
+   * Up to its declared length when the end is there, else to the next end that is found. Asked for only when all objects
+   * are known, as the length may be an object behind the stream.
+   */
+  #dataOf({ value, dataAt }: PdfObject): Buffer | undefined {
+    if (dataAt === undefined || !(value instanceof PdfDictionary)) return undefined;
+    let start = dataAt;
     if (this.#content[start] === 13) start += 1;
     if (this.#content[start] === 10) start += 1;
-    const length = dictionary.get('Length');
-    const declared = length instanceof PdfReference ? this.#numberOf(length) : length;
-    if (typeof declared === 'number' && declared >= 0) {
-      const stop = Math.trunc(start + declared);
+    for (const length of this.#values(value.get('Length'))) {
+      if (typeof length !== 'number' || length < 0) continue;
+      const stop = Math.trunc(start + length);
       if (this.#content.subarray(stop, stop + 16).includes(streamEnd)) return this.#content.subarray(start, stop);
     }
-    if (this.#streamEnd < start) {
-      const found = this.#content.indexOf(streamEnd, start);
-      this.#streamEnd = found === -1 ? this.#content.length : found;
-    }
-    return this.#content.subarray(start, this.#streamEnd);
-  }
-
-  /** Only numbers in front of this place are known yet; where that is not enough the end is looked for. */
-  #numberOf({ number }: PdfReference): PdfValue {
-    const place = this.#places.get(number)?.[0];
-    return place === undefined ? undefined : this.#readAt(place).value;
+    this.#streamEnds ??= placesOf(streamEnd, this.#content);
+    const stop = firstFrom(this.#streamEnds, start) ?? this.#content.length;
+    // The end of line in front of the word belongs to neither.
+    const lines = this.#content.toString('latin1', Math.max(start, stop - 2), stop);
+    return this.#content.subarray(start, stop - (/(?:\r\n|[\r\n])$/.exec(lines)?.[0].length ?? 0));
   }
 
   /** Undefined when an empty password undoes none of it. */
@@ -172,6 +170,7 @@ class PdfReader {
   /** What a value may stand for: itself, or every object with the number that it refers to. */
   #values(value: PdfValue): PdfValue[] {
     if (!(value instanceof PdfReference)) return [value];
+    if (this.#rereadLeft < 0) return [];
     return (this.#places.get(value.number) ?? []).slice(0, 16).map((place) => this.#readAt(place).value);
   }
 
@@ -181,8 +180,14 @@ class PdfReader {
   }
 
   /** @param bytesMax that the caller may still take */
-  async #decode({ value, data, number, generation }: PdfObject, bytesMax: number): Promise<Buffer | undefined> {
-    if (this.#locked || data === undefined || !(value instanceof PdfDictionary) || bytesMax <= 0) return undefined;
+  async #decode(stream: PdfObject, bytesMax: number): Promise<Buffer | undefined> {
+    const { value, number, generation } = stream;
+    if (this.#locked || bytesMax <= 0 || !(value instanceof PdfDictionary)) return undefined;
+    const data = this.#dataOf(stream);
+    if (data === undefined) return undefined;
+    // Data may lie in each other too, and much of it may decode to nothing.
+    this.#rereadLeft -= data.length;
+    if (this.#rereadLeft < 0) return undefined;
     const raw = this.#cipher === undefined ? data : this.#cipher.stream(data, number, generation);
     const { content, cut } = await decodeFilters(raw, value, bytesMax);
     if (cut) this.#out.problem('unpack-limit');
@@ -192,7 +197,7 @@ class PdfReader {
   /** Decodes what is only looked at, within the bound for that. */
   async #look(stream: PdfObject): Promise<Buffer> {
     const content = await this.#decode(stream, Math.min(this.#lookLeft, this.#out.bytesLeft));
-    this.#lookLeft -= (content?.length ?? 0) + (stream.data?.length ?? 0);
+    this.#lookLeft -= content?.length ?? 0;
     return content ?? Buffer.alloc(0);
   }
 
@@ -262,4 +267,21 @@ class PdfReader {
       if (!(await this.#out.add({ names: [...(names ?? [])], method: 'pdf' }, content))) return;
     }
   }
+}
+
+function placesOf(word: Buffer, content: Buffer): number[] {
+  const places: number[] = [];
+  for (let at = content.indexOf(word); at !== -1; at = content.indexOf(word, at + word.length)) places.push(at);
+  return places;
+}
+
+/** The first of rising numbers that is not below this one. */
+function firstFrom(places: readonly number[], least: number): number | undefined {
+  let [low, high] = [0, places.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((places[middle] ?? 0) < least) low = middle + 1;
+    else high = middle;
+  }
+  return places[low];
 }

@@ -3,12 +3,16 @@
  * be searched for. What the text means is for those who search.
  */
 import { decodeCharset } from '../../mime/encoded-word.js';
+import { ebcdicText } from './ebcdic.js';
 import type { OpenFile } from './opener.js';
 import { utf7 } from './utf7.js';
 
 /** bytes that show whether a file is a text, and how it is written */
 const headBytes = 2048;
 const textTypes = /^(?:text\/|message\/|application\/(?:.*\+)?(?:xml|json|javascript|ecmascript|x-javascript)\b)/;
+
+/** code pages of mainframes, as Windows knows them */
+const ebcdic = /^(?:ebcdic|ibm-?(?:037|1047|500|273|1140)|cp-?(?:037|1047|500))/;
 
 /** The width of UTF-16 or UTF-32 and the order of its bytes; undefined for charsets of single bytes. */
 type Wide = 'utf-16le' | 'utf-16be' | 'utf-32le' | 'utf-32be';
@@ -31,6 +35,7 @@ export function readableTexts(file: OpenFile): readonly Buffer[] {
     texts.push(utf7(content));
   // Switches between character sets, and NUL, may stand inside of any word.
   if (content.includes(0x1b)) texts.push(without(content, escapeBytes));
+  if (ebcdic.test(charset)) texts.push(ebcdicText(content));
   if (/^hz/.test(charset)) texts.push(without(content, tildeBytes));
   if (content.includes(0)) texts.push(without(content, nulBytes));
   return texts;

@@ -38,6 +38,8 @@ export class RtfWalk {
   readonly findings: RtfFinding[] = [];
   /** the text asks for objects to be loaded while it is opened */
   updates = false;
+  /** there was more than is collected */
+  cut = false;
   readonly #content: Buffer;
   readonly #findingsMax: number;
   readonly #open: Collector[] = [];
@@ -69,7 +71,7 @@ export class RtfWalk {
 
   #finish(): void {
     const collector = this.#open.pop();
-    if (collector === undefined || this.findings.length >= this.#findingsMax) return;
+    if (collector === undefined) return;
     const { kind, all, own } = collector;
     const bytes = (taken: GrowingBytes) => (kind === 'object' ? joined(taken.bytes) : Buffer.from(taken.bytes));
     const content = bytes(all);
@@ -139,7 +141,9 @@ export class RtfWalk {
     }
     if (word === 'objupdate' || word === 'objautlink') this.updates = true;
     const kind = destinations.get(word);
-    if (kind !== undefined && this.#open.length < collectorsMax) {
+    if (kind === undefined) return at;
+    if (this.findings.length + this.#open.length >= this.#findingsMax) this.cut = true;
+    else if (this.#open.length < collectorsMax) {
       this.#open.push({ kind, depth: this.#depth, all: new GrowingBytes(), own: undefined });
     }
     return at;

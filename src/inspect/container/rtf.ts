@@ -17,6 +17,7 @@ export const rtfOpener: Opener = {
   matches: ({ content }) => /^(?:\xef\xbb\xbf)?\s*\{\\rt/i.test(content.toString('latin1', 0, startWithin)),
   async open({ content }, out) {
     const walk = new RtfWalk(content, limits.open.membersMax).run();
+    if (walk.cut) out.problem('unpack-limit');
     for (const { kind, content: collected, outer } of walk.findings) {
       if (out.exhausted) return;
       if (kind === 'object') {

@@ -1,4 +1,4 @@
-/** Escapes in strings of JavaScript, as bytes. It reads one string and knows nothing around it. */
+/** Escapes in strings of JavaScript, as bytes. It knows strings and nothing around them. */
 
 const simple: ReadonlyMap<number, number> = new Map([
   [0x6e, 0x0a],
@@ -40,4 +40,12 @@ export function unescaped(text: Buffer, start: number, end: number, out: Buffer,
     }
   }
   return length - from;
+}
+
+/** A script with its escapes undone and its strings joined, so that words in pieces can be found. */
+export function joinedScript(text: Buffer): Buffer {
+  const out = Buffer.allocUnsafe(text.length);
+  const length = unescaped(text, 0, text.length, out, 0);
+  const joined = out.toString('latin1', 0, length).replace(/["'`]\s{0,8}\+\s{0,8}["'`]/g, '');
+  return Buffer.from(joined, 'latin1');
 }

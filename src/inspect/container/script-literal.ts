@@ -53,6 +53,12 @@ export function* literalFiles(
   yield* numberLists(text, from, to);
 }
 
+/** The same, where nothing says what a string is: in elements and attributes that script reads. */
+export function* unquotedFiles(text: Buffer): Generator<Buffer, void, undefined> {
+  yield* joinedFiles(text, 0, text.length, runsOf(text, 0, text.length), false);
+  yield* numberLists(text, 0, text.length);
+}
+
 function* joinedFiles(
   text: Buffer,
   from: number,
@@ -69,7 +75,11 @@ function* joinedFiles(
   let lastLength = 0;
   for (const { start, end } of strings) {
     const kind = contentKind(text, start, end, escaped);
-    if (kind === 'other') continue;
+    if (kind === 'other') {
+      const spoiled = spoiledFile(text.subarray(start, end));
+      if (spoiled !== undefined) yield spoiled;
+      continue;
+    }
     if (lastEnd < 0 || !isJoined(text, lastEnd, start, lastLength, end - start)) {
       yield* filesOf(joined.subarray(0, length), large, pieces);
       length = 0;
@@ -86,6 +96,16 @@ function* joinedFiles(
     lastLength = end - start;
   }
   yield* filesOf(joined.subarray(0, length), large, pieces);
+}
+
+/** base64 with characters in it that the script takes out again; told by what it decodes to. */
+function spoiledFile(literal: Buffer): Buffer | undefined {
+  if (literal.length < 2 * literalMin) return undefined;
+  const head = literal.subarray(0, literalMin);
+  let others = 0;
+  for (const byte of head) if (((classes[byte] ?? 0) & base64Byte) === 0) others += 1;
+  if (others > literalMin / 2 || !beginsAsFile(decodeBase64(head))) return undefined;
+  return decodeBase64(literal);
 }
 
 function* filesOf(joined: Buffer, large: readonly Piece[], pieces: number): Generator<Buffer, void, undefined> {
@@ -143,9 +163,15 @@ function stringEnd(text: Buffer, at: number, to: number): { end: number; closed:
 /** Long stretches of base64, whatever is around them. */
 function* runsOf(text: Buffer, from: number, to: number): Generator<Piece, void, undefined> {
   let start = from;
+  let lastEnd = Number.NEGATIVE_INFINITY;
   for (let at = from; at <= to; at += 1) {
     if (at < to && ((classes[text[at] as number] ?? 0) & base64Byte) !== 0) continue; // at < to
-    if (at - start >= runMin) yield { start, end: at };
+    // The last line of several is as short as it has to be.
+    const lastLine = at > start && start - lastEnd <= 2 && text[start - 1] === 0x0a;
+    if (at - start >= runMin || lastLine) {
+      yield { start, end: at };
+      lastEnd = at;
+    }
     start = at + 1;
   }
 }

@@ -2,6 +2,7 @@
  * The formats that are left to 7-Zip: how each is known by its bytes, and what 7-Zip calls it. Signatures only;
  * nothing is unpacked here.
  */
+import { crc32 } from 'node:zlib';
 
 export interface SevenZipFormat {
   /** 7-Zip's own name, for `-t`; lower case it is the method of its members */
@@ -13,6 +14,8 @@ export interface SevenZipFormat {
   /** one file without a directory, so that it need not be listed */
   readonly stream?: boolean;
   readonly disk?: boolean;
+  /** it stands behind other content, which is no program that unpacks itself */
+  readonly inside?: boolean;
 }
 
 interface Signature {
@@ -49,9 +52,9 @@ const fixed: readonly Signature[] = [
   { type: 'lzh', bytes: ascii('-lz'), at: 2, weak: true },
   { type: 'rpm', bytes: hex('edabeedb'), at: 0 },
   { type: 'xar', bytes: ascii('xar!'), at: 0 },
-  { type: 'swfc', bytes: ascii('CWS'), at: 0, stream: true, weak: true },
-  { type: 'swfc', bytes: ascii('ZWS'), at: 0, stream: true, weak: true },
-  { type: 'wim', bytes: hex('4d5357494d000000'), at: 0, disk: true },
+  { type: 'swfc', bytes: ascii('CWS'), at: 0, stream: true, weak: true, check: isFlash },
+  { type: 'swfc', bytes: ascii('ZWS'), at: 0, stream: true, weak: true, check: isFlash },
+  { type: 'wim', bytes: hex('4d5357494d000000'), at: 0 },
   { type: 'iso', bytes: ascii('CD001'), at: 0x8001, disk: true },
   { type: 'udf', bytes: ascii('BEA01'), at: 0x8001, disk: true },
   { type: 'udf', bytes: ascii('BEA01'), at: 0x8801, disk: true },
@@ -71,7 +74,7 @@ const fixed: readonly Signature[] = [
   { type: 'fat', bytes: hex('55aa'), at: 510, disk: true, weak: true, check: isFat },
   { type: 'gpt', bytes: ascii('EFI PART'), at: 512, disk: true },
   { type: 'mbr', bytes: hex('55aa'), at: 510, disk: true, weak: true, check: isMbr },
-  { type: 'apm', bytes: ascii('ER'), at: 0, disk: true, weak: true },
+  { type: 'apm', bytes: ascii('ER'), at: 0, disk: true, weak: true, check: isPartitionMap },
   { type: 'apfs', bytes: ascii('NXSB'), at: 32, disk: true },
   { type: 'squashfs', bytes: ascii('hsqs'), at: 0, disk: true },
   { type: 'squashfs', bytes: ascii('sqsh'), at: 0, disk: true },
@@ -79,13 +82,22 @@ const fixed: readonly Signature[] = [
   { type: 'compound', bytes: hex('d0cf11e0a1b11ae1'), at: 0, weak: true, check: isInstaller },
 ];
 
-/** Formats that programs look for anywhere: self-extractors, and files with something in front. */
-const floating: readonly (Signature & { readonly before?: number })[] = [
-  { type: '7z', bytes: hex('377abcaf271c'), at: 0 },
-  { type: 'rar', bytes: hex('526172211a0700'), at: 0 },
-  { type: 'rar5', bytes: hex('526172211a070100'), at: 0 },
-  { type: 'cab', bytes: hex('4d53434600000000'), at: 0 },
-  { type: 'nsis', bytes: Buffer.concat([hex('efbeadde'), ascii('NullsoftInst')]), at: 0, before: 4 },
+/** A format that programs look for anywhere: self-extractors, and files with something in front. */
+interface Floating {
+  readonly type: string;
+  readonly bytes: Buffer;
+  /** bytes of the archive in front of its signature */
+  readonly before: number;
+  /** The bytes that begin with the signature are a header, and not a list of signatures. */
+  readonly isHeader: (start: Buffer) => boolean;
+}
+
+const floating: readonly Floating[] = [
+  { type: '7z', bytes: hex('377abcaf271c'), before: 0, isHeader: isSevenZip },
+  { type: 'rar', bytes: hex('526172211a0700'), before: 0, isHeader: isRar },
+  { type: 'rar5', bytes: hex('526172211a070100'), before: 0, isHeader: isRar5 },
+  { type: 'cab', bytes: hex('4d53434600000000'), before: 0, isHeader: isCabinet },
+  { type: 'nsis', bytes: Buffer.concat([hex('efbeadde'), ascii('NullsoftInst')]), before: 4, isHeader: isNsis },
 ];
 
 /** Formats of archives that nothing here can open. */
@@ -103,8 +115,8 @@ const foreign: readonly Signature[] = [
   { type: 'egg', bytes: hex('45474741'), at: 0 },
 ];
 
-/** more places of one signature are not looked at: honest files have one or two */
-const placesMax = 16;
+/** headers in one file that are followed: honest files have one or two, and each costs two runs */
+const placesMax = 32;
 
 function has(content: Buffer, signature: Signature): boolean {
   const start = signature.at < 0 ? content.length + signature.at : signature.at;
@@ -114,23 +126,23 @@ function has(content: Buffer, signature: Signature): boolean {
   return signature.check?.(content) ?? true;
 }
 
-/** All formats that a file may be in, at most a few: a file may be valid in several. */
-export function sevenZipFormats(content: Buffer): SevenZipFormat[] {
+/** All formats that a file may be in: it may be valid in several. Undefined stands for more than are followed. */
+export function sevenZipFormats(content: Buffer): (SevenZipFormat | undefined)[] {
   const found: SevenZipFormat[] = [];
   for (const signature of fixed) {
     if (has(content, signature)) found.push({ ...signature, offset: 0, certain: signature.weak !== true });
   }
-  for (const signature of floating) {
-    const before = signature.before ?? 0;
-    let from = 0;
-    for (let places = 0; places < placesMax; places += 1) {
-      const at = content.indexOf(signature.bytes, from);
-      if (at < 0) break;
-      if (at >= before) found.push({ type: signature.type, offset: at - before, certain: at === before });
-      from = at + 1;
+  const isProgram = content.toString('latin1', 0, 2) === 'MZ';
+  for (const { type, bytes, before, isHeader } of floating) {
+    for (let at = content.indexOf(bytes); at >= 0; at = content.indexOf(bytes, at + 1)) {
+      const offset = at - before;
+      // At the very start a damaged header is an archive all the same.
+      if (offset < 0 || (offset > 0 && !isHeader(content.subarray(at)))) continue;
+      if (found.length >= placesMax) return [...found, undefined];
+      found.push({ type, offset, certain: offset === 0, inside: offset > 0 && !isProgram });
     }
   }
-  return found.slice(0, 4 * placesMax);
+  return found;
 }
 
 /** The file is an archive that cannot be opened here. */
@@ -154,6 +166,16 @@ function isLzma(content: Buffer): boolean {
   return dictionary >= 4096 && (high < 256 || (high === 0xffffffff && low === 0xffffffff)) && content[13] === 0;
 }
 
+/** Apple's: the size of a block, then the first entry of the map in the second block. */
+function isPartitionMap(content: Buffer): boolean {
+  return content.length > 1024 && content.readUInt16BE(2) === 512 && content.toString('latin1', 512, 514) === 'PM';
+}
+
+/** The version of the player, then the size of what is packed. */
+function isFlash(content: Buffer): boolean {
+  return content.length > 8 && (content[3] ?? 255) < 64 && content.readUInt32LE(4) > 8;
+}
+
 function isFat(content: Buffer): boolean {
   const jump = content[0];
   if ((jump !== 0xeb && jump !== 0xe9) || content.length < 1024) return false;
@@ -172,4 +194,32 @@ function isMbr(content: Buffer): boolean {
 /** Windows Installer packages and patches, by the class of the root storage; other compound files are documents. */
 function isInstaller(content: Buffer): boolean {
   return ['84', '86', '82'].some((kind) => content.includes(hex(`${kind}100c0000000000c000000000000046`)));
+}
+
+function isSevenZip(start: Buffer): boolean {
+  return start.length >= 32 && start.readUInt32LE(8) === crc32(start.subarray(12, 32));
+}
+
+/** The main header, with its own checksum, follows the mark. */
+function isRar(start: Buffer): boolean {
+  if (start.length < 20 || start[9] !== 0x73) return false;
+  const end = 7 + start.readUInt16LE(12);
+  return end >= 20 && end <= start.length && start.readUInt16LE(7) === (crc32(start.subarray(9, end)) & 0xffff);
+}
+
+function isRar5(start: Buffer): boolean {
+  if (start.length < 16) return false;
+  // The first header is small; its size takes one byte, or two at most.
+  const low = start[12] ?? 0;
+  const size = low < 128 ? low + 1 : (low & 127) + (start[13] ?? 0) * 128 + 2;
+  return start.readUInt32LE(8) === crc32(start.subarray(12, 12 + size));
+}
+
+function isCabinet(start: Buffer): boolean {
+  if (start.length < 44 || start.readUInt32LE(12) !== 0) return false;
+  return start[24] === 3 && start[25] === 1 && start.readUInt32LE(16) < start.length && start.readUInt16LE(26) > 0;
+}
+
+function isNsis(start: Buffer): boolean {
+  return start.length >= 24 && start.readUInt32LE(16) > 0 && start.readUInt32LE(20) > 0;
 }

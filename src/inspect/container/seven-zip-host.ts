@@ -278,9 +278,35 @@ export function runSevenZip(input: Buffer, args: readonly string[], sink: SevenZ
 
 async function runAlone(input: Buffer, args: readonly string[], sink: SevenZipSink): Promise<SevenZipEnd> {
   const host = new Host(input, sink);
+  let module: Module;
+  try {
+    module = await startModule(host);
+  } catch (error) {
+    // The engine has no memory for another instance.
+    if (error instanceof RangeError) return 'memory';
+    throw error;
+  }
+  // The glue sets the exit code of the process, which is not its business.
+  const exitCode = process.exitCode;
+  try {
+    const code = module.callMain([...args]);
+    // A decoder that gets no memory calls the data damaged.
+    return host.outOfMemory && code > 1 ? 'memory' : { code };
+  } catch (error) {
+    if (error instanceof Stop) return 'stopped';
+    if (host.outOfMemory) return 'memory';
+    // What C++ throws arrives as a number: this build catches none of its own exceptions. A trap is a RuntimeError.
+    if (typeof error === 'number' || (error instanceof Error && error.name === 'RuntimeError')) return 'crashed';
+    throw error;
+  } finally {
+    process.exitCode = exitCode;
+  }
+}
+
+function startModule(host: Host): Promise<Module> {
   // The package's types know nothing of `instantiateWasm`, which is Emscripten's documented option.
   const factory = require('7z-wasm') as Factory;
-  const module = await factory({
+  return factory({
     print: () => undefined,
     printErr: () => undefined,
     instantiateWasm: (imports: Imports, ready: (instance: WasmInstance) => void) => {
@@ -292,17 +318,4 @@ async function runAlone(input: Buffer, args: readonly string[], sink: SevenZipSi
       return {};
     },
   });
-  // The glue sets the exit code of the process, which is not its business.
-  const exitCode = process.exitCode;
-  try {
-    return { code: module.callMain([...args]) };
-  } catch (error) {
-    if (error instanceof Stop) return 'stopped';
-    if (host.outOfMemory) return 'memory';
-    // What C++ throws arrives as a number: this build catches none of its own exceptions. A trap is a RuntimeError.
-    if (typeof error === 'number' || (error instanceof Error && error.name === 'RuntimeError')) return 'crashed';
-    throw error;
-  } finally {
-    process.exitCode = exitCode;
-  }
 }

@@ -19,7 +19,8 @@ export const sevenZip: Opener = {
 async function openAll(file: OpenFile, out: OpenOutput): Promise<void> {
   if (isForeignArchive(file.content)) out.problem('archive-unsupported');
   for (const format of sevenZipFormats(file.content)) {
-    if (out.exhausted) return;
+    if (format === undefined) out.problem('unpack-limit');
+    if (format === undefined || out.exhausted) return;
     await openWithSevenZip(file.content.subarray(format.offset), format, out);
   }
 }
@@ -45,13 +46,16 @@ export async function openWithSevenZip(content: Buffer, format: SevenZipFormat, 
   await new Unpacking(content, format, listing, out).run();
 }
 
-/** Says why a run did not do all of its work. */
-function blame(end: SevenZipEnd, listing: SevenZipListing, out: OpenOutput): void {
+/**
+ * Says why a run did not do all of its work. Damage of what stands `inside` of something is none: files in a compound
+ * file or a file system are in pieces.
+ */
+function blame(end: SevenZipEnd, listing: SevenZipListing, out: OpenOutput, inside = false): void {
   if (end === 'stopped') {
     if (!out.exhausted) out.problem('unpack-limit');
   } else if (end === 'memory') out.problem('unpack-limit');
-  else if (end === 'crashed' || end.code > 1)
-    out.problem(listing.unsupported ? 'archive-unsupported' : 'archive-damaged');
+  else if (listing.unsupported && typeof end === 'object' && end.code > 1) out.problem('archive-unsupported');
+  else if (!inside && (end === 'crashed' || end.code > 1)) out.problem('archive-damaged');
 }
 
 /** A member that 7-Zip has unpacked and nobody has looked into. */
@@ -89,6 +93,7 @@ class Unpacking {
 
   async run(): Promise<void> {
     if (this.#listing.multiVolume) this.#out.flag('multi-volume');
+    if (this.#format.disk === true) this.#out.flag('disk-image');
     while (true) {
       this.#full = false;
       this.#seen = 0;
@@ -141,7 +146,7 @@ class Unpacking {
     if (this.#listing.encrypted) this.#out.flag('encrypted');
     // The members that have no key fail to unpack, which is no damage.
     if (this.#listing.encrypted && typeof end === 'object') return;
-    if (this.#members > 0 || this.#format.certain) blame(end, this.#listing, this.#out);
+    if (this.#format.certain || this.#members > 0) blame(end, this.#listing, this.#out, this.#format.inside === true);
   }
 
   #create(path: string): SevenZipFile | undefined {

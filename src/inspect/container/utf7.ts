@@ -8,18 +8,20 @@ const plus = 0x2b;
 const minus = 0x2d;
 
 export function utf7(text: Buffer): Buffer {
-  const pieces: Buffer[] = [];
+  // Eight characters of base64 hold three of UTF-16, which are nine bytes of UTF-8 at most.
+  const out = Buffer.allocUnsafe(Math.ceil(text.length * 1.125) + 8);
+  let length = 0;
   let from = 0;
   for (let at = text.indexOf(plus); at >= 0; at = text.indexOf(plus, from)) {
-    pieces.push(text.subarray(from, at));
+    length += text.copy(out, length, from, at);
     let end = at + 1;
     while (end < text.length && values[text[end] as number] !== 255) end += 1;
-    if (end === at + 1) pieces.push(Buffer.from('+', 'latin1'));
-    else pieces.push(utf16(text, at + 1, end));
+    if (end === at + 1) out[length++] = plus;
+    else length += utf16(text, at + 1, end).copy(out, length);
     from = text[end] === minus ? end + 1 : end;
   }
-  pieces.push(text.subarray(from));
-  return Buffer.concat(pieces);
+  length += text.copy(out, length, from);
+  return out.subarray(0, length);
 }
 
 function utf16(text: Buffer, from: number, to: number): Buffer {

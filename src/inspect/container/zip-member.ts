@@ -7,9 +7,10 @@ import type { ProblemCode } from '../../mime/problem.js';
 import { limits } from '../../runtime/limits.js';
 import type { PartFlag } from '../report.js';
 import { inflate } from './inflate.js';
+import { LazyMember } from './lazy-member.js';
 import type { MemberAbout, MemberWriter, OpenOutput } from './opener.js';
 import { openWithSevenZip } from './seven-zip.js';
-import { zipFlags } from './zip-records.js';
+import { spannedSignature, zipFlags } from './zip-records.js';
 
 /** A way to read one member: where its data is, and what is declared of it. */
 export interface ZipMember {
@@ -34,7 +35,9 @@ export interface Taken {
 const methods = { stored: 0, deflated: 8 } as const;
 
 export async function takeZipMember(content: Buffer, member: ZipMember, out: OpenOutput): Promise<Taken> {
-  const limit = member.open ? content.length : Math.min(content.length, member.dataOffset + member.compressed);
+  const limit = member.open
+    ? openEnd(content, member)
+    : Math.min(content.length, member.dataOffset + member.compressed);
   const data = content.subarray(member.dataOffset, limit);
   if ((member.flags & zipFlags.encrypted) !== 0) return takeEncrypted(content, member, data, out);
   if (member.method === methods.stored) return takeStored(member, data, out);
@@ -42,31 +45,21 @@ export async function takeZipMember(content: Buffer, member: ZipMember, out: Ope
   return takeOther(member, data, out);
 }
 
-function begin(member: ZipMember, out: OpenOutput, flags: readonly PartFlag[] = []): MemberWriter | undefined {
-  return out.member({ names: member.names, method: 'zip', flags });
+/** Where data may end whose size is told behind it: stored data has no end of its own. */
+function openEnd(content: Buffer, { method, dataOffset }: ZipMember): number {
+  if (method !== methods.stored) return content.length;
+  for (
+    let at = content.indexOf(spannedSignature, dataOffset);
+    at >= 0;
+    at = content.indexOf(spannedSignature, at + 1)
+  ) {
+    if (at + 16 <= content.length && content.readUInt32LE(at + 8) === at - dataOffset) return at;
+  }
+  return content.length;
 }
 
-/** Starts a member with its first byte, so that a failed attempt leaves none. */
-class Attempt {
-  readonly #start: () => MemberWriter | undefined;
-  #writer: MemberWriter | undefined;
-  started = false;
-
-  constructor(start: () => MemberWriter | undefined) {
-    this.#start = start;
-  }
-
-  write = (chunk: Uint8Array): boolean => {
-    if (!this.started) {
-      this.started = true;
-      this.#writer = this.#start();
-    }
-    return this.#writer?.write(chunk) ?? false;
-  };
-
-  async end(): Promise<void> {
-    await this.#writer?.end();
-  }
+function begin(member: ZipMember, out: OpenOutput, flags: readonly PartFlag[] = []): MemberWriter | undefined {
+  return out.member({ names: member.names, method: 'zip', flags });
 }
 
 async function takeStored(member: ZipMember, data: Buffer, out: OpenOutput): Promise<Taken> {
@@ -76,14 +69,14 @@ async function takeStored(member: ZipMember, data: Buffer, out: OpenOutput): Pro
   else if (member.size === 0) await begin(member, out)?.end();
   if (fits || data.length === 0 || out.exhausted) return { end, fits: fits && data.length === member.compressed };
   // The declared method does not fit: whoever goes by the content inflates it.
-  const attempt = new Attempt(() => begin(member, out));
+  const attempt = new LazyMember(() => begin(member, out));
   await inflate(data, 'raw', attempt.write);
   await attempt.end();
   return { end, fits: false };
 }
 
 async function takeDeflated(content: Buffer, member: ZipMember, data: Buffer, out: OpenOutput): Promise<Taken> {
-  const attempt = new Attempt(() => begin(member, out));
+  const attempt = new LazyMember(() => begin(member, out));
   const result = await inflate(data, 'raw', attempt.write);
   const isFolder = member.names.some((name) => name.endsWith('/'));
   if (!attempt.started && result.complete && !isFolder) attempt.write(new Uint8Array(0));
@@ -97,7 +90,7 @@ async function takeDeflated(content: Buffer, member: ZipMember, data: Buffer, ou
   // Readers that go by the data itself do not stop where the header says.
   const rest = content.subarray(member.dataOffset);
   if (rest.length > data.length && attempt.started) {
-    const whole = new Attempt(() => begin(member, out));
+    const whole = new LazyMember(() => begin(member, out));
     await inflate(rest, 'raw', whole.write);
     await whole.end();
   }
@@ -110,7 +103,7 @@ async function takeEncrypted(content: Buffer, member: ZipMember, data: Buffer, o
   const end = member.dataOffset + (member.open ? 0 : data.length);
   const flags = member.flags & ~zipFlags.encrypted;
   const stored = member.method === methods.stored && data.length === member.size && crc32(data) === member.crc;
-  if (stored || (await inflatesAsDeclared(member, data))) {
+  if (stored || (await inflatesAsDeclared(member, data, out))) {
     await takeZipMember(content, { ...member, flags }, out);
     return { end, fits: false };
   }
@@ -118,12 +111,14 @@ async function takeEncrypted(content: Buffer, member: ZipMember, data: Buffer, o
   return { end, fits: true };
 }
 
-async function inflatesAsDeclared(member: ZipMember, data: Buffer): Promise<boolean> {
-  if (member.method !== methods.deflated || member.size > limits.open.ratioFreeBytes) return false;
+/** Nothing of this is handed over, so its cost has a bound of its own. */
+async function inflatesAsDeclared(member: ZipMember, data: Buffer, out: OpenOutput): Promise<boolean> {
+  const isModest = member.size <= limits.open.zipLieRatioMax * data.length;
+  if (member.method !== methods.deflated || !isModest) return false;
   let size = 0;
   const result = await inflate(data, 'raw', (chunk) => {
     size += chunk.length;
-    return size <= member.size;
+    return size <= member.size && !out.exhausted;
   });
   return result.complete && result.crc === member.crc && result.size === member.size;
 }
@@ -142,7 +137,7 @@ async function takeOther(member: ZipMember, data: Buffer, out: OpenOutput): Prom
   // A method that does not exist, or does not fit, may be a lie about one that does.
   await out.add({ names: member.names, method: 'zip' }, data);
   if (crc32(data) === member.crc) return { end, fits: false };
-  const attempt = new Attempt(() => begin(member, out));
+  const attempt = new LazyMember(() => begin(member, out));
   await inflate(data, 'raw', attempt.write);
   await attempt.end();
   return { end, fits: false };
@@ -168,7 +163,7 @@ class UnpackedMember implements OpenOutput {
   }
 
   member(): MemberWriter {
-    const attempt = new Attempt(() => this.#out.member(this.#about));
+    const attempt = new LazyMember(() => this.#out.member(this.#about));
     return {
       write: (chunk) => {
         this.bytes += chunk.length;
