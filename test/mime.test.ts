@@ -370,6 +370,19 @@ t.test('every plausible reading of a parameter is kept', (t) => {
   ]);
   t.same(readings('; name="=?utf-8?Q?=C3=BC?= =?utf-8?B?LmV4ZQ==?="', 'name')[0], 'ü.exe');
   t.same(readings('; boundary=(boundary=foo)bar', 'boundary'), ['bar']);
+  for (const [text, name] of [
+    ['; filename*0=a.exe; filename*2=.txt', 'a.exe'],
+    ['; filename*0=a.exe; filename*2=.txt', 'a.exe.txt'],
+    ['; filename*1=xe; filename*0=a.e', 'a.exe'],
+    ['; filename*2=.e; filename*1=a; filename*3=xe', 'a.exe'],
+    ['; filename*0=a.exe; filename*0=a.txt', 'a.exe'],
+    ['; filename*0=a.txt; filename*0=a.exe', 'a.exe'],
+    ['; filename=a.; filename*1=exe', 'a.exe'],
+    ['; filename="a.exe\0.txt"', 'a.exe'],
+    ['; filename="a.e\0xe"', 'a.exe'],
+  ] as const) {
+    t.ok(readings(text, 'filename').includes(name), `${JSON.stringify(text)} as ${name}`);
+  }
   const gaps = new Set<ProblemCode>();
   parameterReadings(parseParameters('; a*1=x; a*3=y', 0), 'a', gaps);
   t.ok(gaps.has('parameter-sections-odd'));

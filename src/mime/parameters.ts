@@ -132,11 +132,22 @@ interface Section {
   readonly value: string;
 }
 
-/** RFC 2231 §3 and §4 put together: sections in order, `charset'language'` taken off, percents decoded. */
-function joinSections(sections: readonly Section[], problems: Set<ProblemCode>): string | undefined {
-  if (sections.length === 0) return undefined;
+/** The orders in which readers put sections together, numerical order first; more than one only when they are odd. */
+function sectionOrders(sections: readonly Section[], problems: Set<ProblemCode>): Section[][] {
+  if (sections.length === 0) return [];
   const ordered = [...sections].sort((left, right) => left.index - right.index);
-  if (ordered.some((section, position) => section.index !== position)) problems.add('parameter-sections-odd');
+  if (ordered.every((section, position) => section.index === position)) return [ordered];
+  problems.add('parameter-sections-odd');
+  const gap = ordered.findIndex(
+    (section, position) => position > 0 && section.index > (ordered[position - 1]?.index ?? 0) + 1,
+  );
+  const firsts = ordered.filter((section, position) => section.index !== ordered[position - 1]?.index);
+  const lasts = ordered.filter((section, position) => section.index !== ordered[position + 1]?.index);
+  return [ordered, gap < 0 ? ordered : ordered.slice(0, gap), [...sections], firsts, lasts];
+}
+
+/** RFC 2231 §3 and §4 put together: `charset'language'` taken off, percents decoded. */
+function joinSections(ordered: readonly Section[], problems: Set<ProblemCode>): string {
   let charset = '';
   const pieces: Buffer[] = [];
   for (const [position, section] of ordered.entries()) {
@@ -179,8 +190,8 @@ export function parameterReadings(parameters: Parameters, name: string, problems
       }
     }
   }
-  const joined = joinSections(sections, problems);
-  if (joined !== undefined) readings.add(joined);
+  const orders = sectionOrders(sections, problems);
+  for (const order of orders) readings.add(joinSections(order, problems));
   for (const { value } of plain) {
     readings.add(decodeRaw(decodeWords(value)));
     readings.add(decodeRaw(value));
@@ -189,6 +200,13 @@ export function parameterReadings(parameters: Parameters, name: string, problems
   for (const { variants } of plain) for (const variant of variants) readings.add(decodeRaw(variant));
   if (sections.length > 0) {
     for (const { value } of sections) if (sections.length === 1) readings.add(decodeRaw(value));
+    // A plain value may be the beginning of a sectioned one.
+    const rest = orders.length > 1 ? joinSections(orders[0] ?? [], problems) : '';
+    if (rest !== '') for (const { value } of plain.slice(0, 4)) readings.add(decodeRaw(value) + rest);
+  }
+  for (const reading of [...readings]) {
+    // Readers in C stop at NUL, others drop it.
+    if (reading.includes('\0')) readings.add(reading.split('\0', 1)[0] ?? '').add(reading.replaceAll('\0', ''));
   }
   return [...readings];
 }
