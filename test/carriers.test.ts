@@ -183,6 +183,9 @@ t.test('data: addresses are members however they are written', async (t) => {
   const characters = Buffer.from('\u6f22'.repeat(400), 'utf16le').swap16().toString('base64').replaceAll('=', '');
   const long = Buffer.from(`<p>+${characters}-<a href+AD0AIg-data:x/y;base64,${base64.replaceAll('+', '+-')}+ACIAPg-`);
   t.ok(holds(await html(long, 'utf-7')), 'UTF-7 that grows');
+  const careless = Buffer.from(`+ADw-a href=+ACI-data:x/y;base64,${base64}+ACI-+AD4-`);
+  t.match(base64, /\+/);
+  t.ok(holds(await html(careless, 'utf-7')), 'UTF-7 with plus signs as they are');
   const named = await html(`<a download="in voice.zip" href="data:${zip};base64,${base64}">x</a>`);
   t.match(named.members, [{ names: ['in voice.zip'], declaredType: zip, method: 'data-uri' }]);
   t.ok(named.flags.has('html-smuggling'), 'a file of the page, offered to be saved');

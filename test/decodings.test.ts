@@ -274,6 +274,7 @@ t.test('uuencode and xxencode are decoded whatever transports and writers did to
     ['text behind, no end', `${text.replace('end\r\n', '')}\r\nyours, who else\r\n`],
     ['upper case', text.replace('begin', 'BEGIN').replace('end', 'END')],
     ['a checksum behind each line', text.replace(/^(M.*)$/gm, '$1x')],
+    ['no name', text.replace(' a.exe', ' ')],
     ['a mode of four digits', text.replace('644', '0644')],
     ['xxencode', uuencode('a.exe', pdf, xxAlphabet)],
     ['xxencode without begin', uuLines(pdf, xxAlphabet)],

@@ -141,6 +141,8 @@ export const problemEffects = {
   'qp-trailing-blanks': 'note',
   /** bytes above 127 or control characters that should have been escaped */
   'qp-raw-bytes': 'note',
+  /** an escaped CR in front of a line end: one line end for readers that store LF, else one and a half */
+  'qp-escaped-cr': 'ambiguous',
   /** an identity body that starts with lines of base64: some readers decode it */
   'body-looks-encoded': 'ambiguous',
   /** a body that begins with Content-* fields: the header goes on here for readers that skip a blank line */

@@ -30,6 +30,8 @@ export class QuotedPrintableDecoder {
   #held: Buffer = empty;
   /** the last chunk ended inside a run of blanks that is too long to be held, and so is content */
   #longRun = false;
+  /** the last byte is a CR that was escaped */
+  #escapedCr = false;
 
   constructor(problems: Set<ProblemCode>) {
     this.problems = problems;
@@ -61,6 +63,7 @@ export class QuotedPrintableDecoder {
         }
         if (next === 3 && input[at + 1] !== cr && !isBlank(input[at + 1])) {
           out[length] = ((digits[input[at + 1] ?? 0] ?? 0) << 4) | ((digits[input[at + 2] ?? 0] ?? 0) & 0x0f);
+          this.#escapedCr = out[length] === cr;
           length += 1;
         } else if (next < 0) {
           out[length] = equals;
@@ -82,6 +85,10 @@ export class QuotedPrintableDecoder {
         at = end;
         longRun = long && end === input.length;
       } else {
+        if (this.#escapedCr) {
+          if (byte === cr || byte === lf) this.problems.add('qp-escaped-cr');
+          this.#escapedCr = false;
+        }
         if (byte >= 0x7f || (byte < 0x20 && byte !== cr && byte !== lf)) this.problems.add('qp-raw-bytes');
         out[length] = byte;
         length += 1;

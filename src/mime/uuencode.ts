@@ -8,7 +8,7 @@ import { decodeBase64 } from './decoding-base64.js';
 import { type TextLine, textLines } from './text-lines.js';
 
 /** a `begin` line as transports leave it */
-const beginLine = /^[ \t]{0,16}begin(-base64(?:-encoded)?)?[ \t]{1,16}[0-7]{3,4}(?:[ \t]{1,16}(\S.*)|[ \t]{0,16})$/is;
+const beginLine = /^[ \t]{0,16}begin(-base64(?:-encoded)?)?[ \t]{1,16}[0-7]{3,4}(?:[ \t]{1,16}(\S.*)?)?$/is;
 /** lines that show which of both alphabets a file is in */
 const linesJudged = 16;
 /** bytes of a `begin` line that are read; names are shorter */

@@ -31,8 +31,9 @@ export function readableTexts(file: OpenFile): readonly Buffer[] {
   if (wide !== undefined) return [content, narrow(content, wide)];
   const charset = file.charset ?? '';
   const texts = [content];
-  if (/^(?:utf-?7|unicode-1-1-utf-7|csunicode11utf7)/.test(charset) || content.includes('+ADw'))
-    texts.push(utf7(content));
+  if (/^(?:utf-?7|unicode-1-1-utf-7|csunicode11utf7)/.test(charset) || content.includes('+ADw')) {
+    texts.push(utf7(content), utf7(content, true));
+  }
   // Switches between character sets, and NUL, may stand inside of any word.
   if (content.includes(0x1b)) texts.push(without(content, escapeBytes));
   if (ebcdic.test(charset)) texts.push(ebcdicText(content));

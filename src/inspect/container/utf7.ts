@@ -6,8 +6,11 @@ for (const [value, character] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 }
 const plus = 0x2b;
 const minus = 0x2d;
+/** characters of a sequence that stands for a few signs of markup */
+const closedMax = 12;
 
-export function utf7(text: Buffer): Buffer {
+/** @param closedOnly leave alone what no `-` ends, as base64 of a file that a careless writer put into such a text */
+export function utf7(text: Buffer, closedOnly = false): Buffer {
   // Eight characters of base64 hold three of UTF-16, which are nine bytes of UTF-8 at most.
   const out = Buffer.allocUnsafe(Math.ceil(text.length * 1.125) + 8);
   let length = 0;
@@ -16,6 +19,14 @@ export function utf7(text: Buffer): Buffer {
     length += text.copy(out, length, from, at);
     let end = at + 1;
     while (end < text.length && values[text[end] as number] !== 255) end += 1;
+    if (closedOnly && (text[end] !== minus || end - at > closedMax)) {
+      // A later plus sign may begin the sequence that is closed.
+      const next = text.subarray(at + 1, end).lastIndexOf(plus);
+      const stop = next < 0 ? end : at + 1 + next;
+      length += text.copy(out, length, at, stop);
+      from = stop;
+      continue;
+    }
     if (end === at + 1) out[length++] = plus;
     else length += utf16(text, at + 1, end).copy(out, length);
     from = text[end] === minus ? end + 1 : end;
