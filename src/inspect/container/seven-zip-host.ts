@@ -295,8 +295,10 @@ async function runAlone(input: Buffer, args: readonly string[], sink: SevenZipSi
   } catch (error) {
     if (error instanceof Stop) return 'stopped';
     if (host.outOfMemory) return 'memory';
-    // What C++ throws arrives as a number: this build catches none of its own exceptions. A trap is a RuntimeError.
-    if (typeof error === 'number' || (error instanceof Error && error.name === 'RuntimeError')) return 'crashed';
+    // What C++ throws arrives as a number: this build catches none of its own exceptions. A trap is a
+    // RuntimeError, a stack that is full a RangeError.
+    const trapped = error instanceof RangeError || (error instanceof Error && error.name === 'RuntimeError');
+    if (typeof error === 'number' || trapped) return 'crashed';
     throw error;
   } finally {
     process.exitCode = exitCode;
