@@ -132,6 +132,28 @@ t.test('a member without a key is told, with its name', async (t) => {
 });
 
 const noteData = deflateRawSync(note);
+
+/** The end record names one directory, and a ZIP64 record in front of it another. */
+function twoDirectories(): Buffer {
+  const one = writeZip([{ content: note }, { ...second, listed: false }]);
+  const two = writeZip([{ content: note, listed: false }, second]);
+  const members = one.length - 22 - (46 + 8);
+  const wide = Buffer.alloc(56);
+  wide.write('PK\x06\x06', 'latin1');
+  wide.writeBigUInt64LE(44n, 4);
+  wide.writeBigUInt64LE(1n, 24);
+  wide.writeBigUInt64LE(1n, 32);
+  wide.writeBigUInt64LE(BigInt(two.length - 22 - members), 40);
+  wide.writeBigUInt64LE(BigInt(members), 48);
+  const second64 = two.subarray(members, -22);
+  const locator = Buffer.alloc(20);
+  locator.write('PK\x06\x07', 'latin1');
+  locator.writeBigUInt64LE(BigInt(members + second64.length + 54), 8);
+  locator.writeUInt32LE(1, 16);
+  const end = Buffer.from(one.subarray(-22));
+  end.writeUInt32LE(members + second64.length, 16);
+  return Buffer.concat([one.subarray(0, members), second64, one.subarray(members, -22), wide, locator, end]);
+}
 const second: ZipSpec = { name: 'second.txt', content: other };
 
 /** ZIP files with two readings: what they are called, how they are made, whether the readings differ. */
@@ -171,6 +193,17 @@ const ambiguous: Record<string, Buffer> = {
   'fewer members than counted': writeZip([{ content: note }, second], { entries: 3 }),
   'more members than counted': writeZip([{ content: note }, second], { entries: 1 }),
   'an empty end record behind': Buffer.concat([writeZip([{ content: note }, second]), endRecord([], 0)]),
+  'two directories, one named by a ZIP64 locator': twoDirectories(),
+  'stored, with a descriptor, and in no directory': writeZip([
+    {
+      content: note,
+      method: 0,
+      local: { flags: 8, crc: 0, compressed: 0, size: 0 },
+      behind: descriptor(note, note),
+      listed: false,
+    },
+    second,
+  ]),
   'a folder with data': writeZip([
     { name: 'folder/', content: note },
     { ...second, local: { size: 9 } },

@@ -74,7 +74,6 @@ const base64Lines = /^(?:[A-Za-z0-9+/]{60,76}\r?\n){3}|^[A-Za-z0-9+/\r\n]{60,}={
 const partFields = /^\s*content-(?:type|transfer-encoding|disposition)[ \t]*:/i;
 /** types whose content is a header block by definition: message/rfc822, text/rfc822-headers (RFC 6522 §3) */
 const holdsFields = /^(?:message\/|text\/rfc822)/;
-const pgpMessage = Buffer.from('-----BEGIN PGP MESSAGE-----');
 const identity: BodyDecoder = { write: (chunk) => chunk, finish: () => empty };
 
 /** The decoder for a transfer encoding; identity for those that need none. */
@@ -144,7 +143,7 @@ export function examine(
   const beginning = head.toString('latin1', 0, markBytes);
   if (decoder === identity && looksLikeBase64(beginning)) problems.add('body-looks-encoded');
   if (partFields.test(beginning) && !holdsFields.test(task.type)) problems.add('body-starts-as-header');
-  if (task.encrypted || head.indexOf(pgpMessage) === 0) flags.push(partFlags.encrypted);
+  if (task.encrypted) flags.push(partFlags.encrypted);
   if (eicar.found) flags.push(partFlags.eicar);
   if (task.encodingUnknown) flags.push(partFlags.undecodable);
   const doubtful = [...problems].some((code) => problemEffects[code] !== 'note');

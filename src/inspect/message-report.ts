@@ -73,9 +73,9 @@ function addProblem(problems: Problem[], problem: Problem): void {
   else if (problems.length === limits.mime.problemsMax) problems.push({ code: 'problems-too-many', part: '' });
 }
 
-/** A reading that is wrong gives damaged files without end; only what kept us from looking counts. */
+/** Of readings that may be wrong only what kept us from looking counts. */
 function limitsSight({ code }: OpenProblem): boolean {
-  return problemEffects[code] === 'unscannable' && code !== 'archive-damaged' && code !== 'archive-unsupported';
+  return problemEffects[code] === 'unscannable';
 }
 
 function viewPath(path: string): string {

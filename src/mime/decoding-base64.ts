@@ -62,7 +62,7 @@ function addStarts(out: DecodingCollector, body: Buffer, every: boolean): void {
     if (line > linesSkipped) break;
     if (line > 0) starts.set(start, `base64, from line ${line + 1}`);
     // Writers fill their lines: a short one on top is something else.
-    if (line > 0 && end - start > before) plausible.add(start);
+    if (before > 0 && end - start > before) plausible.add(start);
     before = end - start;
     line += 1;
   }

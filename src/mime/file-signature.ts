@@ -7,7 +7,6 @@
 const signatures = [
   '%PDF',
   'PK\x03\x04',
-  'PK\x05\x06',
   'MZ',
   'GIF8',
   '\x89PNG',

@@ -190,24 +190,26 @@ function signature(list: readonly Delimiter[]): string {
 /** Readers that read a part's header to its empty line see no delimiter on the way. */
 function outsideHeaders(source: ViewSource, list: readonly Delimiter[]): Delimiter[] {
   const kept: Delimiter[] = [];
-  let before: Delimiter | undefined;
+  let header = -1;
+  let looked = 0;
   for (const delimiter of list) {
-    if (before !== undefined && !before.close && !hasEmptyLine(source.bytes, before.next, delimiter.at)) continue;
+    if (header >= 0 && !hasEmptyLine(source.bytes, looked > header ? looked - 2 : header, delimiter.at, header)) {
+      // Looked through once: the next delimiter continues from here.
+      looked = delimiter.at;
+      continue;
+    }
     kept.push(delimiter);
-    before = delimiter;
+    header = delimiter.close ? -1 : delimiter.next;
+    looked = 0;
   }
   return kept;
 }
 
-function hasEmptyLine(bytes: Buffer, from: number, to: number): boolean {
-  let at = from;
-  while (at < to) {
-    const lf = bytes.subarray(at, to).indexOf(0x0a);
-    if (lf < 0) return false;
-    if (lf === 0 || (lf === 1 && bytes[at] === 0x0d)) return true;
-    at += lf + 1;
-  }
-  return false;
+/** Whether an empty line ends in `[from, to)`; `start` is where the first line starts. */
+function hasEmptyLine(bytes: Buffer, from: number, to: number, start: number): boolean {
+  if (from === start && (bytes[from] === 0x0a || (bytes[from] === 0x0d && bytes[from + 1] === 0x0a))) return from < to;
+  const range = bytes.subarray(from, Math.max(from, to));
+  return range.includes('\n\r\n') || range.includes('\n\n');
 }
 
 function partition(list: readonly Delimiter[], bodyAt: number, end: number, how: string): Cut {

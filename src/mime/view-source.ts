@@ -13,6 +13,8 @@ const base64RunBytes = 40;
 /** runs of base64 closer than this count as one */
 const base64StepBytes = 4096;
 const fieldsMax = 65_536;
+/** boundaries whose places are remembered */
+const placesMax = 1024;
 
 const partField =
   /(?:^|[\r\n\v\f\0])[^\S\r\n]{0,16}(?:content-(?:type|transfer-encoding|disposition)|mime-version)[^\S\r\n]{0,16}:/gi;
@@ -84,7 +86,11 @@ export class ViewSource {
     const dashes = boundary.length - rest.length + 2;
     const found = rest === '' ? this.#dashesOnly(dashes) : this.#behindDashes(boundary, rest, dashes);
     found.sort((left, right) => left.at - right.at);
-    this.#places.set(boundary, found);
+    // Boundaries that stand nowhere are found to do so again as cheaply as they would be remembered.
+    if (found.length > 0) {
+      if (this.#places.size >= placesMax) this.#places.clear();
+      this.#places.set(boundary, found);
+    }
     return found;
   }
 

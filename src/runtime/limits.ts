@@ -148,6 +148,8 @@ export const limits = {
     zipDirectoriesMax: 64,
     /** bytes of a ZIP file that are decoded, as a multiple of its size: members of honest files do not overlap. */
     zipReadRatioMax: 16,
+    /** size of a member marked as encrypted, as a multiple of its data, up to which it is tried without a key. */
+    zipLieRatioMax: 32,
     /** bytes of memory that 7-Zip may take for one archive: a dictionary of 64 MiB, which is what `-mx=9` uses, and its tables. */
     sevenZipMemoryBytes: 117_440_512,
     /** bytes of members that 7-Zip unpacks before they are looked into; it cannot be paused, so the rest is a second run. */

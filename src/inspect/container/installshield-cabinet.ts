@@ -7,6 +7,8 @@ import { inflate } from './inflate.js';
 import { nameIsUnsafe } from './member-name.js';
 import type { MemberWriter, OpenOutput } from './opener.js';
 
+export const cabinetSignature = Buffer.from('ISc(', 'latin1');
+
 export interface CabinetFile {
   readonly name: string;
   readonly content: Buffer;
@@ -21,7 +23,6 @@ interface Entry {
   readonly volume: number;
 }
 
-const signature = 0x28635349;
 const entryBytes = 0x57;
 const entryFlags = { split: 1, obfuscated: 2, compressed: 4, invalid: 8 } as const;
 /** the version from which names are UTF-16 */
@@ -29,14 +30,16 @@ const wideNames = 17;
 
 /** Opens the cabinet among `files`, if there is one. */
 export async function openInstallCabinet(files: readonly CabinetFile[], out: OpenOutput): Promise<void> {
-  const cabinets = files.filter(({ content }) => content.length > 20 && content.readUInt32LE(0) === signature);
+  const cabinets = files.filter(({ content }) => content.length > 20 && cabinetSignature.compare(content, 0, 4) === 0);
   const header = cabinets.find(({ name }) => /\.hdr$/i.test(name)) ?? cabinets[0];
   if (header === undefined) return;
   for (const entry of readEntries(header.content)) {
     if (out.exhausted) return;
     const data = cabinets.find(({ name }) => name.toLowerCase() === `data${entry.volume}.cab`)?.content;
     if (data === undefined || (entry.flags & entryFlags.split) !== 0) {
-      out.problem('archive-unsupported');
+      // A part of a setup on its own; a whole setup has all of its parts.
+      if (cabinets.length < 2) out.flag('multi-volume');
+      else out.problem('archive-unsupported');
       continue;
     }
     if (nameIsUnsafe(entry.name)) out.flag('member-name-unsafe');

@@ -4,7 +4,7 @@
  */
 import { limits } from '../../runtime/limits.js';
 import { inflate } from './inflate.js';
-import { type CabinetFile, openInstallCabinet } from './installshield-cabinet.js';
+import { type CabinetFile, cabinetSignature, openInstallCabinet } from './installshield-cabinet.js';
 import { LazyMember } from './lazy-member.js';
 import { nameIsUnsafe } from './member-name.js';
 import type { Opener, OpenOutput } from './opener.js';
@@ -22,13 +22,22 @@ const keyBlockBytes = 1024;
 
 export const installShield: Opener = {
   id: 'installshield',
-  matches: ({ content }) => overlayStart(content) !== undefined && content.includes(signature),
+  matches: ({ content }) => isCabinet(content) || (overlayStart(content) !== undefined && content.includes(signature)),
   open: async ({ content }, out) => {
     const stopping = new StoppingOutput(out);
+    if (isCabinet(content)) {
+      // Alone, the first data file has the list as well, and lacks the others.
+      await openInstallCabinet([{ name: 'data1.cab', content }], stopping);
+      return;
+    }
     await openScrambled(content, stopping);
     if (!stopping.stopped) await openPlain(content, overlayStart(content) ?? content.length, stopping);
   },
 };
+
+function isCabinet(content: Buffer): boolean {
+  return content.length > 64 && cabinetSignature.compare(content, 0, 4) === 0;
+}
 
 /** Where the last section of a Windows program ends; undefined for anything else, or when nothing is behind it. */
 function overlayStart(content: Buffer): number | undefined {

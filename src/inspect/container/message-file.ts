@@ -39,6 +39,11 @@ const entityBytes = 8192;
 const blockBytes = 65_536;
 const sliceBytes = 65_536;
 
+/** Whether the file is mail, whose parts are then opened one by one. */
+export function isMessageFile(file: OpenFile): boolean {
+  return /^(?:message|multipart)\//.test(file.declaredType) || messageStart(file) !== undefined;
+}
+
 export function createMessageOpener(openViews: OpenViews): Opener {
   return {
     id: 'message',

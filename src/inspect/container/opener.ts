@@ -32,6 +32,8 @@ export interface MemberAbout {
   readonly flags?: readonly PartFlag[];
   /** the choices that lead to it, when it is from another reading of an ambiguous message */
   readonly view?: string;
+  /** it may be no file at all: that it cannot be read to its end then says nothing about what was missed */
+  readonly guess?: boolean;
 }
 
 /** A member whose bytes are being handed over. */

@@ -70,7 +70,7 @@ export class Opening {
   constructor(rootBytes: number, tools: OpeningTools, wanted?: Wanted) {
     const budget = new OpenBudget(rootBytes, tools.now);
     this.#shared = { tools, budget, problems: [], wanted, seen: new Map() };
-    this.output = new FileOutput(this.#shared, '', 0, false);
+    this.output = new FileOutput(this.#shared, '', 0, { readInAllWays: false, guessed: false });
   }
 
   openAll(file: OpenFile): Promise<void> {
@@ -110,11 +110,16 @@ function safely<Value>(work: () => Value): Value | undefined {
   }
 }
 
+/** what a file that is none shows, too */
+const damages: ReadonlySet<ProblemCode> = new Set(['archive-damaged', 'archive-unsupported', 'file-damaged']);
+
 /** What the openers of one file find. */
 class FileOutput implements OpenOutput {
   readonly flags = new Set<PartFlag>();
   readonly members: PartFacts[] = [];
   readonly readInAllWays: boolean;
+  /** the file may be none */
+  readonly guessed: boolean;
   readonly #shared: Shared;
   readonly #path: string;
   readonly #depth: number;
@@ -123,8 +128,9 @@ class FileOutput implements OpenOutput {
   readonly #pending = new Set<Promise<void>>();
   #numbered = 0;
 
-  constructor(shared: Shared, path: string, depth: number, readInAllWays: boolean) {
-    this.readInAllWays = readInAllWays;
+  constructor(shared: Shared, path: string, depth: number, about: { readInAllWays: boolean; guessed: boolean }) {
+    this.readInAllWays = about.readInAllWays;
+    this.guessed = about.guessed;
     this.#shared = shared;
     this.#path = path;
     this.#depth = depth;
@@ -144,7 +150,7 @@ class FileOutput implements OpenOutput {
   }
 
   problem(code: ProblemCode): void {
-    if (this.#codes.has(code)) return;
+    if (this.#codes.has(code) || (this.guessed && damages.has(code))) return;
     this.#codes.add(code);
     this.#shared.problems.push({ code, path: this.#path });
   }
@@ -268,7 +274,10 @@ class Member {
       md5,
       range: undefined,
     };
-    const output = new FileOutput(this.#shared, this.#path, this.#depth, this.#readInAllWays);
+    const output = new FileOutput(this.#shared, this.#path, this.#depth, {
+      readInAllWays: this.#readInAllWays,
+      guessed: this.#guessed,
+    });
     try {
       await this.#open({ names, detectedType, declaredType: facts.declaredType, sha256 }, output);
     } finally {
@@ -285,6 +294,10 @@ class Member {
 
   get #readInAllWays(): boolean {
     return this.#about.view !== undefined || (this.#parent.readInAllWays && this.#about.method === 'message');
+  }
+
+  get #guessed(): boolean {
+    return this.#about.view !== undefined || this.#about.guess === true || this.#parent.guessed;
   }
 
   async #open(

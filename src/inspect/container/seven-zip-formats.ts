@@ -52,8 +52,8 @@ const fixed: readonly Signature[] = [
   { type: 'lzh', bytes: ascii('-lz'), at: 2, weak: true },
   { type: 'rpm', bytes: hex('edabeedb'), at: 0 },
   { type: 'xar', bytes: ascii('xar!'), at: 0 },
-  { type: 'swfc', bytes: ascii('CWS'), at: 0, stream: true, weak: true },
-  { type: 'swfc', bytes: ascii('ZWS'), at: 0, stream: true, weak: true },
+  { type: 'swfc', bytes: ascii('CWS'), at: 0, stream: true, weak: true, check: isFlash },
+  { type: 'swfc', bytes: ascii('ZWS'), at: 0, stream: true, weak: true, check: isFlash },
   { type: 'wim', bytes: hex('4d5357494d000000'), at: 0 },
   { type: 'iso', bytes: ascii('CD001'), at: 0x8001, disk: true },
   { type: 'udf', bytes: ascii('BEA01'), at: 0x8001, disk: true },
@@ -74,7 +74,7 @@ const fixed: readonly Signature[] = [
   { type: 'fat', bytes: hex('55aa'), at: 510, disk: true, weak: true, check: isFat },
   { type: 'gpt', bytes: ascii('EFI PART'), at: 512, disk: true },
   { type: 'mbr', bytes: hex('55aa'), at: 510, disk: true, weak: true, check: isMbr },
-  { type: 'apm', bytes: ascii('ER'), at: 0, disk: true, weak: true },
+  { type: 'apm', bytes: ascii('ER'), at: 0, disk: true, weak: true, check: isPartitionMap },
   { type: 'apfs', bytes: ascii('NXSB'), at: 32, disk: true },
   { type: 'squashfs', bytes: ascii('hsqs'), at: 0, disk: true },
   { type: 'squashfs', bytes: ascii('sqsh'), at: 0, disk: true },
@@ -164,6 +164,16 @@ function isLzma(content: Buffer): boolean {
   const high = content.readUInt32LE(9);
   const low = content.readUInt32LE(5);
   return dictionary >= 4096 && (high < 256 || (high === 0xffffffff && low === 0xffffffff)) && content[13] === 0;
+}
+
+/** Apple's: the size of a block, then the first entry of the map in the second block. */
+function isPartitionMap(content: Buffer): boolean {
+  return content.length > 1024 && content.readUInt16BE(2) === 512 && content.toString('latin1', 512, 514) === 'PM';
+}
+
+/** The version of the player, then the size of what is packed. */
+function isFlash(content: Buffer): boolean {
+  return content.length > 8 && (content[3] ?? 255) < 64 && content.readUInt32LE(4) > 8;
 }
 
 function isFat(content: Buffer): boolean {

@@ -278,20 +278,14 @@ export function runSevenZip(input: Buffer, args: readonly string[], sink: SevenZ
 
 async function runAlone(input: Buffer, args: readonly string[], sink: SevenZipSink): Promise<SevenZipEnd> {
   const host = new Host(input, sink);
-  // The package's types know nothing of `instantiateWasm`, which is Emscripten's documented option.
-  const factory = require('7z-wasm') as Factory;
-  const module = await factory({
-    print: () => undefined,
-    printErr: () => undefined,
-    instantiateWasm: (imports: Imports, ready: (instance: WasmInstance) => void) => {
-      // The imports are listed twice, under the names of two modules, and are one object.
-      Object.assign(imports.env ?? {}, host.calls());
-      const instance = new (wasm().Instance)(compiledModule(), imports);
-      host.attach(instance.exports.memory);
-      ready(instance);
-      return {};
-    },
-  });
+  let module: Module;
+  try {
+    module = await startModule(host);
+  } catch (error) {
+    // The engine has no memory for another instance.
+    if (error instanceof RangeError) return 'memory';
+    throw error;
+  }
   // The glue sets the exit code of the process, which is not its business.
   const exitCode = process.exitCode;
   try {
@@ -307,4 +301,21 @@ async function runAlone(input: Buffer, args: readonly string[], sink: SevenZipSi
   } finally {
     process.exitCode = exitCode;
   }
+}
+
+function startModule(host: Host): Promise<Module> {
+  // The package's types know nothing of `instantiateWasm`, which is Emscripten's documented option.
+  const factory = require('7z-wasm') as Factory;
+  return factory({
+    print: () => undefined,
+    printErr: () => undefined,
+    instantiateWasm: (imports: Imports, ready: (instance: WasmInstance) => void) => {
+      // The imports are listed twice, under the names of two modules, and are one object.
+      Object.assign(imports.env ?? {}, host.calls());
+      const instance = new (wasm().Instance)(compiledModule(), imports);
+      host.attach(instance.exports.memory);
+      ready(instance);
+      return {};
+    },
+  });
 }

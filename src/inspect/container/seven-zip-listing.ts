@@ -2,6 +2,7 @@
  * What the technical listing of 7-Zip says of an archive and its members. Names are the sender's and may imitate any
  * line, so nothing here decides whether content is looked at, except that an encrypted member is said to be one.
  */
+import { limits } from '../../runtime/limits.js';
 
 export interface ListedMember {
   name: string;
@@ -51,7 +52,7 @@ export class SevenZipListing {
       this.takeMessage(line);
       return;
     }
-    const value = line.slice(at + 3);
+    const value = line.slice(at + 3, at + 3 + limits.open.nameBytes);
     const key = line.slice(0, at);
     if (key === 'Path') {
       this.#current = { name: value, encrypted: false, folder: false };

@@ -10,19 +10,19 @@ import { mayHoldUuencode, uuencodedFiles } from '../../mime/uuencode.js';
 import { yencFiles } from '../../mime/yenc.js';
 import { limits } from '../../runtime/limits.js';
 import { base64Runs, isWholeBase64 } from '../base64-run.js';
-import { partFlags } from '../report.js';
+import { isMessageFile } from './message-file.js';
 import type { Opener, OpenFile, OpenOutput } from './opener.js';
 import { quotedParts } from './quoted-part.js';
 import { isText, readableTexts } from './readable-text.js';
 
-const pgpMessage = '-----BEGIN PGP MESSAGE';
+const guessed = { names: [], guess: true };
 
 export const textCarrier: Opener = {
   id: 'text',
   matches: isText,
   async open(file: OpenFile, out: OpenOutput): Promise<void> {
+    const isMessage = isMessageFile(file);
     for (const text of readableTexts(file)) {
-      if (beginsLine(text, pgpMessage)) out.flag(partFlags.encrypted);
       const carried = carriedFiles(text, out.bytesLeft);
       const bounded = carried.length >= limits.mime.carriedFilesMax || carried.some(({ truncated }) => truncated);
       if (bounded) out.problem('unpack-limit');
@@ -30,15 +30,16 @@ export const textCarrier: Opener = {
       for (const { method, names, content } of carried) {
         if (content.length > 0 && !(await out.add({ names, method }, content))) return;
       }
-      if (isWholeBase64(text) && !(await out.add({ names: [], method: 'base64' }, decodeBase64(text)))) return;
-      for (const { start, end } of base64Runs(text)) {
+      if (isWholeBase64(text) && !(await out.add({ ...guessed, method: 'base64' }, decodeBase64(text)))) return;
+      // In a message they are its parts, which are opened as such.
+      if (isMessage) continue;
+      // Other readings of the charset break runs into pieces.
+      for (const { start, end } of text === file.content ? base64Runs(text) : []) {
         const content = decodeBase64(text.subarray(start, end));
-        if (!(await out.add({ names: [], method: 'base64' }, content))) return;
+        if (!(await out.add({ ...guessed, method: 'base64' }, content))) return;
       }
-      // In a message they are its parts.
-      if (/^(?:message|multipart)\//.test(file.declaredType) || file.detectedType === 'message/rfc822') continue;
       for (const { about, content } of quotedParts(text, out.bytesLeft)) {
-        if (!(await out.add(about, content))) return;
+        if (!(await out.add({ ...about, guess: true }, content))) return;
       }
     }
   },
@@ -50,11 +51,4 @@ function carriedFiles(text: Buffer, bytesMax: number): readonly CarriedFile[] {
   if (text.includes('=ybegin')) files.push(...yencFiles(text, false));
   if (text.includes(binhexMark)) files.push(...binhexFiles(text, false, bytesMax).flatMap(carriedForks));
   return files;
-}
-
-function beginsLine(text: Buffer, mark: string): boolean {
-  for (let at = text.indexOf(mark); at >= 0; at = text.indexOf(mark, at + 1)) {
-    if (at === 0 || text[at - 1] === 0x0a || text[at - 1] === 0x0d) return true;
-  }
-  return false;
 }

@@ -10,7 +10,7 @@ import { inflate } from './inflate.js';
 import { LazyMember } from './lazy-member.js';
 import type { MemberAbout, MemberWriter, OpenOutput } from './opener.js';
 import { openWithSevenZip } from './seven-zip.js';
-import { zipFlags } from './zip-records.js';
+import { spannedSignature, zipFlags } from './zip-records.js';
 
 /** A way to read one member: where its data is, and what is declared of it. */
 export interface ZipMember {
@@ -35,12 +35,27 @@ export interface Taken {
 const methods = { stored: 0, deflated: 8 } as const;
 
 export async function takeZipMember(content: Buffer, member: ZipMember, out: OpenOutput): Promise<Taken> {
-  const limit = member.open ? content.length : Math.min(content.length, member.dataOffset + member.compressed);
+  const limit = member.open
+    ? openEnd(content, member)
+    : Math.min(content.length, member.dataOffset + member.compressed);
   const data = content.subarray(member.dataOffset, limit);
   if ((member.flags & zipFlags.encrypted) !== 0) return takeEncrypted(content, member, data, out);
   if (member.method === methods.stored) return takeStored(member, data, out);
   if (member.method === methods.deflated) return takeDeflated(content, member, data, out);
   return takeOther(member, data, out);
+}
+
+/** Where data may end whose size is told behind it: stored data has no end of its own. */
+function openEnd(content: Buffer, { method, dataOffset }: ZipMember): number {
+  if (method !== methods.stored) return content.length;
+  for (
+    let at = content.indexOf(spannedSignature, dataOffset);
+    at >= 0;
+    at = content.indexOf(spannedSignature, at + 1)
+  ) {
+    if (at + 16 <= content.length && content.readUInt32LE(at + 8) === at - dataOffset) return at;
+  }
+  return content.length;
 }
 
 function begin(member: ZipMember, out: OpenOutput, flags: readonly PartFlag[] = []): MemberWriter | undefined {
@@ -88,7 +103,7 @@ async function takeEncrypted(content: Buffer, member: ZipMember, data: Buffer, o
   const end = member.dataOffset + (member.open ? 0 : data.length);
   const flags = member.flags & ~zipFlags.encrypted;
   const stored = member.method === methods.stored && data.length === member.size && crc32(data) === member.crc;
-  if (stored || (await inflatesAsDeclared(member, data))) {
+  if (stored || (await inflatesAsDeclared(member, data, out))) {
     await takeZipMember(content, { ...member, flags }, out);
     return { end, fits: false };
   }
@@ -96,12 +111,14 @@ async function takeEncrypted(content: Buffer, member: ZipMember, data: Buffer, o
   return { end, fits: true };
 }
 
-async function inflatesAsDeclared(member: ZipMember, data: Buffer): Promise<boolean> {
-  if (member.method !== methods.deflated || member.size > limits.open.ratioFreeBytes) return false;
+/** Nothing of this is handed over, so its cost has a bound of its own. */
+async function inflatesAsDeclared(member: ZipMember, data: Buffer, out: OpenOutput): Promise<boolean> {
+  const isModest = member.size <= limits.open.zipLieRatioMax * data.length;
+  if (member.method !== methods.deflated || !isModest) return false;
   let size = 0;
   const result = await inflate(data, 'raw', (chunk) => {
     size += chunk.length;
-    return size <= member.size;
+    return size <= member.size && !out.exhausted;
   });
   return result.complete && result.crc === member.crc && result.size === member.size;
 }

@@ -31,7 +31,7 @@ export const zip: Opener = {
   open: (file, out) => new ZipOpening(file, out).run(),
 };
 
-const startsOfZip = [localSignature, endSignature, spannedSignature, Buffer.from('PK00PK'), Buffer.from('MZ')];
+const startsOfZip = [localSignature, endSignature, spannedSignature, Buffer.from('PK00PK')];
 
 interface Range {
   readonly start: number;
@@ -55,7 +55,9 @@ class ZipOpening {
     this.#out = new StoppingOutput(out);
     this.#main = lastDirectory(file.content, file.content.length);
     const starts = startsOfZip.some((start) => start.compare(file.content, 0, start.length) === 0);
-    this.#isZip = starts || this.#main?.closesFile === true;
+    // A program that unpacks itself may have a signature behind its archive.
+    const unpacksItself = file.content.toString('latin1', 0, 2) === 'MZ' && (this.#main?.entries.length ?? 0) > 0;
+    this.#isZip = starts || unpacksItself || this.#main?.closesFile === true;
   }
 
   async run(): Promise<void> {
@@ -164,6 +166,8 @@ class ZipOpening {
     for (const at of this.#uncovered(localSignature)) {
       const local = at < behind ? undefined : readLocalHeader(this.#content, at);
       if (local === undefined || !isPlausibleLocal(this.#content, local)) continue;
+      // Where no ZIP is expected, a key that nobody can check is no finding.
+      if (!this.#isZip && (local.flags & zipFlags.encrypted) !== 0) continue;
       found = true;
       const before = this.#covered.length;
       if (!(await this.#take({ ...local, headerOffset: at, open: isOpen(local) }))) return;
