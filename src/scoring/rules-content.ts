@@ -43,8 +43,9 @@ const flaggedWithActive =
   (part: PartFacts): boolean =>
     part.flags.includes(flag) && holdsActive(part);
 
+const diskImageType = typed(/x-iso9660-image|x-udf|apple-diskimage|x-vhdx?$|x-virtualbox-v|ms-wim/);
 const packages =
-  /^application\/(?:java-archive|x-java-applet|x-msi|x-rpm|x-redhat-package-manager|x-xar|vnd\.(?:android\.|debian|ms-htmlhelp|ms-appx|symbian\.install|apple\.installer))/;
+  /^application\/(?:java-archive|x-java-applet|x-msi|x-ms-patch|x-rpm|x-redhat-package-manager|x-xar|vnd\.(?:android\.|debian|ms-htmlhelp|ms-appx|symbian\.install|apple\.installer))/;
 
 export const contentRules: readonly Rule[] = [
   {
@@ -86,7 +87,7 @@ export const contentRules: readonly Rule[] = [
   {
     id: 'dde-field',
     score: 0.75,
-    reason: 'The document has a field or link that starts a program (DDE).',
+    reason: 'The document has a field, link or action that starts a program.',
     matches: flagged(partFlags.dde),
   },
   {
@@ -177,7 +178,7 @@ export const contentRules: readonly Rule[] = [
     id: 'disk-image',
     score: 0.5,
     reason: 'The content is a disk image, whose files escape the marks of a download.',
-    matches: flagged(partFlags.diskImage),
+    matches: (part) => part.flags.includes(partFlags.diskImage) || diskImageType(part),
   },
   {
     id: 'flash',

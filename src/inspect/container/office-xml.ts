@@ -19,6 +19,7 @@ const directoryEndWithin = 66_000;
 const typeTags = new Set(['Override', 'Default']);
 const relationTags = new Set(['Relationship']);
 const fieldTags = new Set(['instrText', 'fldSimple', 'delInstrText']);
+const actionTags = new Set(['hlinkClick', 'hlinkMouseOver', 'hlinkHover']);
 const workbookTags = new Set(['definedName']);
 const linkTags = new Set(['ddeLink']);
 const manifestTags = new Set(['encryption-data']);
@@ -78,6 +79,7 @@ class OfficePackage {
         if (!ordinaryEmbedding.test(name)) this.#out.flag(partFlags.embeddedObject);
       } else if (/(?:^|\/)activeX\/[^/]+\.bin$/i.test(name)) this.#out.flag(partFlags.embeddedObject);
       else if (/^word\/[^/]+\.xml$/i.test(name)) this.#fields(this.#text(this.#parts.read(part)));
+      else if (/^ppt\/slides\/[^/]+\.xml$/i.test(name)) this.#slide(this.#text(this.#parts.read(part)));
       else if (/^xl\/workbook[^/]*\.(?:xml|bin)$/i.test(name)) this.#workbook(this.#parts.read(part));
       else if (/^xl\/externalLinks\/[^/]+\.(?:xml|bin)$/i.test(name)) this.#externalLink(this.#parts.read(part));
     }
@@ -125,6 +127,13 @@ class OfficePackage {
     }
     const flag = fieldFlag(pieces.join(''));
     if (flag !== undefined) this.#out.flag(flag);
+  }
+
+  /** A click on a shape, or a pointer that passes over it, may start a program. */
+  #slide(text: string): void {
+    for (const { attributes } of xmlTags(text, actionTags)) {
+      if (/^ppaction:\/\/program/i.test(attributes.get('action') ?? '')) this.#out.flag(partFlags.dde);
+    }
   }
 
   #workbook(content: Buffer): void {

@@ -36,7 +36,6 @@ const sections: readonly (readonly [RegExp, RegExp, PartFlag])[] = [
   [/^\[Shell\]/i, /\n[ \t]*(?:Command|IconFile)[ \t]*=/i, partFlags.shortcut],
   [/(?:^|\n)\[Theme\]/i, /\n\[Control Panel\\/i, partFlags.shortcut],
   [/(?:^|\n)\[Version\]/i, /\n\[DefaultInstall/i, partFlags.script],
-  [/(?:^|\n)Version=6/i, /(?:^|\n)\[?(?:full address:s:)/i, partFlags.shortcut],
 ];
 
 /** XML by its root element; where a second pattern stands, it has to be in the text too. */
@@ -50,6 +49,10 @@ const roots: readonly (readonly [RegExp, RegExp | undefined, PartFlag])[] = [
   [/^jnlp$/i, undefined, partFlags.shortcut],
   [/^(?:\w{1,16}:)?assembly$/i, /<(?:\w{1,16}:)?deployment\b/i, partFlags.shortcut],
 ];
+
+/** What only a page that runs outside of the browser can make: no page on the web has a use for it. */
+const hostObject =
+  /(?:CreateObject|ActiveXObject)\s{0,8}\(\s{0,8}["'](?:WScript\.|Shell\.Application|Scripting\.FileSystem|ADODB\.Stream)/i;
 
 export const scriptOpener: Opener = {
   id: 'script',
@@ -75,7 +78,7 @@ export function scriptFlag(text: string): PartFlag | undefined {
 }
 
 function markupFlag(text: string, opening: string): PartFlag | undefined {
-  if (/<hta:application\b/i.test(text)) return partFlags.script;
+  if (/<hta:application\b/i.test(text) || hostObject.test(text)) return partFlags.script;
   const name = rootName(opening);
   for (const [root, inside, flag] of roots) {
     if (root.test(name) && (inside === undefined || inside.test(text))) return flag;
