@@ -5,7 +5,7 @@ import t from 'tap';
 import { costlyMails } from './support/resource-mail.js';
 
 const child = fileURLToPath(new URL('support/resource-child.js', import.meta.url));
-/** ms of inspection; several times what an idle machine needs */
+/** ms on the processor, all threads together */
 const inspectionMsMax = 10_000;
 const peakMibMax = 300;
 const killMs = 60_000;

@@ -31,9 +31,15 @@ async function byPostalMime(mail: Buffer): Promise<ForeignFile[]> {
   });
 }
 
-/** postal-mime hands calendars out as UTF-8, whatever they were. */
-function isConverted({ parser, type }: ForeignFile): boolean {
-  return parser === 'postal-mime' && type === 'text/calendar';
+/**
+ * postal-mime hands calendars out as UTF-8, and takes everything but base64 by lines, whose ends it makes LF: with line
+ * ends that were escaped beside them, the octets that stood in the mail cannot be told any more.
+ */
+function isConverted({ parser, type, content }: ForeignFile, mail: Buffer): boolean {
+  if (parser !== 'postal-mime') return false;
+  if (type === 'text/calendar') return true;
+  const lineEnds = /(?<!\r)\n(?!$)/.test(content.toString('latin1'));
+  return lineEnds && !mail.includes(content.subarray(0, 30).toString('base64').slice(0, 40));
 }
 
 /** Both parsers' files; a forwarded mail stands for the files in it. A parser that throws has no opinion. */
@@ -42,7 +48,7 @@ export async function foreignFiles(mail: Buffer, depth = 0): Promise<ForeignFile
   const files: ForeignFile[] = [];
   for (const opinion of opinions) {
     for (const file of opinion.status === 'fulfilled' ? opinion.value : []) {
-      if (file.content.length === 0 || isConverted(file)) continue;
+      if (file.content.length === 0 || isConverted(file, mail)) continue;
       if (!/^message\/(?:rfc822|global|news)$/.test(file.type)) files.push(file);
       else if (depth < nestingMax) files.push(...(await foreignFiles(file.content, depth + 1)));
     }
