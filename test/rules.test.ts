@@ -297,4 +297,13 @@ t.test('YARA: the version is that of the rules, and large files are refused', as
   const content = { ...contentOf(Buffer.alloc(0)), bytes: 1e12 };
   const answer = await new YaraBackend(() => matcher).score(madePart(1), content, idle());
   t.match(answer, { kind: 'none', cause: 'oversize' });
+  let current: typeof matcher | undefined = matcher;
+  const backend = new YaraBackend(() => current);
+  const version = backend.version;
+  current = undefined;
+  t.equal(backend.version, version, 'rules stay until there are others');
+  t.notOk(new YaraBackend(() => undefined).health().up);
+  t.match(await new YaraBackend(() => undefined).score(madePart(1), contentOf(Buffer.from('x')), idle()), {
+    kind: 'none',
+  });
 });

@@ -206,14 +206,21 @@ export class YaraBackend implements Backend {
   readonly cacheable = true;
   readonly opensArchives = false;
   readonly #matcher: () => Matcher | undefined;
+  #last: Matcher | undefined;
 
   /** @param matcher the rules of this moment; undefined when there are none, which is a missing answer */
   constructor(matcher: () => Matcher | undefined) {
     this.#matcher = matcher;
   }
 
+  /** A reload may name another folder, which is taken up at the next start: until then the last rules stay. */
+  #current(): Matcher | undefined {
+    this.#last = this.#matcher() ?? this.#last;
+    return this.#last;
+  }
+
   get version(): string {
-    return this.#matcher()?.version ?? 'none';
+    return this.#current()?.version ?? 'none';
   }
 
   async lookup(): Promise<undefined> {
@@ -221,7 +228,7 @@ export class YaraBackend implements Backend {
   }
 
   async score(_part: PartFacts, content: PartContent, signal: AbortSignal): Promise<Answer> {
-    const matcher = this.#matcher();
+    const matcher = this.#current();
     if (matcher === undefined) return this.#none('backend-unavailable', 'no rules are loaded');
     if (content.bytes > limits.scoring.yaraBytes) return this.#none('oversize', `${content.bytes} bytes`);
     try {
@@ -240,7 +247,7 @@ export class YaraBackend implements Backend {
   }
 
   health(): { readonly up: boolean; readonly detail: string } {
-    const matcher = this.#matcher();
+    const matcher = this.#current();
     return { up: matcher !== undefined, detail: `${matcher?.files ?? 0} rule files` };
   }
 
