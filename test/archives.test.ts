@@ -132,6 +132,14 @@ t.test('a member without a key is told, with its name', async (t) => {
 });
 
 const noteData = deflateRawSync(note);
+const longNote = Buffer.concat([note, other]);
+
+/** The last entry of the directory says that its name has more bytes than the file. */
+function nameBeyondTheEnd(): Buffer {
+  const content = writeZip([second, { content: note }]);
+  content[content.length - 47] = 0xff;
+  return content;
+}
 
 /** The end record names one directory, and a ZIP64 record in front of it another. */
 function twoDirectories(): Buffer {
@@ -204,6 +212,22 @@ const ambiguous: Record<string, Buffer> = {
     },
     second,
   ]),
+  'stored, longer than its declared size': writeZip([
+    { content: note, method: 0, data: longNote, local: { compressed: longNote.length } },
+    second,
+  ]),
+  'deflated, longer than its declared size': writeZip([{ content: note, data: deflateRawSync(longNote) }, second]),
+  'deflated, longer than its declared data': writeZip([
+    { content: note, local: { compressed: 1 }, central: { compressed: 1 } },
+    second,
+  ]),
+  'data declared to reach over the header of another': writeZip([
+    { content: other, data: Buffer.from('x'), method: 0, central: { compressed: 50, size: 50 } },
+    { content: note, listed: false },
+    second,
+  ]),
+  'reserved flags, in no directory': writeZip([{ content: note, listed: false, local: { flags: 0x80 } }, second]),
+  'a name said to reach beyond the end': nameBeyondTheEnd(),
   'a folder with data': writeZip([
     { name: 'folder/', content: note },
     { ...second, local: { size: 9 } },

@@ -10,7 +10,18 @@ const signatures = [
   '7z\xbc\xaf\x27\x1c',
   '%PDF-',
   '<script',
+  '<SCRIPT',
+  '<html',
+  '<HTML',
+  '<hta:',
+  '<HTA:',
   '<?php',
+  // Pictures whose header is also the beginning of a script.
+  'GIF89a/*',
+  'GIF89a=',
+  'GIF87a/*',
+  'GIF87a=',
+  'BM/*',
   'This program cannot be run',
 ].map((text) => Buffer.from(text, 'latin1'));
 const overlapBytes = 32;

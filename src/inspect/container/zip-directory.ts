@@ -112,7 +112,7 @@ function readEntries(content: Buffer, start: number, record: EndRecord): Directo
  * leaves zeros or ones in the local header.
  */
 export function headersDisagree(content: Buffer, central: CentralHeader, local: LocalHeader): boolean {
-  const masked = ((central.flags | local.flags) & zipFlags.masked) !== 0;
+  const masked = (central.flags & local.flags & zipFlags.masked) !== 0;
   if (masked) return false;
   const serious = zipFlags.encrypted | zipFlags.strong;
   if (((central.flags ^ local.flags) & serious) !== 0) return true;

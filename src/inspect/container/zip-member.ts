@@ -40,7 +40,7 @@ export async function takeZipMember(content: Buffer, member: ZipMember, out: Ope
     : Math.min(content.length, member.dataOffset + member.compressed);
   const data = content.subarray(member.dataOffset, limit);
   if ((member.flags & zipFlags.encrypted) !== 0) return takeEncrypted(content, member, data, out);
-  if (member.method === methods.stored) return takeStored(member, data, out);
+  if (member.method === methods.stored) return takeStored(content, member, data, out);
   if (member.method === methods.deflated) return takeDeflated(content, member, data, out);
   return takeOther(member, data, out);
 }
@@ -62,12 +62,17 @@ function begin(member: ZipMember, out: OpenOutput, flags: readonly PartFlag[] = 
   return out.member({ names: member.names, method: 'zip', flags });
 }
 
-async function takeStored(member: ZipMember, data: Buffer, out: OpenOutput): Promise<Taken> {
+async function takeStored(content: Buffer, member: ZipMember, data: Buffer, out: OpenOutput): Promise<Taken> {
   const end = member.dataOffset + data.length;
   const fits = member.open || (data.length === member.size && crc32(data) === member.crc);
   if (data.length > 0) await out.add({ names: member.names, method: 'zip' }, data);
   else if (member.size === 0) await begin(member, out)?.end();
-  if (fits || data.length === 0 || out.exhausted) return { end, fits: fits && data.length === member.compressed };
+  if (fits || out.exhausted) return { end, fits: fits && data.length === member.compressed };
+  // Two sizes are declared, and readers take the one or the other.
+  const bySize = content.subarray(member.dataOffset, member.dataOffset + member.size);
+  if (member.size !== data.length && bySize.length > 0) {
+    if (!(await out.add({ names: member.names, method: 'zip' }, bySize))) return { end, fits: false };
+  }
   // The declared method does not fit: whoever goes by the content inflates it.
   const attempt = new LazyMember(() => begin(member, out));
   await inflate(data, 'raw', attempt.write);
@@ -85,16 +90,29 @@ async function takeDeflated(content: Buffer, member: ZipMember, data: Buffer, ou
   if (result.stopped || out.exhausted) return { end, fits: true };
   const declared = member.open || (result.consumed === member.compressed && result.size === member.size);
   if (result.complete && declared && (member.open || result.crc === member.crc)) return { end, fits: true };
+  if (result.size > member.size && member.size > 0) await takeCut(member, data, out);
   if (result.complete) return { end, fits: false };
   if (data.length > 0 && !(await out.add({ names: member.names, method: 'zip' }, data))) return { end, fits: false };
   // Readers that go by the data itself do not stop where the header says.
   const rest = content.subarray(member.dataOffset);
-  if (rest.length > data.length && attempt.started) {
+  if (rest.length > data.length) {
     const whole = new LazyMember(() => begin(member, out));
     await inflate(rest, 'raw', whole.write);
     await whole.end();
   }
   return { end, fits: false };
+}
+
+/** What readers get that stop at the declared size. */
+async function takeCut(member: ZipMember, data: Buffer, out: OpenOutput): Promise<void> {
+  const cut = new LazyMember(() => begin(member, out));
+  let left = member.size;
+  await inflate(data, 'raw', (chunk) => {
+    const goOn = cut.write(chunk.subarray(0, left));
+    left -= Math.min(left, chunk.length);
+    return goOn && left > 0;
+  });
+  await cut.end();
 }
 
 /** Its bytes as they are, so that it has a digest; and without the lie, if the mark is one. */

@@ -118,7 +118,7 @@ export function readCentralHeader(content: Buffer, offset: number): CentralHeade
   const nameEnd = offset + centralBytes + content.readUInt16LE(offset + 28);
   const extraEnd = nameEnd + content.readUInt16LE(offset + 30);
   const end = extraEnd + content.readUInt16LE(offset + 32);
-  if (extraEnd > content.length) return undefined;
+  // A name or field said to reach beyond the file is cut off there, as readers do.
   const flags = content.readUInt16LE(offset + 8);
   const rawName = content.subarray(offset + centralBytes, nameEnd);
   const extra = readExtra(content.subarray(nameEnd, extraEnd));

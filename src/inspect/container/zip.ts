@@ -33,6 +33,13 @@ export const zip: Opener = {
 
 const startsOfZip = [localSignature, endSignature, spannedSignature, Buffer.from('PK00PK')];
 
+/** A member with the place of its header. */
+interface PlacedMember extends ZipMember {
+  readonly headerOffset: number;
+  /** its headers disagree, so that its data may be declared to reach over other members */
+  readonly doubtful: boolean;
+}
+
 interface Range {
   readonly start: number;
   readonly end: number;
@@ -93,8 +100,8 @@ class ZipOpening {
   }
 
   /** Each way to read each entry, with all names that entries give to the same data. */
-  #members(entries: readonly DirectoryEntry[]): Iterable<ZipMember & { readonly headerOffset: number }> {
-    const members = new Map<string, ZipMember & { readonly headerOffset: number }>();
+  #members(entries: readonly DirectoryEntry[]): Iterable<PlacedMember> {
+    const members = new Map<string, PlacedMember>();
     for (const { central, local } of entries) {
       if (local === undefined) {
         if (!this.#isZip || this.#main?.multiVolume === true) continue;
@@ -105,21 +112,27 @@ class ZipOpening {
       const { dataOffset, offset: headerOffset } = local;
       const names = [...new Set([...central.names, ...local.names])];
       const readings: ZipMember[] = [{ ...central, names, dataOffset, open: false }];
-      if (headersDisagree(this.#content, central, local)) {
+      const doubtful = headersDisagree(this.#content, central, local);
+      if (doubtful) {
         this.#mismatch();
         readings.push({ ...local, names, open: isOpen(local) });
       }
       for (const reading of readings) {
         const key = keyOf(reading);
         const known = members.get(key);
-        members.set(key, { ...reading, headerOffset, names: [...new Set([...(known?.names ?? []), ...names])] });
+        members.set(key, {
+          ...reading,
+          headerOffset,
+          doubtful,
+          names: [...new Set([...(known?.names ?? []), ...names])],
+        });
       }
     }
     return members.values();
   }
 
   /** False when a bound was reached. */
-  async #take(member: ZipMember & { readonly headerOffset: number }): Promise<boolean> {
+  async #take(member: PlacedMember): Promise<boolean> {
     if (member.names.some(nameIsUnsafe)) this.#out.flag('member-name-unsafe');
     const key = keyOf(member);
     if (this.#taken.has(key)) return true;
@@ -135,7 +148,8 @@ class ZipOpening {
     }
     const taken = await takeZipMember(this.#content, member, this.#out);
     this.#decodedBytes += taken.end - member.dataOffset;
-    this.#covered.push({ start: member.headerOffset, end: taken.end });
+    const end = taken.fits && !member.doubtful ? taken.end : member.dataOffset;
+    this.#covered.push({ start: member.headerOffset, end });
     if (!taken.fits && this.#isZip) {
       this.#mismatch();
       this.#out.problem('archive-damaged');
@@ -165,12 +179,12 @@ class ZipOpening {
     let behind = 0;
     for (const at of this.#uncovered(localSignature)) {
       const local = at < behind ? undefined : readLocalHeader(this.#content, at);
-      if (local === undefined || !isPlausibleLocal(this.#content, local)) continue;
+      if (local === undefined || !(this.#isZip || isPlausibleLocal(this.#content, local))) continue;
       // Where no ZIP is expected, a key that nobody can check is no finding.
       if (!this.#isZip && (local.flags & zipFlags.encrypted) !== 0) continue;
       found = true;
       const before = this.#covered.length;
-      if (!(await this.#take({ ...local, headerOffset: at, open: isOpen(local) }))) return;
+      if (!(await this.#take({ ...local, headerOffset: at, doubtful: false, open: isOpen(local) }))) return;
       const last = this.#covered.at(-1);
       if (this.#covered.length > before && last !== undefined) behind = last.end;
     }
