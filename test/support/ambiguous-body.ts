@@ -59,6 +59,9 @@ function* separatorLeaves(): Generator<LeafTrick> {
     id: 'encoding-behind-cr',
     leaf: (payload) => `${fileFields}\r${base64Field}\r\n${base64(payload)}`,
   };
+}
+
+function* lateHeaders(): Generator<LeafTrick> {
   yield {
     class: 'A41',
     id: 'field-behind',
@@ -327,6 +330,7 @@ function* undeclared(): Generator<LeafTrick> {
 
 export const bodyLeaves: readonly LeafTrick[] = [
   ...separatorLeaves(),
+  ...lateHeaders(),
   ...junk(),
   ...padding(),
   ...shapesOfLines(),

@@ -91,6 +91,9 @@ function* carriers(): Generator<LeafTrick> {
         ]),
       ),
   };
+}
+
+function* dataUris(): Generator<LeafTrick> {
   for (const [id, tag] of dataTags) {
     yield {
       class: 'A55',
@@ -121,6 +124,9 @@ function* carriers(): Generator<LeafTrick> {
     id: 'data-file',
     leaf: (payload) => encoded('text/html; name=page.html', Buffer.from(html(payload, '<a href="DATA">x</a>'))),
   };
+}
+
+function* cards(): Generator<LeafTrick> {
   const attach = (payload: Buffer) =>
     folded(
       `ATTACH;FMTTYPE=application/octet-stream;ENCODING=BASE64;VALUE=BINARY;X-FILENAME=update.exe:${payload.toString('base64')}`,
@@ -205,4 +211,4 @@ function* charsets(): Generator<LeafTrick> {
   };
 }
 
-export const carrierLeaves: readonly LeafTrick[] = [...carriers(), ...charsets()];
+export const carrierLeaves: readonly LeafTrick[] = [...carriers(), ...dataUris(), ...cards(), ...charsets()];

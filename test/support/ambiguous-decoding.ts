@@ -80,6 +80,9 @@ function* quotedPrintable(): Generator<LeafTrick> {
     entity: `==\r\n${quoted(payload)}`,
     payload: Buffer.concat([Buffer.from('='), payload]),
   }));
+}
+
+function* quotedText(): Generator<LeafTrick> {
   const script = { text: true };
   yield { ...qp('line-ends-raw', (payload) => light(payload.toString('latin1'))), ...script };
   yield {
@@ -198,4 +201,9 @@ function* declared(): Generator<LeafTrick> {
   }
 }
 
-export const decodingLeaves: readonly LeafTrick[] = [...quotedPrintable(), ...uuencodings(), ...declared()];
+export const decodingLeaves: readonly LeafTrick[] = [
+  ...quotedPrintable(),
+  ...quotedText(),
+  ...uuencodings(),
+  ...declared(),
+];

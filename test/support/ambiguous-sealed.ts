@@ -22,8 +22,10 @@ const smimeTypes: readonly (readonly [string, string, string])[] = [
   ['lies', 'application/pkcs7-mime; smime-type=enveloped-data', 'smime.p7m'],
 ];
 
+const entity = (payload: Buffer) => bytes(multipart('=_signed', [textPart, plainFile(payload)]));
+const smimeType = 'application/pkcs7-mime';
+
 function* smime(): Generator<LeafTrick> {
-  const entity = (payload: Buffer) => bytes(multipart('=_signed', [textPart, plainFile(payload)]));
   for (const [id, type, name] of smimeTypes) {
     for (const form of ['der', 'ber', 'chunks'] satisfies CmsForm[]) {
       yield {
@@ -33,7 +35,10 @@ function* smime(): Generator<LeafTrick> {
       };
     }
   }
-  const type = 'application/pkcs7-mime';
+}
+
+function* smimeOnce(): Generator<LeafTrick> {
+  const type = smimeType;
   yield {
     class: 'A63',
     id: 'single-entity',
@@ -203,4 +208,4 @@ export const encryptedLeaves: readonly LeafTrick[] = [
   { class: 'A63', id: 'enveloped-octets', leaf: (payload) => attached(octets, 'smime.p7m', envelopedData(payload)) },
 ];
 
-export const sealedLeaves: readonly LeafTrick[] = [...smime(), ...openPgp()];
+export const sealedLeaves: readonly LeafTrick[] = [...smime(), ...smimeOnce(), ...openPgp()];
