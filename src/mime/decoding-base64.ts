@@ -46,6 +46,7 @@ export function addOddBase64(out: DecodingCollector, body: Buffer): void {
   addPieces(out, body);
   addWithoutComments(out, body);
   addLineRuns(out, body);
+  addUpToEmptyLine(out, body);
   for (const reading of base64Readings(surveyBase64(body))) {
     if (out.full && !out.complete) return;
     out.add(reading.name, decodeLoose(body, reading));
@@ -162,6 +163,18 @@ function addLineRuns(out: DecodingCollector, body: Buffer): void {
   if (end < body.length) {
     out.add('base64, up to the first other line', decodeBase64(body.subarray(0, end)));
     out.add('base64, clean lines up to the first other', decodeBase64(body.subarray(begin, end)));
+  }
+}
+
+/** Up to the first empty line behind data: what follows is a footer, or a delimiter that the reader does not know. */
+function addUpToEmptyLine(out: DecodingCollector, body: Buffer): void {
+  let data = false;
+  for (const { start, end } of textLines(body)) {
+    if (end > start) data = true;
+    else if (data) {
+      out.add('base64, up to an empty line', decodeBase64(body.subarray(0, start)));
+      return;
+    }
   }
 }
 
