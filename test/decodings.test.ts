@@ -119,6 +119,14 @@ t.test('base64 is decoded from wherever a reader may begin, to wherever it may s
   }
   const whole = base64Lines(Buffer.alloc(171, pdf));
   finds(t, 'up to a footer', `${whole}--\r\nThis list is archived.\r\n`, 'base64', Buffer.alloc(171, pdf));
+  finds(t, 'up to an empty line', `${whole}\r\n--ABCD\r\n`, 'base64', Buffer.alloc(171, pdf));
+  finds(
+    t,
+    'and over dashes',
+    `${base64Lines(pdf.subarray(0, 207)).replace(/^.{40}/, '$&\r\n--')}\r\n--ABCD--`,
+    'base64',
+    pdf.subarray(0, 207),
+  );
   finds(t, 'between text and footer', `Hello, you\r\n${whole}This is it, all.\r\n`, 'base64', Buffer.alloc(171, pdf));
   const begun = `begin-base64 644 a.pdf\r\n${lines}====\r\n`;
   const decoded = decodings(latin1(begun), 'base64', { bytesMax }).list.find(({ content }) => content.equals(pdf));

@@ -25,7 +25,8 @@ export interface Base64Reading extends Base64Habits {
   readonly name: string;
 }
 
-const usual: Base64Habits = {
+/** those of our own framer, and of most readers */
+export const usualHabits: Base64Habits = {
   junk: 'skip',
   padding: 'go-on',
   urlSafe: true,
@@ -108,8 +109,8 @@ export function base64Readings(survey: Base64Survey): readonly Base64Reading[] {
     for (const junk of junks) {
       for (const padding of survey.innerPadding ? paddingsAt[junk] : paddingsAt[junk].slice(0, 1)) {
         const habits: Partial<Base64Habits> = { ...alphabet };
-        if (junk !== usual.junk) Object.assign(habits, { junk });
-        if (padding !== usual.padding) Object.assign(habits, { padding });
+        if (junk !== usualHabits.junk) Object.assign(habits, { junk });
+        if (padding !== usualHabits.padding) Object.assign(habits, { padding });
         const count = Object.keys(habits).length;
         if (count > 0) (count === 1 ? single : several).push(habits);
       }
@@ -120,7 +121,7 @@ export function base64Readings(survey: Base64Survey): readonly Base64Reading[] {
   if (survey.nul) single.push({ nulEnds: true });
   if (survey.highBytes) single.push({ sevenBits: true });
   if (survey.blanks) several.push({ junk: 'stop', blankIsJunk: true }, { junk: 'zero', blankIsJunk: true });
-  return [...single, ...several].map((habits) => ({ ...usual, ...habits, name: nameOf(habits) }));
+  return [...single, ...several].map((habits) => ({ ...usualHabits, ...habits, name: nameOf(habits) }));
 }
 
 function nameOf(habits: Partial<Base64Habits>): string {

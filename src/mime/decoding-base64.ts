@@ -4,7 +4,7 @@
  */
 import { Base64Decoder } from './base64.js';
 import { decodeLoose } from './base64-loose.js';
-import { base64Readings, surveyBase64 } from './base64-reading.js';
+import { base64Readings, surveyBase64, usualHabits } from './base64-reading.js';
 import type { DecodingCollector } from './decoding-collector.js';
 import { beginsAsFile } from './file-signature.js';
 import type { ProblemCode } from './problem.js';
@@ -46,10 +46,18 @@ export function addOddBase64(out: DecodingCollector, body: Buffer): void {
   addPieces(out, body);
   addWithoutComments(out, body);
   addLineRuns(out, body);
+  addUpToEmptyLine(out, body);
   for (const reading of base64Readings(surveyBase64(body))) {
     if (out.full && !out.complete) return;
     out.add(reading.name, decodeLoose(body, reading));
   }
+}
+
+/** A part of the body, as readers with either alphabet decode it. */
+function addSlice(out: DecodingCollector, reading: string, slice: Buffer): void {
+  out.add(reading, decodeBase64(slice));
+  if (!slice.includes(0x2d) && !slice.includes(0x5f)) return;
+  out.add(`${reading}, plain alphabet`, decodeLoose(slice, { ...usualHabits, urlSafe: false }));
 }
 
 /** Junk of valid characters in front shifts all groups; a reader that begins behind it sees the file. */
@@ -80,7 +88,7 @@ function addStarts(out: DecodingCollector, body: Buffer, every: boolean): void {
   for (const [start, reading] of starts) {
     if (start >= body.length) continue;
     const begins = beginsAsFile(decodeBase64(body.subarray(start, start + headBytes)));
-    if (begins || every || plausible.has(start)) out.add(reading, decodeBase64(body.subarray(start)));
+    if (begins || every || plausible.has(start)) addSlice(out, reading, body.subarray(start));
   }
 }
 
@@ -102,7 +110,7 @@ function addPieces(out: DecodingCollector, body: Buffer): void {
   const first = body.indexOf(0x3d);
   if (first < 0) return;
   const rest = skipPadding(body, first);
-  if (rest < body.length) out.add('base64, behind the first padding', decodeBase64(body.subarray(rest)));
+  if (rest < body.length) addSlice(out, 'base64, behind the first padding', body.subarray(rest));
   const pieces: Buffer[] = [];
   for (let start = rest; start < body.length; ) {
     // With padding everywhere it is one file, written in chunks.
@@ -112,7 +120,7 @@ function addPieces(out: DecodingCollector, body: Buffer): void {
     pieces.push(body.subarray(start, end));
     start = end;
   }
-  for (const [index, piece] of pieces.entries()) out.add(`base64, piece ${index + 2}`, decodeBase64(piece));
+  for (const [index, piece] of pieces.entries()) addSlice(out, `base64, piece ${index + 2}`, piece);
 }
 
 function skipPadding(body: Buffer, from: number): number {
@@ -139,7 +147,7 @@ function addWithoutComments(out: DecodingCollector, body: Buffer): void {
       at = end + 1;
     }
     length += body.copy(kept, length, at);
-    out.add(`base64, ${what} removed`, decodeBase64(kept.subarray(0, length)));
+    addSlice(out, `base64, ${what} removed`, kept.subarray(0, length));
   }
 }
 
@@ -158,10 +166,22 @@ function addLineRuns(out: DecodingCollector, body: Buffer): void {
     }
   }
   if (begin < 0) return;
-  if (begin > 0) out.add('base64, from the first clean line', decodeBase64(body.subarray(begin)));
+  if (begin > 0) addSlice(out, 'base64, from the first clean line', body.subarray(begin));
   if (end < body.length) {
-    out.add('base64, up to the first other line', decodeBase64(body.subarray(0, end)));
-    out.add('base64, clean lines up to the first other', decodeBase64(body.subarray(begin, end)));
+    addSlice(out, 'base64, up to the first other line', body.subarray(0, end));
+    addSlice(out, 'base64, clean lines up to the first other', body.subarray(begin, end));
+  }
+}
+
+/** Up to the first empty line behind data: what follows is a footer, or a delimiter that the reader does not know. */
+function addUpToEmptyLine(out: DecodingCollector, body: Buffer): void {
+  let data = false;
+  for (const { start, end } of textLines(body)) {
+    if (end > start) data = true;
+    else if (data) {
+      addSlice(out, 'base64, up to an empty line', body.subarray(0, start));
+      return;
+    }
   }
 }
 
