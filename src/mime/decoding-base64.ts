@@ -88,7 +88,8 @@ function addStarts(out: DecodingCollector, body: Buffer, every: boolean): void {
   for (const [start, reading] of starts) {
     if (start >= body.length) continue;
     const begins = beginsAsFile(decodeBase64(body.subarray(start, start + headBytes)));
-    if (begins || every || plausible.has(start)) addSlice(out, reading, body.subarray(start));
+    if (begins || plausible.has(start)) addSlice(out, reading, body.subarray(start));
+    else if (every) out.add(reading, decodeBase64(body.subarray(start)));
   }
 }
 
