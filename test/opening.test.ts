@@ -132,7 +132,7 @@ t.test('each bound ends in unpack-limit, with what was found before', async (t) 
   t.equal([...everyPart(depth.members)].length, limits.open.depthMax);
 });
 
-t.test('an opener that throws is a damaged file, and the others go on', async (t) => {
+t.test('an opener that throws makes the file unscannable, and the others go on', async (t) => {
   const broken: Opener = {
     id: 'broken',
     matches: () => true,
@@ -151,8 +151,8 @@ t.test('an opener that throws is a damaged file, and the others go on', async (t
   t.same(
     opened.problems.map(({ code, path }) => [code, path]),
     [
-      ['file-damaged', ''],
-      ['file-damaged', '!1'],
+      ['opener-failed', ''],
+      ['opener-failed', '!1'],
     ],
   );
   t.equal(opened.members.length, 1);

@@ -164,6 +164,8 @@ export const problemEffects = {
   'unpack-limit': 'unscannable',
   /** a file that cannot be read to its end, though it began like one that can */
   'file-damaged': 'note',
+  /** an opener gave up where it should have given an answer: what it did not see may be anything */
+  'opener-failed': 'unscannable',
   /** an archive that is damaged: a repairing program may find what we did not */
   'archive-damaged': 'unscannable',
   /** an archive in a format or with a compression method that nothing here can undo */

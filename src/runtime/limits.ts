@@ -138,6 +138,8 @@ export const limits = {
     ratioFreeBytes: 16_777_216,
     /** members in one leaf, all nesting together. */
     membersMax: 10_000,
+    /** members of one leaf whose type libmagic is asked for, where signatures do not know it; it takes up to a ms each. */
+    detectionsMax: 256,
     /** nesting of files in files. */
     depthMax: 16,
     /** ms for one leaf; the last resort, as a loaded machine is no bomb. */

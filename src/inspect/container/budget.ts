@@ -7,6 +7,7 @@ export class OpenBudget {
   #bytesLeft: number;
   #heldLeft: number = limits.open.heldBytes;
   #membersLeft: number = limits.open.membersMax;
+  #detectionsLeft: number = limits.open.detectionsMax;
   #over = false;
 
   /** @param rootBytes of the leaf; what may come out of it depends on that; @param now milliseconds, monotonic */
@@ -46,6 +47,12 @@ export class OpenBudget {
     }
     this.#membersLeft -= 1;
     return true;
+  }
+
+  /** Whether libmagic may be asked once more. */
+  takeDetection(): boolean {
+    this.#detectionsLeft -= 1;
+    return this.#detectionsLeft >= 0;
   }
 
   /** Reserves memory for a file's bytes; false when there is none. Running out is no bound of its own. */

@@ -64,7 +64,7 @@ export interface OpenOutput {
 
 /**
  * One format. All openers that match are run on a file (a file may be valid in several formats, and readers choose
- * differently); their members are joined, without repeats by digest. What `open` throws becomes `file-damaged`.
+ * differently); their members are joined, without repeats by digest. What `open` throws becomes `opener-failed`.
  */
 export interface Opener {
   /** the format's name, lower case */

@@ -95,7 +95,7 @@ async function openInto(file: OpenFile, output: FileOutput, shared: Shared): Pro
     try {
       await opener.open(file, output);
     } catch {
-      output.problem('file-damaged');
+      output.problem('opener-failed');
     }
     await output.settled();
   }
@@ -111,7 +111,12 @@ function safely<Value>(work: () => Value): Value | undefined {
 }
 
 /** what a file that is none shows, too */
-const damages: ReadonlySet<ProblemCode> = new Set(['archive-damaged', 'archive-unsupported', 'file-damaged']);
+const damages: ReadonlySet<ProblemCode> = new Set([
+  'archive-damaged',
+  'archive-unsupported',
+  'file-damaged',
+  'opener-failed',
+]);
 
 /** What the openers of one file find. */
 class FileOutput implements OpenOutput {
@@ -127,6 +132,7 @@ class FileOutput implements OpenOutput {
   readonly #known = new Set<string>();
   readonly #pending = new Set<Promise<void>>();
   #numbered = 0;
+  #cut = false;
 
   constructor(shared: Shared, path: string, depth: number, about: { readInAllWays: boolean; guessed: boolean }) {
     this.readInAllWays = about.readInAllWays;
@@ -138,6 +144,11 @@ class FileOutput implements OpenOutput {
 
   get bytesLeft(): number {
     return this.#shared.budget.bytesLeft;
+  }
+
+  /** some bound kept something in this file from being opened */
+  get cut(): boolean {
+    return this.#cut;
   }
 
   get exhausted(): boolean {
@@ -158,6 +169,7 @@ class FileOutput implements OpenOutput {
   member(about: MemberAbout): MemberWriter | undefined {
     const { budget } = this.#shared;
     if (this.#depth >= limits.open.depthMax || !budget.takeMember()) {
+      this.#cut = true;
       this.problem('unpack-limit');
       return undefined;
     }
@@ -188,6 +200,11 @@ class FileOutput implements OpenOutput {
     this.#known.add(key);
     this.members.push(facts);
     return true;
+  }
+
+  /** A member was not opened in full. */
+  cutShort(): void {
+    this.#cut = true;
   }
 
   /** All members that were ended are opened; an opener need not wait for each. */
@@ -284,12 +301,15 @@ class Member {
       this.#held.drop();
     }
     for (const flag of output.flags) flags.add(flag);
+    if (output.cut) this.#parent.cutShort();
     this.#parent.keep({ ...facts, flags: [...flags], members: output.members });
   }
 
-  /** In one of many readings of a message most bodies are noise; libmagic would take longer than all the rest. */
+  /** In one of many readings most bodies are noise, and libmagic would take longer than all the rest. */
   #typeOf(sha256: string): string | undefined {
-    return this.#readInAllWays ? signatureType(this.#head) : this.#shared.tools.sniff(this.#head, sha256);
+    const certain = signatureType(this.#head);
+    if (certain !== undefined || this.#readInAllWays || !this.#shared.budget.takeDetection()) return certain;
+    return this.#shared.tools.sniff(this.#head, sha256);
   }
 
   get #readInAllWays(): boolean {
@@ -322,7 +342,9 @@ class Member {
     this.#shared.seen.set(key, 'opening');
     const { names, detectedType, declaredType } = known;
     await openInto({ content, names, declaredType, detectedType, charset: this.#about.charset }, output, this.#shared);
-    this.#shared.seen.set(key, [...output.flags]);
+    // What a bound has cut short may be opened in full where it lies less deep.
+    if (output.cut) this.#shared.seen.delete(key);
+    else this.#shared.seen.set(key, [...output.flags]);
   }
 }
 

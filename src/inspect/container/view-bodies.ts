@@ -68,8 +68,11 @@ function isNew({ names, declaredType }: MemberAbout, content: Buffer, seen: Set<
   return true;
 }
 
-function isDeclared({ facts }: ViewLeaf, encoding: ViewEncoding): boolean {
-  return encoding === facts.encoding || facts.encodingUnknown;
+/** Declared by some reading: those stand in front of `identity`. */
+function isDeclared({ encodings }: ViewLeaf, encoding: ViewEncoding): boolean {
+  const at = encodings.indexOf(encoding);
+  const identity = encodings.indexOf('identity');
+  return at >= 0 && (identity < 0 || at < identity);
 }
 
 /** A body around an encoded one: what decodes in it is that one, which is taken by itself. */

@@ -1,4 +1,5 @@
 /** The names a ZIP member may have, by every rule that readers use. */
+import { limits } from '../../runtime/limits.js';
 
 /** the upper half of code page 437, which names are in when nothing says UTF-8 */
 const upper =
@@ -6,7 +7,14 @@ const upper =
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
+/** A name may have 65,535 bytes; of a long one both ends are kept, and what it would cost to read it all is not spent. */
 export function decodeZipName(raw: Buffer, flags: number, unicodePath: string | undefined): string[] {
+  const most = limits.open.nameBytes;
+  if (raw.length <= most) return readName(raw, flags, unicodePath);
+  return [...readName(raw.subarray(0, most), flags, unicodePath), ...readName(raw.subarray(-most), flags, undefined)];
+}
+
+function readName(raw: Buffer, flags: number, unicodePath: string | undefined): string[] {
   const names = new Set<string>();
   const declaresUtf8 = (flags & 0x800) !== 0;
   const ascii = raw.every((byte) => byte < 0x80);

@@ -177,7 +177,14 @@ class ZipOpening {
   async #takeLonelyHeaders(): Promise<void> {
     let found = false;
     let behind = 0;
+    let seen = 0;
     for (const at of this.#uncovered(localSignature)) {
+      seen += 1;
+      if (seen > limits.open.membersMax) {
+        // Each may have a name of 64 KiB that lies over those of all others.
+        this.#out.problem('unpack-limit');
+        return;
+      }
       const local = at < behind ? undefined : readLocalHeader(this.#content, at);
       if (local === undefined || !(this.#isZip || isPlausibleLocal(this.#content, local))) continue;
       // Where no ZIP is expected, a key that nobody can check is no finding.
