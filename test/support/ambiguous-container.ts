@@ -1,5 +1,5 @@
 /** Payloads in mails in archives in mails: message types, S/MIME, TNEF, and every kind of leaf that a client can save. */
-import { gzipOf, outlookMessageOf, tarOf, tnefOf, zipOf } from './ambiguous-file.js';
+import { gzipOf, outlookMessageOf, signedData, tarOf, tnefOf, zipOf } from './ambiguous-file.js';
 import { base64, binhexed, quoted, uuencoded, yencoded } from './ambiguous-payload.js';
 import { base64Field, envelope, file, type LeafTrick, multipart, plainFile, textPart } from './ambiguous-shape.js';
 
@@ -18,6 +18,16 @@ function mailWith(payload: Buffer): Buffer {
 }
 
 export const octets = 'application/octet-stream';
+
+/** Ways to send a whole mail as a file. */
+export const mailWrappings: Readonly<Record<string, (mail: Buffer) => string>> = {
+  eml: (mail) => attached(octets, 'letter.eml', mail),
+  message: (mail) => `Content-Type: message/rfc822\r\n\r\n${mail.toString('latin1')}`,
+  'message-base64': (mail) => attached('message/rfc822', '', mail),
+  zip: (mail) => attached('application/zip', 'a.zip', zipOf('letter.eml', mail)),
+  smime: (mail) => attached('application/pkcs7-mime', 'smime.p7m', signedData(mail)),
+  tnef: (mail) => attached('application/ms-tnef', 'winmail.dat', tnefOf('letter.eml', mail)),
+};
 
 /** What the payload is packed in, once. */
 const packings: readonly (readonly [string, string, string, (payload: Buffer) => Buffer])[] = [

@@ -129,3 +129,15 @@ export function pairOf(shape: ShapeTrick, leaf: LeafTrick): AmbiguousCase {
   const { entity, payload } = leafOf(leaf, `${shape.class}-${id}`);
   return caseOf(shape.class, id, shape.shape(entity), payload, shape.message === true ? '' : envelope);
 }
+
+/** A leaf trick inside a shape trick inside another; the number keeps ids apart. */
+export function tripleOf(outer: ShapeTrick, inner: ShapeTrick, leaf: LeafTrick, number: number): AmbiguousCase {
+  const id = `${outer.id}+${inner.class}-${inner.id}+${leaf.class}-${leaf.id}-${number}`;
+  const { entity, payload } = leafOf(leaf, `${outer.class}-${id}`);
+  return caseOf(outer.class, id, outer.shape(inner.shape(entity)), payload, outer.message === true ? '' : envelope);
+}
+
+/** A mail as a file in another mail. */
+export function wrappedOf(id: string, one: AmbiguousCase, wrap: (mail: Buffer) => string): AmbiguousCase {
+  return caseOf('A60', `wrapped-${id}-${one.id}`, multipart('=_wrap', [textPart, wrap(one.mail)]), one.payload);
+}
