@@ -136,7 +136,7 @@ t.test('another parser finds no attachment in well-formed mail that we do not ha
   t.ok(compared >= 9, `${compared} attachments were compared`);
 });
 
-t.test('a spoiled mail is either read as another parser reads it, or called doubtful', async (t) => {
+t.test('what another parser finds in a spoiled mail is among what we find', async (t) => {
   const { inspector } = harness(t, { digests: 'all' });
   const file = eicarFile().toString('base64');
   const lines = [
@@ -190,12 +190,12 @@ t.test('a spoiled mail is either read as another parser reads it, or called doub
       }
       const message = Buffer.from(spoiled.join('\r\n'), 'latin1');
       const report = await inspectBuffer(message, { inspector });
-      if (report.ambiguous || report.unscannable) return;
-      clear += 1;
-      const ours = new Set(report.parts.map((part) => part.sha256));
+      if (report.unscannable) return;
+      if (!report.ambiguous) clear += 1;
+      const ours = new Set([...everyPart(report.parts)].map((part) => part.sha256));
       const parsed = await simpleParser(message, { skipTextToHtml: true, skipHtmlToText: true });
       for (const { contentType, content } of parsed.attachments) {
-        if (contentType.startsWith('message/')) continue;
+        if (content.length === 0 || `${contentType}`.startsWith('message/')) continue;
         if (!ours.has(createHash('sha256').update(content).digest('hex'))) throw new Error(`missed ${contentType}`);
       }
     }),

@@ -91,12 +91,15 @@ export function readEntity(
   const addNames = (source: Parameters, name: string) => {
     for (const reading of parameterReadings(source, name, problems)) {
       if (reading !== '' && names.size < namesMax) names.add(reading.slice(0, nameBytes));
+      // Single quotes are part of a name by the standard, and none to many programs.
+      const bare = /^'([^']+)'$/.exec(reading)?.[1];
+      if (bare !== undefined && names.size < namesMax) names.add(bare.slice(0, nameBytes));
     }
   };
   let disposition: string | undefined;
   if (found.dispositions.length > 1) problems.add('disposition-duplicate');
   for (const text of found.dispositions) {
-    const end = text.indexOf(';');
+    const end = parametersStart(text);
     const value = (end < 0 ? text : text.slice(0, end)).trim().toLowerCase();
     // When in doubt it is an attachment.
     if (disposition === undefined || value === 'attachment') disposition = value.slice(0, 64);
@@ -127,6 +130,17 @@ export function readEntity(
     charset: parameterReadings(parameters, 'charset', problems)[0]?.toLowerCase(),
     smimeType: parameterReadings(parameters, 'smime-type', problems)[0]?.toLowerCase(),
   };
+}
+
+/**
+ * Where the parameters of a disposition begin; -1 when there are none. Programs forget the disposition itself, or the
+ * semicolon behind it, and readers find the name all the same.
+ */
+function parametersStart(text: string): number {
+  const end = text.indexOf(';');
+  const value = end < 0 ? text : text.slice(0, end);
+  const early = value.indexOf('=') < 0 ? -1 : value.search(/(?:file)?name\*?[0-9*]{0,6}\s{0,8}=/i);
+  return early < 0 ? end : early;
 }
 
 function readParameters(text: string, problems: Set<ProblemCode>): Parameters {
