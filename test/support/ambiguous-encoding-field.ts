@@ -178,8 +178,20 @@ const names: readonly (readonly [string, string])[] = [
   ['missing', ''],
 ];
 
+/** Spelled so that no reader would take it for the field; only the body gives it away. */
+const misnamed = /^(?:missing|misspelled|short|http|x-prefix|underscores|no-dashes|quoted-name|equals|no-colon)$/;
+
+/** Bodies that are harder to recognise without their field: quoted-printable, and base64 behind blanks. */
+function* obeyed(className: string, id: string, line: string): Generator<LeafTrick> {
+  const qp = line.replace('base64', 'quoted-printable');
+  if (qp !== line) yield { class: className, id: `${id}-qp`, leaf: (payload) => file(qp, quoted(payload)) };
+  const indented = (payload: Buffer) => `\r\n${base64(payload).replace(/^(?=.)/gm, ' ')}`;
+  yield { class: className, id: `${id}-indented`, leaf: (payload) => file(line, indented(payload)) };
+}
+
 function* fieldNames(): Generator<LeafTrick> {
   for (const [id, line] of names) {
+    if (!misnamed.test(id)) yield* obeyed('A03', id, line);
     yield { class: 'A03', id, leaf: (payload) => file(line, base64(payload)) };
     // The same as the very first line of the entity's header.
     if (line !== '')
@@ -207,6 +219,7 @@ const folds: readonly (readonly [string, string])[] = [
 
 function* folded(): Generator<LeafTrick> {
   for (const [id, line] of folds) {
+    yield* obeyed('A04', id, line);
     yield { class: 'A04', id, leaf: (payload) => file(line, base64(payload)) };
   }
 }
