@@ -185,7 +185,7 @@ const embeddedSchema = z
     yaraRules: filePath
       .optional()
       .describe(
-        'Folder of YARA rules, files *.yar and *.yara; read again on reload. Needs the optional package @litko/yara-x. A rule counts what its meta `score` says, 0.75 without one.',
+        'Folder of YARA rules, files *.yar and *.yara; read again on reload. Needs the package @litko/yara-x (npm install --no-save @litko/yara-x@0.3.0). A rule counts what its meta `score` says, 0.75 without one.',
       ),
   })
   .describe('The backend inside the gate.');

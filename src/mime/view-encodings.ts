@@ -72,7 +72,8 @@ export function sniffedEncodings(source: ViewSource, start: number, end: number)
 /** Hardly any blanks and hardly anything outside of the alphabet in the beginning, or a run that no prose has. */
 function mayBeBase64(source: ViewSource, start: number, end: number): boolean {
   if (source.hasBase64Run(start, end)) return true;
-  const text = source.text(start, Math.min(end, start + sampleBytes));
+  // Lines may be indented, which says nothing of what is on them.
+  const text = source.text(start, Math.min(end, start + sampleBytes)).replace(/^[ \t]+|[ \t]+$/gm, '');
   const letters = text.replace(/[^A-Za-z0-9+/=]/g, '').length;
   const blanks = text.replace(/[^ \t]/g, '').length;
   const lineEnds = text.replace(/[^\r\n]/g, '').length;

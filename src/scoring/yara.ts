@@ -57,7 +57,10 @@ interface Rules {
 export async function loadYara(folder: string): Promise<LoadedYara> {
   const engine = await loadEngine();
   if (engine === undefined) {
-    return failed(folder, 'no YARA rules, or the optional package @litko/yara-x installed');
+    return failed(
+      folder,
+      'no YARA rules, or the package @litko/yara-x installed (npm install --no-save @litko/yara-x@0.3.0)',
+    );
   }
   let names: string[];
   try {

@@ -13,11 +13,22 @@ export function findProgram(name: string): string | undefined {
 }
 
 function isMissing(need: string): boolean {
+  if (need.startsWith('package:')) return !hasPackage(need.slice('package:'.length));
   return need === 'root' ? process.getuid?.() !== 0 : findProgram(need) === undefined;
 }
 
+function hasPackage(name: string): boolean {
+  try {
+    import.meta.resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
- * For tap's `skip` option: false when everything is there, else the reason. `root` stands for being the superuser.
+ * For tap's `skip` option: false when everything is there, else the reason. `root` stands for being the superuser,
+ * `package:NAME` for a package of npm.
  * @throws Error where missing programs are not acceptable
  */
 export function skipWithout(...needs: readonly string[]): string | false {
