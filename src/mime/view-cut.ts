@@ -5,6 +5,8 @@
 import type { DelimiterPlace, ViewSource } from './view-source.js';
 
 export interface Cut {
+  /** delimiters that were obeyed */
+  readonly delimiters: number;
   /** for a person: how delimiters were recognised */
   readonly how: string;
   /** parts, in order */
@@ -123,19 +125,24 @@ function delimitersIn(source: ViewSource, boundary: string, start: number, end: 
   const places = source.places(boundary);
   const lines = new LineEnds(source.bytes);
   const found: Delimiter[] = [];
-  let from = 0;
-  let to = places.length;
-  while (from < to) {
-    const middle = (from + to) >> 1;
-    if ((places[middle]?.at ?? 0) < start) from = middle + 1;
-    else to = middle;
-  }
-  for (let index = from; index < places.length; index += 1) {
+  for (let index = firstFrom(places, start); index < places.length; index += 1) {
     const place = places[index];
     if (place === undefined || place.at >= end) break;
     if (place.tail <= end) found.push(delimiterAt(source, place, start, end, lines));
   }
   return found;
+}
+
+/** Index of the first place at or behind `at`; they are in order. */
+function firstFrom(places: readonly { readonly at: number }[], at: number): number {
+  let from = 0;
+  let to = places.length;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((places[middle]?.at ?? 0) < at) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }
 
 /** Whether a delimiter of `boundary` stands at or behind `at`. */
@@ -146,7 +153,8 @@ export function standsBehind(source: ViewSource, boundary: string, at: number): 
 
 /** Whether the last delimiter before `end` is no closing one, so that the multipart goes on for who obeys it alone. */
 export function leavesOpen(source: ViewSource, boundary: string, start: number, end: number): boolean {
-  const last = source.places(boundary).findLast(({ at }) => at < end);
+  const places = source.places(boundary);
+  const last = places[firstFrom(places, end) - 1];
   if (last === undefined || last.at < start) return false;
   const line = source.text(last.at, Math.min(end, last.at + boundary.length + 16));
   return !line.toLowerCase().includes(`${boundary.toLowerCase()}--`);
@@ -236,7 +244,7 @@ function partition(list: readonly Delimiter[], bodyAt: number, end: number, how:
     // Behind the closing delimiter too: some readers take it for one more that separates.
     if (span.end > span.start) parts.push(span);
   }
-  return { how, parts, gaps };
+  return { how, delimiters: list.length, parts, gaps };
 }
 
 /** Delimiters that a reader may guess in a range: lines of dashes and text with a header or an empty line below. */

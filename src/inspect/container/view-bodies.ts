@@ -24,7 +24,8 @@ export async function openViewBodies(message: Buffer, out: OpenOutput): Promise<
   if (out.readInAllWays === true) return 0;
   const views = readViews(message);
   let complete = views.complete;
-  let room = Math.max(message.length * limits.views.decodedRatioMax, limits.views.decodedFreeBytes);
+  const byRatio = Math.max(message.length * limits.views.decodedRatioMax, limits.views.decodedFreeBytes);
+  let room = Math.min(byRatio, limits.views.decodedBytesMax);
   const seen = new Set<string>();
   for (const leaf of views.leaves) {
     const elsewhere = contentElsewhere.get(leaf.facts.type);
