@@ -7,6 +7,8 @@ import type { Finding } from '../src/notice/findings.js';
 import { findingsOf } from '../src/notice/findings.js';
 import { renderNotice } from '../src/notice/notice.js';
 import type { NoticeFacts, NoticeSettings } from '../src/notice/settings.js';
+import type { Verdict } from '../src/policy/verdict.js';
+import { madePart, madeReport } from './support/facts.js';
 import { report, verdict } from './support/held-message.js';
 
 const settings: NoticeSettings = {
@@ -243,4 +245,24 @@ t.test('a digest lists its events and counts those it leaves out', async (t) => 
   t.equal(parsed.subject, 'Mail gate: 32 events');
   t.match(parsed.text, /Message released at .* by cli:root/);
   t.match(parsed.text, 'and 30 more events');
+});
+
+t.test('other readings of a mail are told only where they alone show how bad it is', (t) => {
+  const part = { attachment: true, names: ['a.pdf'], detectedType: undefined };
+  const other = { ...part, view: 'type last' };
+  const parts = [
+    madePart(1, { ...part, path: '2' }),
+    madePart(2, { ...other, path: '~1' }),
+    madePart(3, { ...other, path: '~2' }),
+    madePart(4, { ...part, path: '0' }),
+  ];
+  const score = (path: string, level: number) =>
+    ({ code: 'score', part: path, backend: 'embedded', score: level / 10, level, name: 'Bad' }) as const;
+  const paths = (...reasons: Verdict['reasons']) => {
+    const verdict: Verdict = { action: 'block', reasons, threatLevel: 7, score: 0.7, malicious: true, threat: 'Bad' };
+    return findingsOf(madeReport(parts), verdict, 10).findings.map(({ path }) => path);
+  };
+  t.same(paths(score('2', 7), score('~1', 7)), ['2']);
+  t.same(paths(score('~1', 7), score('~2', 7), score('0', 2)), ['~1', '0', '2']);
+  t.end();
 });

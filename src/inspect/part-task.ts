@@ -2,11 +2,10 @@
 import type { EntityFacts } from '../mime/entity.js';
 import type { Leaf } from '../mime/framer.js';
 import type { PartTask } from './examine.js';
+import { rawMessagePath } from './report.js';
 
 const plainBodies = new Set(['text/plain', 'text/html']);
 
-/** no part has this number in RFC 9051 §6.4.5 */
-const rawMessagePath = '0';
 const rawMessageFacts: EntityFacts = {
   type: 'message/rfc822',
   boundary: undefined,

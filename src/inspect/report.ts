@@ -90,6 +90,9 @@ export interface PartFacts {
   readonly members: readonly PartFacts[];
 }
 
+/** Path of the raw message as one more file; no part has this number in RFC 9051 §6.4.5. */
+export const rawMessagePath = '0';
+
 /** What the message itself says of its sender and receivers; for the address lists and for incidents. */
 export interface BodyAddresses {
   /** From, Sender and Reply-To, `local@domain` as written, without repeats */

@@ -2,7 +2,7 @@
  * What was found, told per attachment: the part of report and verdict that a person reads in a notice, an
  * administrator's mail, an incident and `quarantine show`.
  */
-import { everyPart, type InspectionReport, type PartFacts } from '../inspect/report.js';
+import { everyPart, type InspectionReport, type PartFacts, rawMessagePath } from '../inspect/report.js';
 import type { Verdict } from '../policy/verdict.js';
 
 export interface Finding {
@@ -61,10 +61,26 @@ export function findingsOf(
   max: number,
 ): { readonly findings: readonly Finding[]; readonly omitted: number } {
   const judged = judgedParts(verdict);
-  const all = report.parts
+  const found = report.parts
     .map((part) => ({ part, finding: findingOf(part, judged) }))
-    .filter(({ part, finding }) => part.attachment || finding.level > 0)
-    .map(({ finding }) => finding)
-    .sort((a, b) => b.level - a.level);
+    .filter(({ part, finding }) => part.attachment || finding.level > 0);
+  const first = found.filter(({ part }) => !isOtherReading(part)).map(({ finding }) => finding);
+  const worst = Math.max(0, ...first.map(({ level }) => level));
+  const others = found.filter(({ part, finding }) => isOtherReading(part) && finding.level > worst);
+  const all = [...first, ...withoutRepeats(others.map(({ finding }) => finding))].sort((a, b) => b.level - a.level);
   return { findings: all.slice(0, max), omitted: Math.max(0, all.length - max) };
+}
+
+/** The same file in other readings of an ambiguous message tells a person nothing, unless only they show how bad it is. */
+function isOtherReading({ path, view }: PartFacts): boolean {
+  return view !== '' || path === rawMessagePath;
+}
+
+function withoutRepeats(findings: readonly Finding[]): Finding[] {
+  const seen = new Map<string, Finding>();
+  for (const finding of findings) {
+    const key = `${finding.name} ${finding.threat} ${finding.level}`;
+    if (!seen.has(key)) seen.set(key, finding);
+  }
+  return [...seen.values()];
 }
