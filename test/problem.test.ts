@@ -16,7 +16,9 @@ async function codesOf(message: string): Promise<readonly string[]> {
 }
 
 t.test('every code is documented, and asked for by some test', (t) => {
-  const files = readdirSync(sources, { recursive: true, encoding: 'utf8' }).filter((name) => /\.(?:ts|json)$/.test(name));
+  const files = readdirSync(sources, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /\.(?:ts|json)$/.test(name),
+  );
   const tests = files.map((name) => readFileSync(new URL(name, sources), 'utf8')).join('\n');
   const table = readFileSync(new URL('../src/mime/problem.ts', sources), 'utf8');
   for (const code of codes) {

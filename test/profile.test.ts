@@ -171,6 +171,9 @@ t.test('a file of two minds is scanned, whatever its category says', (t) => {
   }
   const raw = madePart(1, { path: '0', detectedType: 'message/rfc822', bytes: 99_999_999 });
   t.match(rulingOf(raw, lenient), { mode: 'scan', oversize: false }, 'the raw message is there because of a doubt');
+  const table = { ...madePart(1, { names: ['a.csv'], bytes: 64_000_000 }), path: '2!1', encoding: 'zip' };
+  t.notOk(rulingOf(table, defaults.profile).oversize, 'what is in an archive is bounded by unpacking');
+  t.ok(rulingOf({ ...table, encoding: 'message' }, defaults.profile).oversize, 'but not a file in a mail');
   t.match(rulingOf(raw, defaults.profile), { mode: 'scan', oversize: false });
   t.end();
 });

@@ -4,6 +4,7 @@
  */
 import { categoryOf, type FileCategory, fileCategories } from '../inspect/file-category.js';
 import { type PartFacts, type PartFlag, partFlags } from '../inspect/report.js';
+import { isArchived } from '../scoring/score-request.js';
 
 export type ProfileMode = 'scan' | 'hash-only' | 'skip';
 
@@ -34,7 +35,8 @@ export function rulingOf(part: PartFacts, profile: Profile, thorough?: 'name the
   if (thorough === undefined && part.bytes <= plainBytes(profile)) return scanned;
   const category = categoryOf(part.detectedType, part.flags, part.names);
   const { mode, maxBytes } = profile[category];
-  const oversize = maxBytes !== undefined && part.bytes > maxBytes;
+  // What is in an archive is bounded by what may be unpacked, and by the size of the archive itself.
+  const oversize = maxBytes !== undefined && part.bytes > maxBytes && !isArchived(part);
   if (mode === 'scan') return { mode, oversize: oversize && part.path !== rawMessage, category };
   const certain = part.path !== rawMessage && !doubtful.some((flag) => part.flags.includes(flag));
   return certain ? { mode, oversize: false, category } : { mode: 'scan', oversize: false, category };

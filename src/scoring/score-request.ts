@@ -46,6 +46,11 @@ const archiveFormats: ReadonlySet<string> = new Set([
   ...['chm', 'ooxml', 'odf', 'gpt', 'mbr', 'apm'],
 ]);
 
+/** Whether the part was taken from an archive, so that it reaches its reader only as a piece of that. */
+export function isArchived(part: PartFacts): boolean {
+  return part.path.includes('!') && archiveFormats.has(part.encoding);
+}
+
 /** Programs unpack such a file differently, so that the backend may see other members than we do. */
 const doubtful: readonly PartFlag[] = [partFlags.archiveMismatch, partFlags.polyglot, partFlags.multiVolume];
 

@@ -32,6 +32,8 @@ export interface MemberAbout {
   readonly flags?: readonly PartFlag[];
   /** the choices that lead to it, when it is from another reading of an ambiguous message */
   readonly view?: string;
+  /** nothing is looked for inside: it is only the encoded form of what is taken beside it */
+  readonly closed?: boolean;
   /** it may be no file at all: that it cannot be read to its end then says nothing about what was missed */
   readonly guess?: boolean;
 }

@@ -325,7 +325,7 @@ class Member {
     output: FileOutput,
   ): Promise<void> {
     const { content } = this.#held;
-    if (this.#bytes === 0 || this.#cut) return;
+    if (this.#bytes === 0 || this.#cut || this.#about.closed === true) return;
     if (content === undefined) {
       if (!isQuiet(known.detectedType) && this.#longText?.found !== false) output.problem('unpack-limit');
       return;

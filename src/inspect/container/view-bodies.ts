@@ -35,12 +35,14 @@ export async function openViewBodies(message: Buffer, out: OpenOutput): Promise<
       if (out.exhausted) return views.count;
       const declared = encoding === 'identity' || isDeclared(leaf, encoding);
       if (!declared && encoding === 'base64' && (holdsEncoded(leaf, views.leaves) || !mayBeBase64(body))) continue;
+      // Who decodes nothing shows base64 as it is, and finds no file in it that is not found by decoding.
+      const closed = encoding === 'identity' && isDeclared(leaf, 'base64') && mayBeBase64(body);
       const decoded = decodings(body, encoding, { bytesMax: Math.min(room, limits.views.heldBytes) });
-      complete &&= decoded.complete || !declared;
-      const list = declared ? decoded.list : decoded.list.slice(0, limits.views.undeclaredDecodingsMax);
-      for (const { reading, content, names } of list) {
+      complete &&= decoded.complete || !declared || closed;
+      const most = closed ? 1 : declared ? limits.views.decodingsMax : limits.views.undeclaredDecodingsMax;
+      for (const { reading, content, names } of decoded.list.slice(0, most)) {
         room -= content.length;
-        const about = aboutOf(leaf, encoding, reading, names);
+        const about = { ...aboutOf(leaf, encoding, reading, names), closed };
         if (content.length === 0 || !isNew(about, content, seen)) continue;
         if (!(await out.add(about, content))) return views.count;
       }
