@@ -51,3 +51,18 @@ t.test('codes that need a message of their own', async (t) => {
   t.ok(costly.includes('views-too-many'), 'more readings than are followed');
   t.notOk((await codesOf(`${delimiters}--b\n\nx\n--b--\n`)).includes('views-too-many'));
 });
+
+t.test('bounds and sets hold at their edges', async (t) => {
+  const control = async (character: string) =>
+    (await codesOf(`From: a@x.example\nX-Foo: bar${character}baz\n\nx\n`)).includes('header-control');
+  for (const character of ['\x0b', '\x0c', '\x1c', '\x1d', '\x1e']) t.ok(await control(character), character);
+  for (const character of ['\x1b', '\x1f', '\t']) t.notOk(await control(character), character);
+  const line = async (octets: number) => {
+    const found = await codesOf(`From: a@x.example\nX-Foo: ${'x'.repeat(octets - 'X-Foo: '.length)}\n\nx\n`);
+    return found.filter((code) => code.startsWith('header-line'));
+  };
+  t.same(await line(998), []);
+  t.same(await line(1000), ['header-line-long']);
+  t.same(await line(65_534), ['header-line-long'], 'with its line end it has 64 KiB');
+  t.same(await line(65_535), ['header-line-huge']);
+});
