@@ -131,7 +131,7 @@ t.test('what is blocked by default is blocked under every name that some system 
     'x.hta',
     'x.ps1',
     'x.settingcontent-ms',
-    'x.library-ms',
+    'X.LIBRARY-MS',
     'x.url',
     'x.jar',
     'x.com',

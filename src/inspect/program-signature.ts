@@ -7,7 +7,7 @@ export const programTypes = {
   elf: 'application/x-executable',
   mach: 'application/x-mach-binary',
   /** of every system: DLL, .so and .dylib; there is no registered type for any of them */
-  library: 'application/x-sharedlib',
+  sharedLibrary: 'application/x-sharedlib',
   javaClass: 'application/x-java-applet',
   dex: 'application/vnd.android.dex',
 } as const;
@@ -31,13 +31,13 @@ export function programType(bytes: Buffer): ProgramType | undefined {
   if (word === 0x4d5a || word === 0x5a4d) return mzType(bytes);
   switch (bytes.readUInt32BE(0)) {
     case 0x7f454c46:
-      return isElfLibrary(bytes) ? programTypes.library : programTypes.elf;
+      return isElfLibrary(bytes) ? programTypes.sharedLibrary : programTypes.elf;
     case 0xfeedface:
     case 0xfeedfacf:
-      return machLibraries.has(bytes.readUInt32BE(12)) ? programTypes.library : programTypes.mach;
+      return machLibraries.has(bytes.readUInt32BE(12)) ? programTypes.sharedLibrary : programTypes.mach;
     case 0xcefaedfe:
     case 0xcffaedfe:
-      return machLibraries.has(bytes.readUInt32LE(12)) ? programTypes.library : programTypes.mach;
+      return machLibraries.has(bytes.readUInt32LE(12)) ? programTypes.sharedLibrary : programTypes.mach;
     case 0xcafebabe:
       return bytes.readUInt32BE(4) <= fatArchitecturesMax ? programTypes.mach : programTypes.javaClass;
     case 0xcafebabf:
@@ -57,7 +57,7 @@ function mzType(bytes: Buffer): ProgramType | undefined {
     if (at + 24 <= bytes.length) {
       const signature = bytes.readUInt32LE(at);
       if (signature === 0x4550) {
-        return (bytes.readUInt16LE(at + 22) & dllFlag) === 0 ? programTypes.windows : programTypes.library;
+        return (bytes.readUInt16LE(at + 22) & dllFlag) === 0 ? programTypes.windows : programTypes.sharedLibrary;
       }
       const short = signature & 0xffff;
       if (short === 0x454e || short === 0x454c || short === 0x584c) return programTypes.windows16;

@@ -228,13 +228,13 @@ const lists: Readonly<Record<string, string>> = {
   'mailman-digest':
     head(
       'project-request@lists.example.org',
-      'Project Digest, Vol 1, Issue 2',
+      'Project Digest, Vol 12',
       ...listFields,
       'Content-Type: multipart/mixed; boundary="===============0987654321=="',
     ) +
     parts(
       '===============0987654321==',
-      'Content-Type: text/plain; charset="us-ascii"\r\nContent-Description: Project Digest, Vol 1, Issue 2\r\n\r\nToday\'s Topics:\r\n\r\n   1. Figures (Ann)\r\n',
+      'Content-Type: text/plain; charset="us-ascii"\r\nContent-Description: Project Digest, Vol 12\r\n\r\nToday\'s Topics:\r\n\r\n   1. Figures (Ann)\r\n',
       `Content-Type: multipart/digest; boundary="===============5555=="\r\n${parts('===============5555==', `\r\n${original}\r\nHello.\r\n`, `Content-Type: message/rfc822\r\nMIME-Version: 1.0\r\n\r\n${original.replace('o1@', 'o2@')}\r\nHello again.\r\n`)}`,
       `Content-Type: text/plain; charset="us-ascii"\r\nContent-Description: Digest Footer\r\n\r\n${footer}`,
     ),
