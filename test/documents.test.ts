@@ -90,7 +90,7 @@ t.test('programs of all systems are known by their headers, and texts with their
 
 t.test('scripts and settings files are known by clear evidence', (t) => {
   const scripts: [string, PartFlag][] = [
-    ['#!/bin/sh\necho hello\n', 'script'],
+    ['#!/bin/sh\necho hello\n', 'unix-script'],
     ['#@~^AbCdEf==x', 'script'],
     ['@echo off\r\ndel x\r\n', 'script'],
     ['Windows Registry Editor Version 5.00\r\n\r\n[HKEY_CURRENT_USER]\r\n', 'script'],

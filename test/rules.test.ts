@@ -17,6 +17,8 @@ const holding = (flag: PartFlag, member: PartFacts): PartFacts => madePart(1, { 
 const cases: Readonly<Record<string, readonly [fires: PartFacts, quiet: PartFacts]>> = {
   'EICAR-Test-File': [flagged('eicar'), named('eicar.txt')],
   executable: [flagged('executable'), flagged('macro')],
+  'unix-script': [flagged('unix-script'), madePart(1, { names: ['configure.txt'], flags: ['unix-script'] })],
+  'name-source': [named('build.sh'), named('build.txt')],
   script: [flagged('script'), madePart(1, { names: ['configure.txt'], flags: ['script'] })],
   'script-as-text': [madePart(1, { names: ['configure.txt'], flags: ['script'] }), named('configure.txt')],
   shortcut: [flagged('shortcut'), named('link.txt')],

@@ -98,7 +98,7 @@ export function categoryOf(
   if (flags.includes(partFlags.executable) || flags.includes(partFlags.shortcut)) {
     return typed !== undefined && rank(typed) < rank('os-package') ? typed : 'executable';
   }
-  if (flags.includes(partFlags.script)) return 'script';
+  if (flags.includes(partFlags.script) || flags.includes(partFlags.unixScript)) return 'script';
   if (typed !== undefined && detectedType !== undefined && !generic.test(detectedType)) return typed;
   if (detectedType !== undefined && /^(?:image|audio|video|font)\//.test(detectedType)) return 'other';
   const named = names.map(extensionCategory).filter((category) => category !== undefined);

@@ -14,6 +14,8 @@ export const partFlags = {
   executable: 'executable',
   /** script source by content: shell, PowerShell, JScript, VBScript, batch, HTA, Windows script files */
   script: 'script',
+  /** script source of Unix and its interpreters, by its first line: no system runs it because it was opened */
+  unixScript: 'unix-script',
   /** a document with a VBA project or another macro language */
   macro: 'macro',
   /** macros that run when the document is opened or closed */

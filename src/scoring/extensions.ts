@@ -4,7 +4,7 @@
  */
 
 /** what a double click does */
-export type ExtensionKind = 'program' | 'script' | 'shortcut' | 'container' | 'risky' | 'unusual';
+export type ExtensionKind = 'program' | 'script' | 'source' | 'shortcut' | 'container' | 'risky' | 'unusual';
 
 const lists: Readonly<Record<ExtensionKind, string>> = {
   program:
@@ -13,8 +13,10 @@ const lists: Readonly<Record<ExtensionKind, string>> = {
     'app action command workflow ex ex_ lib nsh xbap vsto air hlp chm its',
   script:
     'js jse mjs vb vbe vbs ws wsf wsh wsc sct hta htc bat btm cmd ps1 ps1xml ps2 ps2xml psc1 psc2 psd1 psdm1 psm1 msh ' +
-    'msh1 msh2 mshxml msh1xml msh2xml sh bash csh ksh zsh fish py pyc pyo pyw pyz pyzw pl rb php php3 phtml ahk au3 ' +
+    'msh1 msh2 mshxml msh1xml msh2xml pyc pyo pyw pyz pyzw ahk au3 ' +
     'applescript scpt scptd desktop reg inf ins isp shb shs vsmacros vsw bas msc hpj mcf',
+  /** what programmers send each other, and what no system starts with a double click unless it was set up for it */
+  source: 'sh bash csh ksh zsh fish py pl rb php php3 phtml tcl awk',
   shortcut:
     'lnk url website webloc inetloc fileloc scf library-ms search-ms searchconnector-ms settingcontent-ms theme ' +
     'themepack desktopthemepack deskthemepack xnk mad maf mag mam maq mar mas mav maw mau diagcab diagcfg diagpkg ' +

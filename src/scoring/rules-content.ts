@@ -67,6 +67,12 @@ export const contentRules: readonly Rule[] = [
     matches: (part) => part.flags.includes(partFlags.script) && !isNamedAsText(part),
   },
   {
+    id: 'unix-script',
+    score: 0.5,
+    reason: 'The content is a script that runs when its reader hands it to an interpreter.',
+    matches: (part) => part.flags.includes(partFlags.unixScript) && !isNamedAsText(part),
+  },
+  {
     id: 'shortcut',
     score: 0.75,
     reason: 'The content is a shortcut or settings file that makes a system start something.',
@@ -233,7 +239,7 @@ export const contentRules: readonly Rule[] = [
     id: 'script-as-text',
     score: 0.25,
     reason: 'The content is a script, under a name that opens it as a text.',
-    matches: flagged(partFlags.script),
+    matches: (part) => part.flags.includes(partFlags.script) || part.flags.includes(partFlags.unixScript),
   },
   {
     id: 'active-content',

@@ -88,6 +88,12 @@ export const nameRules: readonly Rule[] = [
     matches: ofKind('script'),
   },
   {
+    id: 'name-source',
+    score: 0.5,
+    reason: 'The name has the extension of a script for an interpreter: source code for most who send it.',
+    matches: ofKind('source'),
+  },
+  {
     id: 'name-shortcut',
     score: 0.75,
     reason: 'The name has the extension of a shortcut or settings file that makes a system start something.',

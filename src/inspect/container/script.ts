@@ -13,7 +13,7 @@ const openingCharacters = 4096;
 
 /** Beginnings that leave no doubt. */
 const beginnings: readonly (readonly [RegExp, PartFlag])[] = [
-  [/^#![ \t]{0,16}\/[\w./-]{2}/, partFlags.script],
+  [/^#![ \t]{0,16}\/[\w./-]{2}/, partFlags.unixScript],
   // Windows Script Encoder
   [/^#@~\^[A-Za-z0-9+/]{6}==/, partFlags.script],
   [
