@@ -125,7 +125,8 @@ export function examine(
     text?.write(decoded);
     eicar.write(decoded);
     // Only what might be left unopened has to be looked through here.
-    if (keep === undefined && head.length === 0 && isQuiet(signatureType(decoded))) probe = new PolyglotProbe();
+    if (keep === undefined && task.attachment && head.length === 0 && isQuiet(signatureType(decoded)))
+      probe = new PolyglotProbe();
     probe?.write(decoded);
     keep?.(decoded);
     const missing = headBytes - head.length;

@@ -189,6 +189,8 @@ export class MessageInspection implements Inspection, FramerHandler {
 
   /** Whether another reading of what was found so far is plausible. */
   #isDoubtful(): boolean {
+    // Nearly all mail ends here.
+    if (this.#framer.problems.length === 0 && this.#parts.every(hasNoProblem)) return false;
     const codes = this.#framer.problems.map(({ code }) => code);
     return isDoubtful([...codes, ...this.#parts.flatMap(({ findings }) => findings?.problems ?? [])]);
   }
@@ -224,4 +226,8 @@ export class MessageInspection implements Inspection, FramerHandler {
     const inspected = { bytes, problems: this.#framer.problems, parts: this.#parts, views: this.#views };
     return messageReport(inspected, (doubtful) => new MessageFacts(this.#raw, this.#fields, doubtful));
   }
+}
+
+function hasNoProblem({ findings }: Part): boolean {
+  return findings === undefined || findings.problems.length === 0;
 }

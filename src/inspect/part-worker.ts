@@ -1,5 +1,6 @@
 /** A worker thread's side of inspection: reads ranges of the spool, examines and opens them, and sends back plain facts. */
 import { createHash } from 'node:crypto';
+import { decodedBytesMax } from '../mime/base64.js';
 import { limits } from '../runtime/limits.js';
 import { type SpoolSource, sourceChunks } from '../runtime/spool-source.js';
 import { openers } from './container/openers.js';
@@ -89,7 +90,8 @@ async function examineRange(part: PartTask, source: SpoolSource, sniff: Sniffer)
 }
 
 function examineInto(part: PartTask, source: SpoolSource, sniff: Sniffer): PartFindings {
-  decoded.begin(part.end - part.start);
+  const encodedBytes = part.end - part.start;
+  decoded.begin(part.encoding === 'base64' ? decodedBytesMax(encodedBytes) : encodedBytes);
   const chunks = sourceChunks(source, part.start, part.end, readMemory);
   return examine(part, chunks, sniff, part.open ? (slice) => decoded.write(slice) : undefined);
 }

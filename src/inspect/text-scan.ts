@@ -42,7 +42,9 @@ const otherBytes = /^(?:utf-?(?:16|32|7)|ucs|iso-10646|unicode|hz|ebcdic|ibm(?:0
 export class TextScan {
   #html: boolean;
   #begun = false;
-  #tail = '\n';
+  /** what was searched last; most texts come in one piece, and nobody asks for its end */
+  #last = '\n';
+  #seam = false;
   found = false;
   embeddedFile = false;
   embeddedPart = false;
@@ -60,15 +62,17 @@ export class TextScan {
     this.#begun = true;
     // NUL: a charset of wide characters, whatever was declared
     if (!this.found && (decoded.includes(0) || hasBase64(decoded))) this.found = true;
+    const tail = this.#seam ? tailOf(this.#last) : this.#last;
     if (this.#html || hints.some((hint) => decoded.includes(hint))) {
-      this.#search(this.#tail + decoded.toString('latin1'));
-      return;
+      this.#search(tail + decoded.toString('latin1'));
+    } else {
+      // Nothing in here, but a marker may lie across the seam.
+      this.#search(tail + decoded.toString('latin1', 0, overlapCharacters));
+      if (decoded.length > overlapCharacters) {
+        this.#last = decoded.toString('latin1', decoded.length - overlapCharacters);
+      }
     }
-    // Nothing in here, but a marker may lie across the seam.
-    this.#search(this.#tail + decoded.toString('latin1', 0, overlapCharacters));
-    if (decoded.length > overlapCharacters) {
-      this.#tail = decoded.toString('latin1', decoded.length - overlapCharacters);
-    }
+    this.#seam = true;
   }
 
   #search(text: string): void {
@@ -76,7 +80,8 @@ export class TextScan {
       this.found = true;
       this.embeddedFile = true;
     }
-    if (!this.found && hasBase64(Buffer.from(text.slice(0, overlapCharacters * 2), 'latin1'))) this.found = true;
+    if (!this.found && this.#seam && hasBase64(Buffer.from(text.slice(0, overlapCharacters * 2), 'latin1')))
+      this.found = true;
     if (pgpMessage.test(text)) this.found = true;
     if (text.includes('\n--') && quotedPart.test(text)) {
       this.found = true;
@@ -84,12 +89,7 @@ export class TextScan {
     }
     if (this.#html && !this.found)
       this.found = acts(text) || (text.includes(switchByte) && acts(text.replace(switches, '')));
-    this.#tail = text.slice(-overlapCharacters);
-    // Blanks without end would push the beginning of a marker out of what is kept.
-    if (/\s{64}/.test(this.#tail)) {
-      const short = text.replace(/\s+/g, (run) => (/[\r\n]/.test(run) ? '\n' : ' '));
-      this.#tail = short.slice(-overlapCharacters);
-    }
+    this.#last = text;
   }
 
   #embedded(text: string): boolean {
@@ -112,4 +112,12 @@ function acts(text: string): boolean {
     (text.includes('&') && hiddenLetters.test(text)) ||
     text.includes(utf7Bracket)
   );
+}
+
+/** What of a text may begin a marker that goes on in the next piece. */
+function tailOf(text: string): string {
+  const tail = text.slice(-overlapCharacters);
+  // Blanks without end would push the beginning of a marker out of what is kept.
+  if (!/\s{64}/.test(tail)) return tail;
+  return text.replace(/\s+/g, (run) => (/[\r\n]/.test(run) ? '\n' : ' ')).slice(-overlapCharacters);
 }
