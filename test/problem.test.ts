@@ -66,3 +66,15 @@ t.test('bounds and sets hold at their edges', async (t) => {
   t.same(await line(65_534), ['header-line-long'], 'with its line end it has 64 KiB');
   t.same(await line(65_535), ['header-line-huge']);
 });
+
+t.test('a file too large to be held is unscannable only when something could be in it', async (t) => {
+  const inspect = async (start: string) => {
+    const head = `From: a@x.example\r\nMIME-Version: 1.0\r\nContent-Type: a/b; name=x\r\nContent-Transfer-Encoding: binary\r\n\r\n`;
+    const body = Buffer.alloc(limits.open.heldBytes + 1, 'octets \x01 of no kind\n', 'latin1');
+    body.write(start, 'latin1');
+    const report = await inspectBuffer(Buffer.concat([Buffer.from(head), body]));
+    return [report.unscannable, report.parts[0]?.flags];
+  };
+  t.same(await inspect(''), [false, []]);
+  t.same(await inspect('PK\x03\x04'), [true, []]);
+});

@@ -9,6 +9,7 @@ import { openViews, type ViewFindings } from './container/views.js';
 import { DecodedFile } from './decoded-file.js';
 import { examine, type PartFindings, type PartTask, type Sniffer } from './examine.js';
 import { OpenedFiles } from './opened-files.js';
+import { isQuiet } from './quiet-types.js';
 import { loadSniffer } from './sniffer.js';
 
 export type WorkerTask =
@@ -37,6 +38,13 @@ const readMemory = Buffer.allocUnsafeSlow(limits.spool.readChunkBytes);
 const decoded = new DecodedFile();
 /** files that this thread has opened */
 const files = new OpenedFiles();
+
+/** openers that say what a file is, and take nothing out of it */
+const tellingIds: ReadonlySet<string> = new Set(['executable', 'script', 'lnk']);
+/** openers that look at every file, so that their interest says nothing */
+const curiousIds: ReadonlySet<string> = new Set(['polyglot', 'text']);
+const telling = openers.filter(({ id }) => tellingIds.has(id));
+const unpacking = openers.filter(({ id }) => !tellingIds.has(id) && !curiousIds.has(id));
 
 /** What the pool calls: findings for each part, other readings, a member's bytes, or the digest of the whole message. */
 export default async function run(task: WorkerTask): Promise<WorkerResult> {
@@ -115,8 +123,11 @@ async function openContent(
   const about = { names, declaredType: type, detectedType, charset };
   const { content } = decoded;
   if (content !== undefined) return openFile({ ...about, content }, toolsOf(sniff, part.shortDigests), wanted);
-  const unopened = anyOpener({ ...about, content: decoded.ends }, openers);
-  return { flags: [], members: [], problems: unopened ? [{ code: 'unpack-limit', path: '' }] : [] };
+  // Of a file that is too large to be held, what it is can be told by its ends, and whether something is in it.
+  const ends = { ...about, content: decoded.ends };
+  const opened = await openFile(ends, { ...toolsOf(sniff, part.shortDigests), openers: telling }, wanted);
+  if (isQuiet(detectedType) || !anyOpener(ends, unpacking)) return opened;
+  return { ...opened, problems: [...opened.problems, { code: 'unpack-limit', path: '' }] };
 }
 
 async function extract(source: SpoolSource, { part, path, bytes }: Extract, sniff: Sniffer): Promise<Uint8Array> {
