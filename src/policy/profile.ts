@@ -3,7 +3,7 @@
  * is decided in decide.ts.
  */
 import { categoryOf, type FileCategory, fileCategories } from '../inspect/file-category.js';
-import { type PartFacts, type PartFlag, partFlags } from '../inspect/report.js';
+import { type PartFacts, type PartFlag, partFlags, rawMessagePath } from '../inspect/report.js';
 import { isArchived } from '../scoring/score-request.js';
 
 export type ProfileMode = 'scan' | 'hash-only' | 'skip';
@@ -24,8 +24,6 @@ export interface Ruling {
 }
 
 const scanned: Ruling = { mode: 'scan', oversize: false, category: undefined };
-/** no part has this number in RFC 9051 §6.4.5: the raw message, which is looked at because its parts are in doubt */
-const rawMessage = '0';
 
 /** What such a file is cannot be said for sure, and the sender may have chosen what it looks like. */
 const doubtful: readonly PartFlag[] = [partFlags.undecodable, partFlags.polyglot, partFlags.typeConflict];
@@ -37,8 +35,8 @@ export function rulingOf(part: PartFacts, profile: Profile, thorough?: 'name the
   const { mode, maxBytes } = profile[category];
   // What is in an archive is bounded by what may be unpacked, and by the size of the archive itself.
   const oversize = maxBytes !== undefined && part.bytes > maxBytes && !isArchived(part);
-  if (mode === 'scan') return { mode, oversize: oversize && part.path !== rawMessage, category };
-  const certain = part.path !== rawMessage && !doubtful.some((flag) => part.flags.includes(flag));
+  if (mode === 'scan') return { mode, oversize: oversize && part.path !== rawMessagePath, category };
+  const certain = part.path !== rawMessagePath && !doubtful.some((flag) => part.flags.includes(flag));
   return certain ? { mode, oversize: false, category } : { mode: 'scan', oversize: false, category };
 }
 
