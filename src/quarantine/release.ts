@@ -191,13 +191,12 @@ export async function releaseNow(
   signal: AbortSignal,
 ): Promise<ReleaseReport> {
   const { vault, clock, log } = tools;
-  const ticket = await vault.release(id, by);
+  const ticket = await vault.release(id, by, owner);
   if (ticket.kind === 'released') {
     return { outcome: 'released', deliveries: (await vault.detail(id)).deliveries, reason: undefined };
   }
-  const before = await vault.store.call('mail', ticket.mail);
-  const mail = await vault.store.call('claimOne', ticket.mail, clock(), owner);
-  if (mail === undefined) await watch(ticket.mail, before?.attempts ?? 0, vault, signal);
+  const mail = ticket.claimed;
+  if (mail === undefined) await watch(ticket.mail, ticket.attempts, vault, signal);
   else await underLease(mail.id, owner, { store: vault.store, clock, log }, () => runRelease(mail, tools, signal));
   const settled = await vault.store.call('mail', ticket.mail);
   const outcome = settled?.state === 'sent' ? 'released' : settled?.state === 'queued' ? 'queued' : 'failed';

@@ -40,7 +40,14 @@ export interface ItemDetail {
 }
 
 /** A release that is queued, or that was complete before. */
-export type ReleaseTicket = { readonly kind: 'queued'; readonly mail: number } | { readonly kind: 'released' };
+export type ReleaseTicket =
+  | {
+      readonly kind: 'queued';
+      readonly mail: number;
+      readonly attempts: number;
+      readonly claimed: OutboxMail | undefined;
+    }
+  | { readonly kind: 'released' };
 
 /** What came of one attempt to send a mail. */
 export interface MailOutcome {
@@ -185,8 +192,11 @@ export class Store {
     });
   }
 
-  /** Queues a release to the recipients who have not got it; asking again finds the one that is under way. */
-  queueRelease(id: string, by: string, now: number): ReleaseTicket {
+  /**
+   * Queues a release to the recipients who have not got it; asking again finds the one that is under way.
+   * @param owner works on it at once: nobody else can claim it between queueing and this
+   */
+  queueRelease(id: string, by: string, now: number, owner?: string): ReleaseTicket {
     return this.#write(() => {
       const item = this.#item(id);
       if (item.state === 'released') return { kind: 'released' };
@@ -194,7 +204,7 @@ export class Store {
         throw new GateError('state-conflict', `item ${id} is ${item.state}: its content is gone`, { temporary: false });
       }
       const open = this.#outbox.openRelease(id, now);
-      if (open !== undefined) return { kind: 'queued', mail: open.id };
+      if (open !== undefined) return this.#ticket(open.id, open.attempts, now, owner);
       for (const [position, record] of this.#items.deliveries(id).entries()) {
         if (record.status === 'failed') this.#items.setDelivery(id, position, { ...record, status: 'pending' });
       }
@@ -210,8 +220,13 @@ export class Store {
         now,
       );
       this.#audit.append({ at: now, actor: by, action: 'release', item: id, detail: { mail } });
-      return { kind: 'queued', mail };
+      return this.#ticket(mail, 0, now, owner);
     });
+  }
+
+  #ticket(mail: number, attempts: number, now: number, owner: string | undefined): ReleaseTicket {
+    const claimed = owner === undefined ? undefined : this.#outbox.claimOne(mail, now, owner);
+    return { kind: 'queued', mail, attempts, claimed };
   }
 
   /** Marks an item deleted; the caller removes its file. Deleting it again is no error. False when it was gone before. */

@@ -151,9 +151,12 @@ export class Vault implements Quarantine {
     await this.store.call('record', incidentOf(newItemId(), undefined, request.action, request, this.#clock()));
   }
 
-  /** @param by who asks, for the audit table */
-  async release(id: string, by: string): Promise<ReleaseTicket> {
-    const ticket = await this.store.call('queueRelease', id, by, this.#clock());
+  /**
+   * @param by who asks, for the audit table
+   * @param owner who will work on it at once; without one it is left to the outbox
+   */
+  async release(id: string, by: string, owner?: string): Promise<ReleaseTicket> {
+    const ticket = await this.store.call('queueRelease', id, by, this.#clock(), owner);
     if (ticket.kind === 'queued') this.onQueued?.();
     return ticket;
   }
