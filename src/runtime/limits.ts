@@ -28,7 +28,7 @@ export const limits = {
     /** bytes; a PROXY v1 line is at most 107, a v2 header with TLVs rarely above 1 KiB. */
     headerBytes: 4096,
   },
-  imap: {
+  storedMessage: {
     /** parts of a message whose structure is shown; what lies beyond belongs to the last of them. */
     partsMax: 10_000,
     /** nesting of multipart and message/rfc822 in it. */
