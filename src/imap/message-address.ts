@@ -145,7 +145,7 @@ export function envelopeAddresses(text: string): EnvelopeAddress[] {
     angle = false;
   };
   for (const word of words(text)) {
-    if (found.length >= limits.imap.addressesMax) break;
+    if (found.length >= limits.storedMessage.addressesMax) break;
     if (isSpecial(word, '<')) angle = true;
     else if (isSpecial(word, '>')) angle = false;
     if (!angle && isSpecial(word, ',')) flush();

@@ -35,7 +35,7 @@ export function isEmptyLine(bytes: Buffer, start: number, end: number): boolean 
 function fieldAt(bytes: Buffer, start: number, end: number): MessageField {
   const at = bytes.subarray(start, end).indexOf(colon);
   // A field's name is short; what has its first colon far behind is prose, and need not become a string.
-  if (at <= 0 || at > limits.imap.fieldNameBytes) return { name: '', start, valueStart: start, end };
+  if (at <= 0 || at > limits.storedMessage.fieldNameBytes) return { name: '', start, valueStart: start, end };
   const name = bytes.toString('latin1', start, start + at).replace(/[ \t]+$/, '');
   const valid = /^[\x21-\x7e\x80-\xff]+$/.test(name);
   return { name: valid ? name.toLowerCase() : '', start, valueStart: start + at + 1, end };
@@ -53,7 +53,7 @@ export function readFields(bytes: Buffer, block: Range): MessageField[] {
     at = lineEndAfter(bytes, start, block.end);
     if (isEmptyLine(bytes, start, at)) break;
     while (at < block.end && (bytes[at] === 0x20 || bytes[at] === 0x09)) at = lineEndAfter(bytes, at, block.end);
-    if (fields.length >= limits.imap.fieldsMax) {
+    if (fields.length >= limits.storedMessage.fieldsMax) {
       fields.push({ name: '', start, valueStart: start, end: fieldsEnd(bytes, at, block) });
       break;
     }
@@ -75,7 +75,7 @@ function fieldsEnd(bytes: Buffer, from: number, block: Range): number {
 
 /** A field's body on one line, one character per octet, outer blanks removed; long ones are cut. */
 export function fieldValue(bytes: Buffer, field: MessageField): string {
-  const end = Math.min(field.end, field.valueStart + limits.imap.fieldBytes);
+  const end = Math.min(field.end, field.valueStart + limits.storedMessage.fieldBytes);
   return trimBlanks(bytes.toString('latin1', field.valueStart, end).replace(/[\r\n\0]+/g, ''));
 }
 

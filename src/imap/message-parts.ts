@@ -75,7 +75,7 @@ class PartReader {
     const bytes = this.#bytes;
     const root = this.#header(0, undefined);
     let at = this.#open.at(-1)?.bodyStart ?? 0;
-    while (this.#parts < limits.imap.partsMax) {
+    while (this.#parts < limits.storedMessage.partsMax) {
       const line = this.#nextDelimiter(at);
       if (line === undefined) break;
       const bodyEnd = bytes[line.start - 2] === 0x0d ? line.start - 2 : line.start - 1;
@@ -113,12 +113,12 @@ class PartReader {
     const fields = readFields(bytes, { start, end: bodyStart });
     const described = contentType(bytes, fields, digest);
     const type = described.type.toLowerCase();
-    const deep = this.#open.length >= limits.imap.depthMax;
+    const deep = this.#open.length >= limits.storedMessage.depthMax;
     let kind: PartKind = 'leaf';
     if (type === 'multipart') kind = 'multipart';
     else if (type === 'message' && described.subtype.toLowerCase() === 'rfc822') kind = 'message';
     // What may not be opened must not look like a container without parts, so it is shown as octets.
-    const closed = kind !== 'leaf' && (deep || this.#parts >= limits.imap.partsMax);
+    const closed = kind !== 'leaf' && (deep || this.#parts >= limits.storedMessage.partsMax);
     const shown = closed ? { ...described, type: 'application', subtype: 'octet-stream' } : described;
     if (closed) kind = 'leaf';
     const boundary = kind === 'multipart' ? boundaryOf(described.parameters) : undefined;

@@ -79,10 +79,10 @@ function decodedText(content: Buffer, charset: string): string {
 /** At most 200 characters in one line, UTF-8; empty when there is no text. */
 export function preview(bytes: Buffer, root: MessagePart): Buffer {
   const part = firstText(root, 'plain') ?? firstText(root, 'html');
-  const content = part === undefined ? undefined : decodedContent(bytes, part, limits.imap.previewBytes);
+  const content = part === undefined ? undefined : decodedContent(bytes, part, limits.storedMessage.previewBytes);
   if (part === undefined || content === undefined) return Buffer.alloc(0);
   const charset = part.parameters.find(([name]) => name.toLowerCase() === 'charset')?.[1] ?? 'us-ascii';
   const text = decodedText(content, charset);
   const words = (part.subtype.toLowerCase() === 'html' ? pageText(text) : text).replace(/[\s\p{Cc}]+/gu, ' ').trim();
-  return Buffer.from(Array.from(words).slice(0, limits.imap.previewCharacters).join('').trim());
+  return Buffer.from(Array.from(words).slice(0, limits.storedMessage.previewCharacters).join('').trim());
 }

@@ -23,10 +23,12 @@ export const limits = {
     keepAliveIntervalMs: 60_000,
     /** bytes; room for the three warning fields and a prefixed subject, taken from the SIZE we announce. */
     tagReserveBytes: 16384,
-    /** bytes; a PROXY v1 line is at most 107, a v2 header with TLVs rarely above 1 KiB. */
-    proxyHeaderBytes: 4096,
   },
-  imap: {
+  proxy: {
+    /** bytes; a PROXY v1 line is at most 107, a v2 header with TLVs rarely above 1 KiB. */
+    headerBytes: 4096,
+  },
+  storedMessage: {
     /** parts of a message whose structure is shown; what lies beyond belongs to the last of them. */
     partsMax: 10_000,
     /** nesting of multipart and message/rfc822 in it. */
