@@ -13,6 +13,7 @@ export const octet = {
   closeParen: 41,
   asterisk: 42,
   plus: 43,
+  minus: 45,
   zero: 48,
   nine: 57,
   less: 60,

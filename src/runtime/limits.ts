@@ -42,6 +42,12 @@ export const limits = {
     responseDepthMax: 1000,
     /** bytes of one literal; sizes of messages have 32 bits in RFC 3501 §9. */
     literalBytes: 4_294_967_295,
+    /** bytes of a client's line; sets of scattered UIDs are long, and Dovecot and Cyrus take as many. */
+    commandLineBytes: 65_536,
+    /** lists in lists in a command; SEARCH keys of real clients nest a few deep, Dovecot takes 100 in them. */
+    commandDepthMax: 100,
+    /** arguments in one command with those in its lists; each costs some 100 bytes for as long as the command lives. */
+    commandTokensMax: 10_000,
   },
   config: {
     /** characters of a configuration file; big lists belong into files of their own. */
