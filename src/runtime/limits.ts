@@ -44,10 +44,16 @@ export const limits = {
     literalBytes: 4_294_967_295,
     /** bytes of a client's line; sets of scattered UIDs are long, and Dovecot and Cyrus take as many. */
     commandLineBytes: 65_536,
+    /** bytes of a tag, which we keep and repeat; clients use 3 to 36. */
+    tagBytes: 256,
     /** lists in lists in a command; SEARCH keys of real clients nest a few deep, Dovecot takes 100 in them. */
     commandDepthMax: 100,
     /** arguments in one command with those in its lists; each costs some 100 bytes for as long as the command lives. */
     commandTokensMax: 10_000,
+    /** header fields that one FETCH item names; mail programs ask for some thirty. */
+    sectionFieldsMax: 1000,
+    /** bytes of a string that is sent between quotes; Cyrus and others bound such strings, never literals. */
+    quotedBytes: 1024,
   },
   config: {
     /** characters of a configuration file; big lists belong into files of their own. */
