@@ -156,7 +156,7 @@ export class Vault implements Quarantine {
    * @param owner who will work on it at once; without one it is left to the outbox
    */
   async release(id: string, by: string, owner?: string): Promise<ReleaseTicket> {
-    const ticket = await this.store.call('queueRelease', id, by, this.#clock(), owner);
+    const ticket = await this.store.call('queueRelease', id, by, this.#clock(), owner, subscribersOf(this.#policy));
     if (ticket.kind === 'queued') this.onQueued?.();
     return ticket;
   }
