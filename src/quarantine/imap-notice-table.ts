@@ -78,8 +78,8 @@ export class ImapNoticeTable {
          AND o.name = b.name AND o.uid_validity = b.uid_validity)
        GROUP BY b.uid_validity, m.uid ORDER BY m.uid`,
     );
-    this.#advance = database.prepare<[number, number, string, number | null, number | null]>(
-      `INSERT INTO imap_swaps SELECT id, ?2, ?3, ?4, ?5 FROM imap_mailboxes WHERE id = ?1
+    this.#advance = database.prepare<[number, string, number | null, number | null, number]>(
+      `INSERT INTO imap_swaps SELECT id, ?, ?, ?, ? FROM imap_mailboxes WHERE id = ?
        ON CONFLICT DO UPDATE SET step = excluded.step, next_before = coalesce(excluded.next_before, next_before),
        copy_uid = coalesce(excluded.copy_uid, copy_uid)`,
     );
@@ -118,7 +118,7 @@ export class ImapNoticeTable {
 
   /** False when the mailbox was dropped. */
   advance({ mailbox, uid, step, uidNextBefore, copyUid }: SwapAdvance): boolean {
-    return this.#advance.run(mailbox, uid, step, uidNextBefore ?? null, copyUid ?? null).changes > 0;
+    return this.#advance.run(uid, step, uidNextBefore ?? null, copyUid ?? null, mailbox).changes > 0;
   }
 
   itemsOfLengths(upstream: string, lengths: readonly number[]): ItemOfLength[] {

@@ -7,7 +7,13 @@ import { GateError } from '../runtime/errors.js';
 import type { AdministratorTable } from './administrator-table.js';
 import type { AuditTable } from './audit.js';
 import type { Database } from './database.js';
-import { ImapNoticeTable, type ItemOfLength, type NoticeRow, type ReleasedRow, type SwapAdvance } from './imap-notice-table.js';
+import {
+  ImapNoticeTable,
+  type ItemOfLength,
+  type NoticeRow,
+  type ReleasedRow,
+  type SwapAdvance,
+} from './imap-notice-table.js';
 import type { IncidentTable } from './incident-table.js';
 import type { Item } from './item.js';
 import type { ItemTable } from './item-table.js';
@@ -184,15 +190,6 @@ export class ImapStore {
     if (!this.#notices.tell(upstream, sha256, user)) return;
     this.#tables.incidents.insert({ ...incident, item });
     this.#tables.administrators.add(subscribers.blocked, 'blocked', item, now, 'gate');
-  }
-
-  /** An incident of a message that passed, once for this user; false when it is there. */
-  recordOnce(upstream: string, sha256: string, user: string, incident: Incident): boolean {
-    return this.#write(() => {
-      const first = this.#notices.tell(upstream, sha256, user);
-      if (first) this.#tables.incidents.insert(incident);
-      return first;
-    });
   }
 
   releasedMessages(upstream: string, user: string, name: string): ReleasedRow[] {

@@ -106,7 +106,7 @@ export class MailboxTable {
       .raw();
     // A mailbox that was dropped takes nothing, and a notice gives way to nothing.
     this.#put = database.prepare<[number, number, number, number, number]>(
-      `INSERT INTO imap_messages SELECT id, ?2, ?3, ?4, ?5, 0 FROM imap_mailboxes WHERE id = ?1
+      `INSERT INTO imap_messages SELECT id, ?, ?, ?, ?, 0 FROM imap_mailboxes WHERE id = ?
        ON CONFLICT DO UPDATE SET state = excluded.state, bytes = excluded.bytes, revision = excluded.revision
        WHERE imap_messages.state NOT IN (3, 4)`,
     );
@@ -120,17 +120,17 @@ export class MailboxTable {
       'UPDATE imap_messages SET revision = ?, state = 2 WHERE mailbox = ? AND uid = ? AND state IN (2, 5)',
     );
     this.#copy = database.prepare<[number, number, number, number]>(
-      `INSERT OR REPLACE INTO imap_messages SELECT ?1, ?2, state, bytes, revision, notice FROM imap_messages
-       WHERE mailbox = ?3 AND uid = ?4`,
+      `INSERT OR REPLACE INTO imap_messages SELECT ?, ?, state, bytes, revision, notice FROM imap_messages
+       WHERE mailbox = ? AND uid = ?`,
     );
     this.#copyFacts = database.prepare<[number, number, number, number]>(
-      'INSERT OR REPLACE INTO imap_facts SELECT ?1, ?2, facts FROM imap_facts WHERE mailbox = ?3 AND uid = ?4',
+      'INSERT OR REPLACE INTO imap_facts SELECT ?, ?, facts FROM imap_facts WHERE mailbox = ? AND uid = ?',
     );
     this.#state = database.prepare<[number, number], { state: number }>(
       'SELECT state FROM imap_messages WHERE mailbox = ? AND uid = ?',
     );
     this.#withhold = database.prepare<[number, number, number, number, number]>(
-      `INSERT INTO imap_messages SELECT id, ?2, ?3, ?4, 0, ?5 FROM imap_mailboxes WHERE id = ?1
+      `INSERT INTO imap_messages SELECT id, ?, ?, ?, 0, ? FROM imap_mailboxes WHERE id = ?
        ON CONFLICT DO UPDATE SET state = excluded.state, bytes = excluded.bytes, notice = excluded.notice`,
     );
     this.#touch = database.prepare<[number, number]>('UPDATE imap_mailboxes SET opened = ? WHERE id = ?');
@@ -203,7 +203,7 @@ export class MailboxTable {
     for (let index = 0; index < uids.length; index += 1) {
       const mailbox = mailboxes[index] ?? 0;
       const uid = uids[index] ?? 0;
-      const { changes } = this.#put.run(mailbox, uid, states[index] ?? 0, bytes[index] ?? 0, revisions[index] ?? 0);
+      const { changes } = this.#put.run(uid, states[index] ?? 0, bytes[index] ?? 0, revisions[index] ?? 0, mailbox);
       const text = facts[index] ?? null;
       if (changes === 0) refused.push(index);
       else if (text !== null) this.#putFacts.run(mailbox, uid, text);
@@ -232,7 +232,7 @@ export class MailboxTable {
     const before = this.#state.get(mailbox, uid)?.state;
     const late = before !== undefined && before !== exposures.notice;
     const state = late ? exposures.lateNotice : exposures.notice;
-    return this.#withhold.run(mailbox, uid, state, bytes, notice).changes === 0 ? undefined : state;
+    return this.#withhold.run(uid, state, bytes, notice, mailbox).changes === 0 ? undefined : state;
   }
 
   touch(mailboxes: readonly number[], now: number): void {
