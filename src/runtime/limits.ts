@@ -372,6 +372,29 @@ export const limits = {
     mailerTimeoutMs: 300_000,
     mailerConnectTimeoutMs: 30_000,
   },
+  imapJudge: {
+    /** messages whose rows are written in one transaction; a few ms of the database thread. */
+    batchRows: 2048,
+    /** messages whose remembered facts are read at a time; some MB. */
+    settleRows: 1000,
+    /** messages decided again in one go before the event loop gets its turn; a few ms. */
+    settleSlice: 100,
+    /** pairs of a COPY written in one transaction. */
+    copyRows: 2000,
+    /** characters of what is remembered of one message for a later judgement; more is judged from its content again. */
+    factsCharacters: 32_768,
+    /** notices in memory; some 10 KB each. */
+    noticesMax: 500,
+    /** trace fields at the top of a message that may have been added to a released one; a mail makes a dozen hops. */
+    traceFieldsMax: 128,
+    /** endings of one message that are hashed to recognise it; each is of the length of a quarantined message. */
+    endingsMax: 4,
+    /** Delivered-To and X-Original-To fields that are read, and characters of an address in them. */
+    recipientsMax: 16,
+    addressCharacters: 1000,
+    /** mailboxes dropped in one transaction when nobody opened them for long. */
+    expireBatch: 20,
+  },
   portal: {
     /** bytes of a form; ours has one field. */
     bodyBytes: 1024,
