@@ -12,6 +12,7 @@ import { ImapClient } from './support/imap-client.js';
 import { cleanMails, type MailboxMail, maliciousMails } from './support/imap-mails.js';
 import { differences, fetchForms, fetchSets, messagesIn } from './support/imap-matrix.js';
 import { parseScript, playScript, transcriptDifferences } from './support/imap-script.js';
+import { SharedContent, StressClient } from './support/imap-stress.js';
 import { bytesOf } from './support/imap-values.js';
 import { skipWithout } from './support/missing.js';
 import { SecretWatch } from './support/secret-watch.js';
@@ -165,4 +166,42 @@ t.test('scripts of commands are answered the same, line by line', { skip }, asyn
     if (ending.startsWith('the script ended')) t.fail(ending);
     t.same(transcriptDifferences(direct, through), [], `${name}: ${script.title}, ${direct.length} lines`);
   }
+});
+
+t.test('clients that share a mailbox never see it break its word', { skip }, async (t) => {
+  const bed = await startPlainBed(t);
+  const { dovecot } = bed;
+  const user = dovecot.user('shared');
+  const bad = maliciousMails().slice(0, 7);
+  const mails = [...cleanMails(60), ...bad]
+    .map(({ mail }) => mail)
+    .filter(({ length }) => length > 0 && length < 50_000);
+  dovecot.putMaildir(user, mails.slice(0, 20));
+  const watch = new SecretWatch(bad.flatMap(({ secrets }) => secrets));
+  const shared = new SharedContent();
+  const clients = await Promise.all(
+    [1, 2, 3, 4, 5, 6].map((seed) =>
+      StressClient.login(bed.through, shared, {
+        user,
+        password: dovecot.password,
+        mails,
+        seed,
+        watch: watch.connection(`client ${seed}`),
+      }),
+    ),
+  );
+  await Promise.all(clients.map((client) => client.run(Date.now() + 8000)));
+  t.same(shared.problems.slice(0, 5), [], `${shared.commands} commands`);
+  t.ok(shared.commands > 500 && shared.read > 20, 'a lot was done');
+
+  const direct = await StressClient.login(bed.direct, new SharedContent(), {
+    user,
+    password: dovecot.password,
+    mails,
+    seed: 0,
+  });
+  const expected = await direct.view();
+  for (const client of clients) t.same(await client.view(), expected, 'and each has the mailbox as it is');
+  for (const client of [direct, ...clients]) client.destroy();
+  if (bed.blocks) t.same(watch.found, [], 'nothing of a payload was seen');
 });
