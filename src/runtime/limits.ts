@@ -28,6 +28,14 @@ export const limits = {
     /** bytes; a PROXY v1 line is at most 107, a v2 header with TLVs rarely above 1 KiB. */
     headerBytes: 4096,
   },
+  imap: {
+    /** released messages that get a new UID in one SELECT, whose client waits; the rest have their turn at the next. */
+    swapsPerSelect: 50,
+    /** ms; after it no further swap is begun in this SELECT. Some clients wait no longer than a minute for an answer. */
+    swapMs: 15_000,
+    /** messages of the same size and date that may be an interrupted copy; each is read to compare its digest. */
+    swapCandidatesMax: 16,
+  },
   config: {
     /** characters of a configuration file; big lists belong into files of their own. */
     fileBytes: 4_194_304,
