@@ -81,14 +81,14 @@ class Swap {
       // `n:*` names the last message even when its UID is lower.
       if (message.uid < from || message.uid === uid || this.#selected.taken.has(message.uid)) return;
       if (message.bytes !== bytes || message.internalDate !== original.internalDate) return;
-      if (candidates.length <= limits.imap.swapCandidatesMax && !candidates.includes(message.uid))
+      if (candidates.length <= limits.releaseSwap.candidatesMax && !candidates.includes(message.uid))
         candidates.push(message.uid);
     });
     const answer = await this.#port.run([text(`UID FETCH ${from}:* (UID RFC822.SIZE INTERNALDATE)`)], (event) =>
       facts.take(event),
     );
     if (answer.status !== 'OK') return result('later', 'the server does not say what was added');
-    if (candidates.length > limits.imap.swapCandidatesMax) return result('given-up', 'too many messages look alike');
+    if (candidates.length > limits.releaseSwap.candidatesMax) return result('given-up', 'too many messages look alike');
     for (const candidate of candidates.sort((left, right) => left - right)) {
       const found = await this.#verify(candidate);
       if (found === 'refused') return result('later', 'the server does not give the copy');

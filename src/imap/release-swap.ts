@@ -14,8 +14,8 @@ import type { ServerEvent } from './wire.js';
 
 /** What the session lends for the time of a swap. */
 export interface SwapPort {
-  /** what the server can do for this user; IMAP4rev2 includes UIDPLUS and UNSELECT */
-  readonly capabilities: { readonly uidPlus: boolean; readonly unselect: boolean; readonly acl: boolean };
+  /** Whether the server has announced this; upper case. */
+  offers(capability: string): boolean;
   /**
    * Sends a command under a tag of the session's. `take` gets what the server says meanwhile, except BYE and alerts;
    * none of it reaches the client. Rejects when the connection is over, or the server breaks the protocol.
@@ -72,7 +72,7 @@ export async function swapReleased(
   const { log, locks } = services;
   const held: ReleasedCopy[] = [];
   try {
-    if (!port.capabilities.uidPlus) {
+    if (!includes(port, 'UIDPLUS')) {
       // RFC 4315 §2.1: without UID EXPUNGE the only way would remove whatever else is marked as deleted.
       const what = 'no UIDPLUS, so that the notices of released messages stay';
       await giveUp(copies, what, log);
@@ -80,7 +80,7 @@ export async function swapReleased(
     }
     // Taken before the mailbox is selected: its UIDNEXT must count what another session has just copied.
     const keys = new Set<string>();
-    for (const copy of inOrder(copies).slice(0, limits.imap.swapsPerSelect)) {
+    for (const copy of inOrder(copies).slice(0, limits.releaseSwap.perSelect)) {
       const key = keyOf(copy);
       if (keys.has(key)) held.push(copy);
       else if (locks.take(copy)) {
@@ -130,7 +130,7 @@ async function selectAndSwap(
     await swapAll(port, { ...opened, name, taken: takenBy(copies) }, copies, services);
   } finally {
     // RFC 3691. CLOSE would expunge, and a client's SELECT that fails must not find this mailbox selected.
-    if (port.capabilities.unselect) await port.run([Buffer.from('UNSELECT')]);
+    if (includes(port, 'UNSELECT')) await port.run([Buffer.from('UNSELECT')]);
   }
 }
 
@@ -144,7 +144,7 @@ async function swapAll(
   copies: readonly ReleasedCopy[],
   { log, now }: SwapServices,
 ): Promise<void> {
-  const until = now() + limits.imap.swapMs;
+  const until = now() + limits.releaseSwap.beginMs;
   const unsettled = new Set<string>();
   for (const copy of copies) {
     if (now() >= until) return;
@@ -190,7 +190,7 @@ async function select(port: SwapPort, name: OutgoingCommand): Promise<Opened | '
 
 /** RFC 4314 §4: COPY needs `i`, \Deleted `t`, EXPUNGE `e`; older servers say `d` for the last two. */
 async function mayReplace(port: SwapPort, name: OutgoingCommand): Promise<boolean> {
-  if (!port.capabilities.acl) return true;
+  if (!port.offers('ACL')) return true;
   let rights: string | undefined;
   const answer = await port.run([Buffer.from('MYRIGHTS '), ...name], (event) => {
     if (event.kind === 'data' && event.name === 'MYRIGHTS')
@@ -200,6 +200,11 @@ async function mayReplace(port: SwapPort, name: OutgoingCommand): Promise<boolea
   if (answer.status !== 'OK' || rights === undefined) return true;
   const has = (right: string) => rights?.includes(right) === true;
   return has('i') && (has('d') || (has('t') && has('e')));
+}
+
+/** RFC 9051 Appendix E: IMAP4rev2 includes both. */
+function includes(port: SwapPort, extension: 'UIDPLUS' | 'UNSELECT'): boolean {
+  return port.offers(extension) || port.offers('IMAP4REV2');
 }
 
 /** A decimal number at the start; 0 when there is none. */

@@ -28,13 +28,30 @@ export const limits = {
     /** bytes; a PROXY v1 line is at most 107, a v2 header with TLVs rarely above 1 KiB. */
     headerBytes: 4096,
   },
-  imap: {
+  releaseSwap: {
     /** released messages that get a new UID in one SELECT, whose client waits; the rest have their turn at the next. */
-    swapsPerSelect: 50,
+    perSelect: 50,
     /** ms; after it no further swap is begun in this SELECT. Some clients wait no longer than a minute for an answer. */
-    swapMs: 15_000,
+    beginMs: 15_000,
     /** messages of the same size and date that may be an interrupted copy; each is read to compare its digest. */
-    swapCandidatesMax: 16,
+    candidatesMax: 16,
+  },
+  storedMessage: {
+    /** parts of a message whose structure is shown; what lies beyond belongs to the last of them. */
+    partsMax: 10_000,
+    /** nesting of multipart and message/rfc822 in it. */
+    depthMax: 64,
+    /** fields of one header block that are told apart. */
+    fieldsMax: 10_000,
+    /** bytes in front of a colon that may be a field's name; RFC 5322 §2.1.1 allows lines of 998. */
+    fieldNameBytes: 998,
+    /** bytes of one field that ENVELOPE and BODYSTRUCTURE show. */
+    fieldBytes: 65_536,
+    /** addresses of one field that ENVELOPE shows. */
+    addressesMax: 2000,
+    /** encoded bytes of a text that a preview is looked for in, and its characters (RFC 8970 §3.1). */
+    previewBytes: 65_536,
+    previewCharacters: 200,
   },
   config: {
     /** characters of a configuration file; big lists belong into files of their own. */
