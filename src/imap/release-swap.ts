@@ -8,7 +8,7 @@ import { messageOf } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import type { Logger } from '../runtime/log.js';
 import type { OutgoingCommand, TaggedResponse } from './exchange.js';
-import type { ReleasedCopy } from './handler.js';
+import type { Account, ReleasedCopy } from './handler.js';
 import { type SwapResult, swapOne } from './release-steps.js';
 import type { ServerEvent } from './wire.js';
 
@@ -62,7 +62,26 @@ export interface SelectedForSwap {
   readonly taken: Set<number>;
 }
 
-/** @param name the mailbox, an astring as the client wrote it. Never rejects. */
+/** What a session runs before it sends its client's SELECT; not for EXAMINE. Never rejects. */
+export function swapBeforeSelect(
+  services: SwapServices,
+): (port: SwapPort & { readonly account: Account }, name: string, argument: OutgoingCommand) => Promise<void> {
+  return async (port, name, argument) => {
+    try {
+      const copies = await port.account.releases(name);
+      if (copies.length > 0) await swapReleased(port, argument, copies, services);
+    } catch (error) {
+      services.log.warn({ error: messageOf(error) }, 'whether messages were released cannot be read');
+    }
+  };
+}
+
+/**
+ * Leaves the mailbox selected where the server has no UNSELECT: whatever the client's own SELECT is answered, no other
+ * mailbox is selected then.
+ *
+ * @param name the mailbox, an astring as the client wrote it. Never rejects.
+ */
 export async function swapReleased(
   port: SwapPort,
   name: OutgoingCommand,
@@ -71,16 +90,18 @@ export async function swapReleased(
 ): Promise<void> {
   const { log, locks } = services;
   const held: ReleasedCopy[] = [];
+  const pending = inOrder(copies);
+  if (pending.length === 0) return;
   try {
     if (!includes(port, 'UIDPLUS')) {
       // RFC 4315 §2.1: without UID EXPUNGE the only way would remove whatever else is marked as deleted.
       const what = 'no UIDPLUS, so that the notices of released messages stay';
-      await giveUp(copies, what, log);
+      await giveUp(pending, what, log);
       return;
     }
     // Taken before the mailbox is selected: its UIDNEXT must count what another session has just copied.
     const keys = new Set<string>();
-    for (const copy of inOrder(copies).slice(0, limits.releaseSwap.perSelect)) {
+    for (const copy of pending.slice(0, limits.releaseSwap.perSelect)) {
       const key = keyOf(copy);
       if (keys.has(key)) held.push(copy);
       else if (locks.take(copy)) {

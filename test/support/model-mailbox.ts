@@ -16,7 +16,7 @@ export interface ModelOptions {
   /** answers of RFC 4314 */
   readonly rights?: string;
   /** how the literal stands in a FETCH */
-  readonly shape?: 'uid-first' | 'uid-last' | 'quoted';
+  readonly shape?: 'uid-first' | 'uid-last';
   /** COPY within a mailbox changes nothing and answers with the UID that is there */
   readonly labels?: boolean;
   /** COPY forgets flags */
@@ -39,7 +39,12 @@ export class ModelMailbox {
     this.options = options;
   }
 
-  add(bytes: Buffer, flags: readonly string[] = [], internalDate = '01-Nov-2026 10:00:00 +0000', uid = this.uidNext): number {
+  add(
+    bytes: Buffer,
+    flags: readonly string[] = [],
+    internalDate = '01-Nov-2026 10:00:00 +0000',
+    uid = this.uidNext,
+  ): number {
     this.messages.push({ uid, bytes, internalDate, flags: new Set(flags) });
     this.messages.sort((left, right) => left.uid - right.uid);
     this.uidNext = Math.max(this.uidNext, uid + 1);
@@ -122,9 +127,8 @@ export class ModelMailbox {
       if (items.includes('RFC822.SIZE')) parts.push(`RFC822.SIZE ${bytes.length}`);
       if (items.includes('INTERNALDATE')) parts.push(`INTERNALDATE "${internalDate}"`);
       if (items.includes('BODY.PEEK[]')) {
-        const quoted = bytes.toString('latin1').replace(/["\\]/g, '\\$&');
         const literal = Buffer.concat([Buffer.from(`BODY[] {${bytes.length}}\r\n`), bytes]);
-        parts.push(this.options.shape === 'quoted' ? `BODY[] "${quoted}"` : literal);
+        parts.push(literal);
       }
       if (this.options.shape === 'uid-last') parts.push(`UID ${uid}`);
       else parts.unshift(`UID ${uid}`);
