@@ -28,6 +28,14 @@ export const limits = {
     /** bytes; a PROXY v1 line is at most 107, a v2 header with TLVs rarely above 1 KiB. */
     headerBytes: 4096,
   },
+  releaseSwap: {
+    /** released messages that get a new UID in one SELECT, whose client waits; the rest have their turn at the next. */
+    perSelect: 50,
+    /** ms; after it no further swap is begun in this SELECT. Some clients wait no longer than a minute for an answer. */
+    beginMs: 15_000,
+    /** messages of the same size and date that may be an interrupted copy; each is read to compare its digest. */
+    candidatesMax: 16,
+  },
   storedMessage: {
     /** parts of a message whose structure is shown; what lies beyond belongs to the last of them. */
     partsMax: 10_000,
