@@ -1,6 +1,6 @@
 /** The PROXY protocol (haproxy's proxy-protocol.txt): versions 1 and 2 in, version 2 out. Bytes to values, no sockets. */
 import { isIP } from 'node:net';
-import { limits } from '../runtime/limits.js';
+import { limits } from './limits.js';
 
 export interface ProxyAddress {
   readonly address: string;
