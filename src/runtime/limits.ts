@@ -23,8 +23,10 @@ export const limits = {
     keepAliveIntervalMs: 60_000,
     /** bytes; room for the three warning fields and a prefixed subject, taken from the SIZE we announce. */
     tagReserveBytes: 16384,
+  },
+  proxy: {
     /** bytes; a PROXY v1 line is at most 107, a v2 header with TLVs rarely above 1 KiB. */
-    proxyHeaderBytes: 4096,
+    headerBytes: 4096,
   },
   config: {
     /** characters of a configuration file; big lists belong into files of their own. */

@@ -58,7 +58,7 @@ function readVersionTwo(bytes: Buffer): ProxyHeader {
   const versionAndCommand = bytes.readUInt8(12);
   const family = bytes.readUInt8(13);
   const total = 16 + bytes.readUInt16BE(14);
-  if (versionAndCommand >> 4 !== 2 || total > limits.smtp.proxyHeaderBytes) return { kind: 'invalid' };
+  if (versionAndCommand >> 4 !== 2 || total > limits.proxy.headerBytes) return { kind: 'invalid' };
   if (bytes.length < total) return { kind: 'incomplete' };
   const command = versionAndCommand & 15;
   if (command > 1) return { kind: 'invalid' };

@@ -114,7 +114,7 @@ export class Connection implements SessionIo, Flushable {
     const onData = (chunk: Buffer) => {
       received = Buffer.concat([received, chunk]);
       const header = readProxyHeader(received);
-      if (header.kind === 'incomplete' && received.length < limits.smtp.proxyHeaderBytes) return;
+      if (header.kind === 'incomplete' && received.length < limits.proxy.headerBytes) return;
       clearTimeout(this.#timer);
       this.#tcp.off('data', onData);
       if (header.kind !== 'header') {
