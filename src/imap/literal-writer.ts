@@ -13,7 +13,7 @@ interface Held {
   readonly tag: string;
   readonly bytes: Buffer;
   /** the octets behind these are a literal that the server must agree to; called when it has */
-  readonly granted: (() => void) | undefined;
+  readonly granted: ((raw: Buffer) => void) | undefined;
 }
 
 const nothing = (): void => undefined;
@@ -22,7 +22,7 @@ export class LiteralWriter {
   form: LiteralForm = 'synchronizing';
   readonly #send: (bytes: Buffer) => void;
   #held: Held[] = [];
-  #awaited: { readonly tag: string; readonly granted: () => void } | undefined;
+  #awaited: { readonly tag: string; readonly granted: (raw: Buffer) => void } | undefined;
 
   /** @param send writes to the socket */
   constructor(send: (bytes: Buffer) => void) {
@@ -36,7 +36,7 @@ export class LiteralWriter {
 
   /** Sends a whole command; what must wait is kept here. */
   command(tag: string, command: OutgoingCommand): void {
-    let line = Buffer.from(`${tag} `, 'latin1');
+    let line: Buffer = Buffer.from(`${tag} `, 'latin1');
     for (const part of command) {
       if (Buffer.isBuffer(part)) {
         line = Buffer.concat([line, part]);
@@ -65,7 +65,7 @@ export class LiteralWriter {
    * @param line without the announcement
    * @param granted the server agreed; not called for a non-synchronizing literal, which needs no agreement
    */
-  announce(tag: string, line: Buffer, literal: Literal, granted: () => void): void {
+  announce(tag: string, line: Buffer, literal: Literal, granted: (raw: Buffer) => void): void {
     const text = `${literal.binary ? '~' : ''}{${literal.size}${literal.synchronizing ? '' : '+'}}\r\n`;
     const bytes = Buffer.concat([line, Buffer.from(text, 'latin1')]);
     if (!literal.synchronizing) this.write(tag, bytes);
@@ -73,17 +73,17 @@ export class LiteralWriter {
     else this.#held.push({ tag, bytes, granted });
   }
 
-  #ask(tag: string, bytes: Buffer, granted: () => void): void {
+  #ask(tag: string, bytes: Buffer, granted: (raw: Buffer) => void): void {
     this.#awaited = { tag, granted };
     this.#send(bytes);
   }
 
-  /** A continuation request came. False: no literal waits for one. */
-  continued(): boolean {
+  /** A continuation request came. False: no literal waits for one. @param raw it, with CRLF */
+  continued(raw: Buffer): boolean {
     const awaited = this.#awaited;
     if (awaited === undefined) return false;
     this.#awaited = undefined;
-    awaited.granted();
+    awaited.granted(raw);
     this.#release();
     return true;
   }

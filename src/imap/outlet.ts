@@ -21,7 +21,7 @@ export interface OutletHost {
   /** A spooled message cannot be read back: what the client has of it cannot be completed. */
   unreadable(reason: string): void;
   /** Something of ours waits less than before; called from outside of any event of the session. */
-  drained(): void;
+  wake(): void;
 }
 
 /** A piece of the queue; undefined pieces are reserved and not known yet. */
@@ -80,7 +80,7 @@ export class ClientOutlet implements Outlet {
         entry.pieces = pieces;
         entry.sent = sent;
         this.#pump();
-        this.#host.drained();
+        this.#host.wake();
       },
     };
   }
@@ -185,7 +185,7 @@ export class ClientOutlet implements Outlet {
           if (this.#closed) return;
           write(read);
           this.#pump();
-          this.#host.drained();
+          this.#host.wake();
         })
         .catch(failed);
     } catch (error) {
@@ -198,7 +198,7 @@ export class ClientOutlet implements Outlet {
     this.#sink.afterWritten(() => {
       this.#pumping = false;
       this.#pump();
-      this.#host.drained();
+      this.#host.wake();
     });
   }
 }

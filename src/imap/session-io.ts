@@ -41,7 +41,7 @@ export interface SessionSettings {
   /** a client may log in although this connection is not encrypted */
   readonly authWithoutTls: boolean;
   /** the connection to the server is encrypted */
-  readonly upstreamSecure: boolean;
+  readonly upstreamTls: boolean;
   readonly errorsMax: number;
   readonly timeouts: SessionTimeouts;
 }
