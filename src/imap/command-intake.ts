@@ -2,35 +2,14 @@
  * Takes a client's commands in, one after the other: finds each one's row in the table, waits until it may begin, and
  * hands its pieces to whoever takes them.
  */
-import { limits } from '../runtime/limits.js';
+import { Collector, type PieceTaker } from './collected-command.js';
 import { firstWords, parseCommandHead } from './command.js';
 import { CommandReader } from './command-reader.js';
-import { type CommandRule, commandRule, isAlone, refusal } from './commands.js';
-import type { OutgoingCommand } from './exchange.js';
-import { continueLiteral, refusals } from './replies.js';
+import { commandRule, isAlone, refusal } from './commands.js';
+import { refusals } from './replies.js';
 import type { ImapSession } from './session.js';
 import { StreamedCommand } from './streamed-command.js';
-import type { Command, CommandPiece, Literal } from './wire.js';
-
-/** What the first line says of a command: the client's tag and the verb. */
-export type CommandHead = Pick<Command, 'tag' | 'verb'>;
-
-/** Whoever takes the pieces that come next. */
-export interface PieceTaker {
-  /** may not take any now */
-  readonly holds: boolean;
-  /** takes lines that are no commands: a SASL response, DONE */
-  readonly plain: boolean;
-  take(piece: Exclude<CommandPiece, { readonly kind: 'fault' }>): void;
-}
-
-/** A command that is in memory as a whole. */
-export interface CollectedCommand extends CommandHead {
-  /** the command as it can be sent, without its tag */
-  readonly outgoing: OutgoingCommand;
-  /** as the reader gave it */
-  readonly pieces: readonly CommandPiece[];
-}
+import type { CommandPiece, Literal } from './wire.js';
 
 export class CommandIntake {
   readonly reader = new CommandReader();
@@ -148,60 +127,4 @@ class SkippedCommand implements PieceTaker {
   take(piece: CommandPiece): void {
     if (piece.kind === 'line' && piece.literal?.synchronizing !== false) this.#intake.skip(piece.literal);
   }
-}
-
-/** Keeps a command until it is there as a whole, within a bound; its literals are agreed to by us. */
-class Collector implements PieceTaker {
-  readonly holds = false;
-  readonly plain = false;
-  readonly #session: ImapSession;
-  readonly #head: CommandHead;
-  readonly #begin: Extract<CommandRule['how'], { readonly kind: 'collect' }>['begin'];
-  readonly #pieces: CommandPiece[] = [];
-  readonly #outgoing: (Buffer | { readonly literal: Buffer })[] = [];
-  #data: Buffer[] = [];
-  #bytes = 0;
-
-  constructor(
-    session: ImapSession,
-    head: CommandHead,
-    begin: Extract<CommandRule['how'], { readonly kind: 'collect' }>['begin'],
-  ) {
-    this.#session = session;
-    this.#head = head;
-    this.#begin = begin;
-  }
-
-  take(piece: Exclude<CommandPiece, { readonly kind: 'fault' }>): void {
-    this.#pieces.push(piece);
-    if (piece.kind === 'data') {
-      this.#data.push(piece.bytes);
-      if (piece.end) this.#outgoing.push({ literal: Buffer.concat(this.#data.splice(0)) });
-      return;
-    }
-    const { bytes, literal } = piece;
-    const { intake } = this.#session;
-    const first = this.#pieces.length === 1;
-    this.#bytes += bytes.length + (literal?.size ?? 0);
-    if (this.#bytes > limits.imapSession.collectedBytes || literal?.binary === true) {
-      this.#session.answers.refuse(this.#head.tag, literal?.binary === true ? refusals.syntax : refusals.tooLong);
-      intake.skip(literal);
-      return;
-    }
-    const text = bytes.subarray(first ? this.#head.tag.length + 1 : 0, bytes.length - announcementLength(bytes, literal));
-    this.#outgoing.push(text);
-    if (literal === undefined) {
-      intake.done();
-      this.#begin(this.#session, { ...this.#head, outgoing: this.#outgoing, pieces: this.#pieces });
-    } else if (literal.synchronizing) {
-      this.#session.outlet.write(continueLiteral);
-    }
-  }
-}
-
-/** Octets of `{n}`, `{n+}` or `~{n}` at the end of a line. */
-export function announcementLength(line: Buffer, literal: Literal | undefined): number {
-  if (literal === undefined) return 0;
-  const open = line.lastIndexOf(0x7b) - (literal.binary ? 1 : 0);
-  return line.length - open;
 }

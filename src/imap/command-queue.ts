@@ -38,7 +38,7 @@ export class CommandQueue {
   /** Whether a command may begin now: those that change what the others mean, or that are judged, are alone. */
   admits(alone: boolean): boolean {
     if (this.#entries.length === 0) return true;
-    return !alone && this.oldest?.alone !== true && this.#entries.length < limits.imap.pipelineMax;
+    return !alone && this.oldest?.alone !== true && this.#entries.length < limits.imapSession.pipelineMax;
   }
 
   begin(entry: UnderWay): void {

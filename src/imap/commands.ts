@@ -3,7 +3,7 @@
  * to it. What is not here, or is here as refused, does not reach the server.
  */
 import { authenticate, login } from './auth.js';
-import type { CollectedCommand } from './command-intake.js';
+import { type Begin, type CollectedCommand, isBare } from './collected-command.js';
 import type { TaggedResponse } from './exchange.js';
 import { fetch } from './fetch-command.js';
 import { idle } from './idle.js';
@@ -32,7 +32,7 @@ export interface PassRule {
 /** Is read as a whole first. */
 interface CollectRule {
   readonly kind: 'collect';
-  begin(session: ImapSession, command: CollectedCommand): void;
+  readonly begin: Begin;
 }
 
 interface RefuseRule {
@@ -42,7 +42,6 @@ interface RefuseRule {
 }
 
 type State = CommandRule['state'];
-type Begin = CollectRule['begin'];
 
 const passed = (state: State): CommandRule => ({ state, alone: 'never', how: { kind: 'pass' } });
 const passedAlone = (state: State, answered?: PassRule['answered']): CommandRule => ({
@@ -170,11 +169,6 @@ function startTls(session: ImapSession, command: CollectedCommand): void {
     answers.reply(command.tag, startTlsNow);
     session.startTls();
   }
-}
-
-export function isBare(command: CollectedCommand): boolean {
-  const [only, ...more] = command.outgoing;
-  return more.length === 0 && Buffer.isBuffer(only) && only.length === command.verb.length;
 }
 
 /** A password in the clear is everybody's. */

@@ -1,5 +1,5 @@
 /** IDLE (RFC 2177, RFC 9051 §6.3.13): the server tells what happens, as it happens, until the client says DONE. */
-import type { CollectedCommand, PieceTaker } from './command-intake.js';
+import { type CollectedCommand, isBare, type PieceTaker } from './collected-command.js';
 import type { UnderWay } from './command-queue.js';
 import type { Exchange } from './exchange.js';
 import { refusals } from './replies.js';

@@ -2,19 +2,16 @@
 import { limits } from '../runtime/limits.js';
 import { enabledExtensions } from './capability.js';
 import { parseCommand } from './command.js';
-import type { CollectedCommand } from './command-intake.js';
+import type { CollectedCommand } from './collected-command.js';
 import type { Exchange, TaggedResponse } from './exchange.js';
 import type { Mailbox } from './handler.js';
+import { mailboxName } from './mailbox-name.js';
 import { refusals } from './replies.js';
+import { parseCopyUid } from './sequence-set.js';
 import type { ImapSession } from './session.js';
-import type { ResponseCode, ServerEvent, Token } from './wire.js';
+import type { ResponseCode, ServerEvent } from './wire.js';
 
-/** As in MailboxIdentity; undefined for what cannot be one. */
-export function mailboxName(token: Token | undefined): string | undefined {
-  if (token === undefined || token.kind === 'list') return undefined;
-  const name = token.bytes.toString('latin1');
-  return name.toUpperCase() === 'INBOX' ? 'INBOX' : name;
-}
+type Copies = NonNullable<ReturnType<typeof parseCopyUid>>;
 
 /** DELETE and RENAME (RFC 9051 §6.3.5, §6.3.6). */
 export function forgetMailboxes(session: ImapSession, command: CollectedCommand): void {
@@ -86,41 +83,6 @@ class Copying implements Exchange {
   }
 
   abort(): void {}
-}
-
-export interface Copies {
-  readonly uidValidity: number;
-  /** [source UID, destination UID] */
-  readonly pairs: readonly (readonly [number, number])[];
-}
-
-/**
- * RFC 4315 §3: `38505 304,319:320 3956:3958`.
- * @returns undefined when it is malformed or too long; the copies are then judged when they are looked at
- */
-export function parseCopyUid(text: string): Copies | undefined {
-  const match = /^(\d{1,10}) ([\d,:]+) ([\d,:]+)$/.exec(text);
-  const sources = uidList(match?.[2] ?? '');
-  const destinations = uidList(match?.[3] ?? '');
-  if (match === null || sources === undefined || sources.length !== destinations?.length) return undefined;
-  return {
-    uidValidity: Number(match[1]),
-    pairs: sources.map((source, index) => [source, destinations[index] ?? 0] as const),
-  };
-}
-
-/** In the order of the set; a range may be written from its end, and means the same (RFC 9051 §9 seq-range). */
-function uidList(set: string): number[] | undefined {
-  const uids: number[] = [];
-  for (const part of set.split(',')) {
-    const match = /^(\d{1,10})(?::(\d{1,10}))?$/.exec(part);
-    if (match === null) return undefined;
-    const ends = [Number(match[1]), Number(match[2] ?? match[1])];
-    const [first, last] = [Math.min(...ends), Math.max(...ends)];
-    if (first === 0 || uids.length + last - first >= limits.imapSession.copiedMax) return undefined;
-    for (let uid = first; uid <= last; uid += 1) uids.push(uid);
-  }
-  return uids;
 }
 
 /** RFC 5161: what is not carried is not enabled, which is how a server answers to what it does not know. */

@@ -76,7 +76,7 @@ export class ClientOutlet implements Outlet {
           sent?.();
           return;
         }
-        this.#queuedBytes += weightOf(pieces) - limits.imap.reservationWeight;
+        this.#queuedBytes += weightOf(pieces) - limits.imapSession.reservationWeight;
         entry.pieces = pieces;
         entry.sent = sent;
         this.#pump();
@@ -115,7 +115,7 @@ export class ClientOutlet implements Outlet {
 
   #push(entry: Entry): void {
     this.#queue.push(entry);
-    this.#queuedBytes += entry.pieces === undefined ? limits.imap.reservationWeight : weightOf(entry.pieces);
+    this.#queuedBytes += entry.pieces === undefined ? limits.imapSession.reservationWeight : weightOf(entry.pieces);
   }
 
   #append(bytes: Buffer): void {
@@ -164,7 +164,7 @@ export class ClientOutlet implements Outlet {
       entry.pieces = [{ ...piece, start: piece.start + chunk.length }, ...rest];
       this.#append(chunk);
       this.flush();
-      if (this.#sink.backlog > limits.imap.clientBacklogBytes) this.#awaitRoom();
+      if (this.#sink.backlog > limits.imapSession.clientBacklogBytes) this.#awaitRoom();
     };
     const failed = (error: unknown): void => {
       this.#pumping = false;

@@ -3,11 +3,11 @@
  * are put in order.
  */
 import { parseCommand } from './command.js';
-import type { CollectedCommand } from './command-intake.js';
+import type { CollectedCommand } from './collected-command.js';
 import type { UnderWay } from './command-queue.js';
 import type { Exchange, OutgoingCommand, TaggedResponse } from './exchange.js';
 import type { Account, MailboxIdentity } from './handler.js';
-import { mailboxName } from './mailbox-commands.js';
+import { mailboxName } from './mailbox-name.js';
 import { refusals } from './replies.js';
 import type { ImapSession } from './session.js';
 import type { ResponseCode, ServerEvent } from './wire.js';

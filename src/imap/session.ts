@@ -43,6 +43,8 @@ export class ImapSession implements OutletHost {
   #inputEnded = false;
   #draining = false;
   #woken = false;
+  #awaitsClient = false;
+  #awaitsServer = false;
   #clientBytes = 0;
 
   constructor(io: SessionIo, settings: SessionSettings, services: SessionServices, peer: ImapPeer) {
@@ -124,7 +126,26 @@ export class ImapSession implements OutletHost {
     if (this.intake.blocked) this.io.pauseClient();
     else this.io.resumeClient();
     this.outlet.flush();
+    this.#awaitReaders();
     this.#endWhenIdle();
+  }
+
+  /** Whoever takes what waits for him wakes us. */
+  #awaitReaders(): void {
+    if (this.outletFull && !this.#awaitsClient && this.io.client.backlog > 0) {
+      this.#awaitsClient = true;
+      this.io.client.afterWritten(() => {
+        this.#awaitsClient = false;
+        this.wake();
+      });
+    }
+    if (this.upstreamFull && !this.#awaitsServer) {
+      this.#awaitsServer = true;
+      this.io.upstream.afterWritten(() => {
+        this.#awaitsServer = false;
+        this.wake();
+      });
+    }
   }
 
   /** Goes on soon with what waited; the caller may be in the middle of something. */
@@ -214,16 +235,12 @@ export class ImapSession implements OutletHost {
 
   /** The client does not take what it asked for: no more is read for it. */
   get outletFull(): boolean {
-    const full = this.outlet.backlog > limits.imapSession.clientBacklogBytes;
-    if (full && this.io.client.backlog > 0) this.io.client.afterWritten(() => this.wake());
-    return full;
+    return this.outlet.backlog > limits.imapSession.clientBacklogBytes;
   }
 
   /** The server does not take what the client sends. */
   get upstreamFull(): boolean {
-    const full = this.io.upstream.backlog > limits.imapSession.upstreamBacklogBytes;
-    if (full) this.io.upstream.afterWritten(() => this.wake());
-    return full;
+    return this.io.upstream.backlog > limits.imapSession.upstreamBacklogBytes;
   }
 
   /** Begins the handshake. What the client had sent ahead of it has ended the session before. */
@@ -238,6 +255,11 @@ export class ImapSession implements OutletHost {
     this.authenticated = true;
     this.#user = user;
     if (this.inspected) this.account = this.services.handler.account(this.#peer, user);
+  }
+
+  /** The client has its answer to LOGOUT, when all that was written has left. */
+  loggedOut(): void {
+    this.outlet.writePieces([], () => this.close('logout'));
   }
 
   /** @param mailbox what the judge knows of it; undefined without a judge */

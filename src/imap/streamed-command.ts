@@ -2,7 +2,7 @@
  * A command that passes as it comes, its tag and the form of its literals excepted; so large that only its octets in
  * flight are ever in memory.
  */
-import { announcementLength, type CommandHead, type PieceTaker } from './command-intake.js';
+import { announcementLength, type CommandHead, type PieceTaker } from './collected-command.js';
 import type { UnderWay } from './command-queue.js';
 import type { PassRule } from './commands.js';
 import type { TaggedResponse } from './exchange.js';
