@@ -309,7 +309,10 @@ export class Daemon {
   async #stop(): Promise<void> {
     const graceMs = this.config.smtp.timeouts.shutdownSeconds * 1000;
     this.#live.close();
-    await Promise.all([...this.#servers.map(({ server, graceMs }) => server.stop(graceMs)), this.#portal.running?.close()]);
+    await Promise.all([
+      ...this.#servers.map(({ server, graceMs }) => server.stop(graceMs)),
+      this.#portal.running?.close(),
+    ]);
     for (const timer of this.#timers) clearInterval(timer);
     // Incidents of mail that was delivered already: its sender will not come again.
     await Promise.race([this.#backgroundDone(), sleep(graceMs, undefined, { ref: false })]);

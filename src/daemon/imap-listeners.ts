@@ -21,8 +21,15 @@ export function createImapListener(
   const { pipeline, outbound } = services;
   const log = pipeline.log.child({ listener: listener.name });
   return new ImapServer(serverOptions(config, listener), {
-    handler: { inspects: () => false, account: () => { throw new Error('no judge'); } },
-    fetchExchange: () => { throw new Error('no judge'); },
+    handler: {
+      inspects: () => false,
+      account: () => {
+        throw new Error('no judge');
+      },
+    },
+    fetchExchange: () => {
+      throw new Error('no judge');
+    },
     beforeSelect: undefined,
     outbound,
     metrics: pipeline.metrics,

@@ -4,8 +4,8 @@
  */
 import { limits } from '../runtime/limits.js';
 import { isRelayableMechanism } from './capability.js';
-import { parseCommand } from './command.js';
 import type { CollectedCommand, PieceTaker } from './collected-command.js';
+import { parseCommand } from './command.js';
 import type { UnderWay } from './command-queue.js';
 import type { Exchange, TaggedResponse } from './exchange.js';
 import { refusals } from './replies.js';

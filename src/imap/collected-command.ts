@@ -46,11 +46,7 @@ export class Collector implements PieceTaker {
   #data: Buffer[] = [];
   #bytes = 0;
 
-  constructor(
-    session: ImapSession,
-    head: CommandHead,
-    begin: Begin,
-  ) {
+  constructor(session: ImapSession, head: CommandHead, begin: Begin) {
     this.#session = session;
     this.#head = head;
     this.#begin = begin;
@@ -72,7 +68,10 @@ export class Collector implements PieceTaker {
       intake.skip(literal);
       return;
     }
-    const text = bytes.subarray(first ? this.#head.tag.length + 1 : 0, bytes.length - announcementLength(bytes, literal));
+    const text = bytes.subarray(
+      first ? this.#head.tag.length + 1 : 0,
+      bytes.length - announcementLength(bytes, literal),
+    );
     this.#outgoing.push(text);
     if (literal === undefined) {
       intake.done();

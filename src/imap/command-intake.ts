@@ -18,19 +18,17 @@ export class CommandIntake {
   /** the first line of a command that may not begin yet */
   #held: Extract<CommandPiece, { readonly kind: 'line' }> | undefined;
   #running = false;
+  /** nothing may be taken at the moment */
+  #waits = false;
   commands = 0;
 
   constructor(session: ImapSession) {
     this.#session = session;
   }
 
-  /** Octets of the client wait for something. */
+  /** Octets of the client wait, and not for more of them. */
   get blocked(): boolean {
-    return this.#held !== undefined || this.reader.buffered > 0;
-  }
-
-  get idle(): boolean {
-    return this.#taker === undefined && !this.blocked;
+    return this.#held !== undefined || (this.#waits && this.reader.buffered > 0);
   }
 
   /** Takes all that may be taken now. */
@@ -64,7 +62,8 @@ export class CommandIntake {
 
   #step(): boolean {
     const session = this.#session;
-    if (session.ended || !session.takesCommands || this.#taker?.holds === true) return false;
+    this.#waits = !session.takesCommands || this.#taker?.holds === true;
+    if (session.ended || this.#waits) return false;
     if (this.#held !== undefined) return this.#begin(this.#held);
     if (this.#taker?.plain === true) this.reader.expectContinuation(true);
     const piece = this.reader.next();

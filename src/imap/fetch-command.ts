@@ -1,6 +1,7 @@
 /** FETCH and UID FETCH: passed where nothing is judged, else run by an exchange of its own. */
-import { parseCommand } from './command.js';
+
 import type { CollectedCommand } from './collected-command.js';
+import { parseCommand } from './command.js';
 import type { UnderWay } from './command-queue.js';
 import type { Exchange, ExchangePort, ExchangeTimes, OutgoingCommand, Outlet, TaggedResponse } from './exchange.js';
 import { parseFetch } from './fetch-request.js';

@@ -1,8 +1,8 @@
 /** Commands whose answer changes what is remembered of mailboxes: COPY, MOVE, DELETE, RENAME; and ENABLE. */
 import { limits } from '../runtime/limits.js';
 import { enabledExtensions } from './capability.js';
-import { parseCommand } from './command.js';
 import type { CollectedCommand } from './collected-command.js';
+import { parseCommand } from './command.js';
 import type { Exchange, TaggedResponse } from './exchange.js';
 import type { Mailbox } from './handler.js';
 import { mailboxName } from './mailbox-name.js';

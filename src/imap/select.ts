@@ -2,8 +2,9 @@
  * SELECT and EXAMINE. The client learns that a mailbox is open when its judge knows it; before that, released messages
  * are put in order.
  */
-import { parseCommand } from './command.js';
+
 import type { CollectedCommand } from './collected-command.js';
+import { parseCommand } from './command.js';
 import type { UnderWay } from './command-queue.js';
 import type { Exchange, OutgoingCommand, TaggedResponse } from './exchange.js';
 import type { Account, MailboxIdentity } from './handler.js';

@@ -161,7 +161,13 @@ export function createMetrics() {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
-  return { registry, ...doorMetrics(registers), ...imapMetrics(registers), ...messageMetrics(registers), ...resourceMetrics(registers) };
+  return {
+    registry,
+    ...doorMetrics(registers),
+    ...imapMetrics(registers),
+    ...messageMetrics(registers),
+    ...resourceMetrics(registers),
+  };
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;
