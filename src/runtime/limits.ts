@@ -2,6 +2,8 @@
  * Every bound of the gate that is not a configuration key, with its unit and its reason. A bound that an
  * administrator would tune is in the configuration schema instead.
  */
+import { imapSessionLimits } from './imap-limits.js';
+
 export const limits = {
   smtp: {
     /** bytes; RFC 5321 §4.5.3.1.4 says 512 for a command, extensions (RFC 1870, 3461, 6152, 6531) add to it. */
@@ -82,26 +84,7 @@ export const limits = {
     /** bytes of a string that is sent between quotes; Cyrus and others bound such strings, never literals. */
     quotedBytes: 1024,
   },
-  imapSession: {
-    /** bytes of a command that is read as a whole with its literals: FETCH, SELECT, LOGIN and the like; long sets of UIDs have 60,000. */
-    collectedBytes: 131_072,
-    /** bytes that a client may send in one authentication; tokens of OAuth have some thousand. */
-    authBytes: 65_536,
-    /** commands under way at a time; more wait in the client's socket. */
-    pipelineMax: 64,
-    /** bytes that wait for a client; above it nothing more is read from the server for it. */
-    clientBacklogBytes: 524_288,
-    /** bytes that wait for the server; above it nothing more is read from the client. */
-    upstreamBacklogBytes: 524_288,
-    /** bytes that stand for a place in the order that is not filled yet: a message under judgement has a spool and more. */
-    reservationWeight: 4096,
-    /** bytes that a slow client must take within the stall timeout to count as alive. */
-    progressBytes: 65_536,
-    /** COPYUID codes of one MOVE; a server may send one for each of its batches. */
-    copyCodesMax: 1000,
-    /** bytes of what a server says until its greeting and the answers before TLS are done. */
-    greetingBytes: 65_536,
-  },
+  imapSession: imapSessionLimits,
   config: {
     /** characters of a configuration file; big lists belong into files of their own. */
     fileBytes: 4_194_304,
