@@ -2,6 +2,8 @@
  * Every bound of the gate that is not a configuration key, with its unit and its reason. A bound that an
  * administrator would tune is in the configuration schema instead.
  */
+import { imapSessionLimits } from './imap-limits.js';
+
 export const limits = {
   smtp: {
     /** bytes; RFC 5321 §4.5.3.1.4 says 512 for a command, extensions (RFC 1870, 3461, 6152, 6531) add to it. */
@@ -90,6 +92,7 @@ export const limits = {
     /** bytes of a string that is sent between quotes; Cyrus and others bound such strings, never literals. */
     quotedBytes: 1024,
   },
+  imapSession: imapSessionLimits,
   config: {
     /** characters of a configuration file; big lists belong into files of their own. */
     fileBytes: 4_194_304,
