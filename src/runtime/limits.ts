@@ -2,6 +2,8 @@
  * Every bound of the gate that is not a configuration key, with its unit and its reason. A bound that an
  * administrator would tune is in the configuration schema instead.
  */
+import { imapSessionLimits } from './imap-limits.js';
+
 export const limits = {
   smtp: {
     /** bytes; RFC 5321 §4.5.3.1.4 says 512 for a command, extensions (RFC 1870, 3461, 6152, 6531) add to it. */
@@ -27,6 +29,14 @@ export const limits = {
   proxy: {
     /** bytes; a PROXY v1 line is at most 107, a v2 header with TLVs rarely above 1 KiB. */
     headerBytes: 4096,
+  },
+  releaseSwap: {
+    /** released messages that get a new UID in one SELECT, whose client waits; the rest have their turn at the next. */
+    perSelect: 50,
+    /** ms; after it no further swap is begun in this SELECT. Some clients wait no longer than a minute for an answer. */
+    beginMs: 15_000,
+    /** messages of the same size and date that may be an interrupted copy; each is read to compare its digest. */
+    candidatesMax: 16,
   },
   storedMessage: {
     /** parts of a message whose structure is shown; what lies beyond belongs to the last of them. */
@@ -82,6 +92,7 @@ export const limits = {
     /** bytes of a string that is sent between quotes; Cyrus and others bound such strings, never literals. */
     quotedBytes: 1024,
   },
+  imapSession: imapSessionLimits,
   config: {
     /** characters of a configuration file; big lists belong into files of their own. */
     fileBytes: 4_194_304,
@@ -371,6 +382,29 @@ export const limits = {
     /** ms of silence on a connection that sends a notice (RFC 5321 §4.5.3.2 says 5 minutes, 10 after the dot). */
     mailerTimeoutMs: 300_000,
     mailerConnectTimeoutMs: 30_000,
+  },
+  imapJudge: {
+    /** messages whose rows are written in one transaction; a few ms of the database thread. */
+    batchRows: 2048,
+    /** messages whose remembered facts are read at a time; some MB. */
+    settleRows: 1000,
+    /** messages decided again in one go before the event loop gets its turn; a few ms. */
+    settleSlice: 100,
+    /** pairs of a COPY written in one transaction. */
+    copyRows: 2000,
+    /** characters of what is remembered of one message for a later judgement; more is judged from its content again. */
+    factsCharacters: 32_768,
+    /** notices in memory; some 10 KB each. */
+    noticesMax: 500,
+    /** trace fields at the top of a message that may have been added to a released one; a mail makes a dozen hops. */
+    traceFieldsMax: 128,
+    /** endings of one message that are hashed to recognise it; each is of the length of a quarantined message. */
+    endingsMax: 4,
+    /** Delivered-To and X-Original-To fields that are read, and characters of an address in them. */
+    recipientsMax: 16,
+    addressCharacters: 1000,
+    /** mailboxes dropped in one transaction when nobody opened them for long. */
+    expireBatch: 20,
   },
   portal: {
     /** bytes of a form; ours has one field. */
