@@ -128,6 +128,11 @@ function newLink(item: Item, publicUrl: string | undefined) {
   if (publicUrl === undefined) return undefined;
   const token = newToken();
   // The notice never changes, so its link is good as long as the item is kept.
-  const entry = { hash: tokenHash(token), recipient: mailboxReaders, action: 'request' as const, expires: item.expires };
+  const entry = {
+    hash: tokenHash(token),
+    recipient: mailboxReaders,
+    action: 'request' as const,
+    expires: item.expires,
+  };
   return { url: `${publicUrl.replace(/\/+$/, '')}/q/${token}`, token: entry };
 }
