@@ -26,6 +26,35 @@ export const limits = {
     /** bytes; a PROXY v1 line is at most 107, a v2 header with TLVs rarely above 1 KiB. */
     proxyHeaderBytes: 4096,
   },
+  imap: {
+    /**
+     * bytes of one response without its streamed literals. A SEARCH answer of a million messages takes 8 MiB; a message
+     * of 10,000 parts has a structure of some 3 MiB.
+     */
+    responseBytes: 16_777_216,
+    /** bytes of a literal that is waited for, so that a small message is one response in one piece. */
+    inlineLiteralBytes: 32_768,
+    /** bytes of a response with all its literals that is waited for; above it even a small one is passed as it comes. */
+    inlineResponseBytes: 65_536,
+    /** items of one FETCH response (between two streamed literals); a client may ask for a few hundred. */
+    responseItemsMax: 10_000,
+    /** parentheses in each other in a response; Dovecot nests MIME parts 100 deep, each costs up to three. */
+    responseDepthMax: 1000,
+    /** bytes of one literal; sizes of messages have 32 bits in RFC 3501 §9. */
+    literalBytes: 4_294_967_295,
+    /** bytes of a client's line; sets of scattered UIDs are long, and Dovecot and Cyrus take as many. */
+    commandLineBytes: 65_536,
+    /** bytes of a tag, which we keep and repeat; clients use 3 to 36. */
+    tagBytes: 256,
+    /** lists in lists in a command; SEARCH keys of real clients nest a few deep, Dovecot takes 100 in them. */
+    commandDepthMax: 100,
+    /** arguments in one command with those in its lists; each costs some 100 bytes for as long as the command lives. */
+    commandTokensMax: 10_000,
+    /** header fields that one FETCH item names; mail programs ask for some thirty. */
+    sectionFieldsMax: 1000,
+    /** bytes of a string that is sent between quotes; Cyrus and others bound such strings, never literals. */
+    quotedBytes: 1024,
+  },
   config: {
     /** characters of a configuration file; big lists belong into files of their own. */
     fileBytes: 4_194_304,
