@@ -71,7 +71,7 @@ export class ResponseAssembly {
     current.body = keep ? this.#keeping.receive() : undefined;
     const part: ResponsePart = { raw, items, open, body: current.body };
     if (current.handling === 'stream') taker.streamPart(part, first);
-    else current.parts.push(part);
+    else if (current.parts.length < limits.imap.responsePartsMax || !open) current.parts.push(part);
     if (open) return;
     this.#current = undefined;
     if (current.handling !== 'stream') taker.conclude(current);
@@ -151,9 +151,9 @@ export function factsOf({ parts }: Response, uid: number): MessageFacts {
   for (const { raw, items } of parts) {
     for (const item of items) {
       if (item.name === 'INTERNALDATE' && item.form === 'quoted') {
-        facts = { ...facts, internalDate: raw.latin1Slice(item.valueStart, item.valueEnd) };
+        facts = { ...facts, internalDate: raw.toString('latin1', item.valueStart, item.valueEnd) };
       } else if (item.name === 'EMAILID' && item.form === 'list') {
-        facts = { ...facts, emailId: raw.latin1Slice(item.valueStart + 1, item.valueEnd - 1) };
+        facts = { ...facts, emailId: raw.toString('latin1', item.valueStart + 1, item.valueEnd - 1) };
       }
     }
   }

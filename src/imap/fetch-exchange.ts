@@ -3,7 +3,7 @@
  * asked again before the command ends. Owns the order of these steps; what passes is decided in `fetch-answers.ts`.
  */
 import { limits } from '../runtime/limits.js';
-import type { Exchange, ExchangePort, TaggedResponse } from './exchange.js';
+import type { Exchange, ExchangePort } from './exchange.js';
 import { type AnswerHost, AnswerTaker } from './fetch-answers.js';
 import { ResponseAssembly, type ResponseTaker } from './fetch-assembly.js';
 import { BodyTaker, FlagTaker } from './fetch-bodies.js';
@@ -63,8 +63,8 @@ class JudgedFetch implements Exchange, AnswerHost {
   /** takes the answers of the command under way, or of the last one */
   #taker: ResponseTaker;
   #pending = new Map<number, PendingMessage>();
-  /** how often the messages under way were asked for again */
-  #rounds = 0;
+  /** whole messages that are asked for together */
+  #together: number = limits.imap.bodiesTogetherLeast;
   readonly #served: number[] = [];
   readonly #deferred = new Set<number>();
   #aborted: (() => void) | undefined;
@@ -109,9 +109,9 @@ class JudgedFetch implements Exchange, AnswerHost {
 
   pend(sequence: number, uid: number): void {
     if (this.#deferred.has(uid)) return;
-    // A FETCH that others do not wait for has no second command, and one that never ends must end.
-    if (this.plan.sure || this.#rounds >= limits.imap.roundsMax) this.defer(uid, stillUnjudged);
-    else this.#pending.set(uid, { sequence, uid, rounds: this.#rounds });
+    // A FETCH that others do not wait for has no second command.
+    if (this.plan.sure) this.defer(uid, stillUnjudged);
+    else this.#pending.set(uid, { sequence, uid });
   }
 
   defer(uid: number, text: string): void {
@@ -127,16 +127,21 @@ class JudgedFetch implements Exchange, AnswerHost {
   async #workOff(): Promise<void> {
     this.holdings.asking(true);
     await this.holdings.whenIdle();
-    while (this.#pending.size > 0 && !this.#over) {
-      const all = [...this.#pending.values()];
-      this.#pending = new Map();
+    for (let round = 0; round < limits.imap.roundsMax && this.#pending.size > 0; round += 1) {
+      const all = this.#takePending();
       for (const { members } of batches(all, this.#numberOf)) {
         if (!this.#over) await this.#again(members);
       }
-      this.#rounds += 1;
     }
+    for (const { uid } of this.#pending.values()) this.defer(uid, stillUnjudged);
     if (!this.#over && this.#mustMarkSeen()) await this.#markSeen();
     if (!this.#over) this.#finish();
+  }
+
+  #takePending(): PendingMessage[] {
+    const all = [...this.#pending.values()];
+    this.#pending = new Map();
+    return all;
   }
 
   readonly #numberOf = (message: PendingMessage): number =>
@@ -145,21 +150,25 @@ class JudgedFetch implements Exchange, AnswerHost {
   /** Judges messages that were not answered, and asks for them again. */
   async #again(messages: readonly PendingMessage[]): Promise<void> {
     const { mailbox } = this.port;
-    await this.#until(mailbox.settle(messages.map(({ uid }) => uid)));
+    const settled = mailbox.settle(messages.map(({ uid }) => uid));
+    await this.#until(new Promise<void>((resolve) => this.holdings.wait(settled, () => resolve())));
     const heavy = messages.filter(({ uid }) => !this.#stands(uid));
-    const ready = messages.filter(({ uid }) => this.#stands(uid));
-    await this.#ask(ready);
-    const rest = this.plan.needs === 'metadata' ? await this.#askPlain(heavy) : heavy;
-    let count: number = limits.imap.bodiesTogetherLeast;
+    await this.#ask(messages.filter(({ uid }) => this.#stands(uid)));
+    const rest = this.#asksPlain() ? await this.#askPlain(heavy) : heavy;
     for (let from = 0; from < rest.length && !this.#over; ) {
-      const [batch] = batches(rest.slice(from, from + count), this.#numberOf);
+      const [batch] = batches(rest.slice(from, from + this.#together), this.#numberOf);
       if (batch === undefined) return;
       from += batch.members.length;
       const bytes = await this.#judge(batch.members, batch.set);
       // Small messages go together, large ones are answered one by one.
-      count = bytes > limits.imap.bodiesTogetherBytes ? Math.max(1, count >> 1) : count * 2;
-      count = Math.min(count, limits.imap.askedTogetherMax);
+      const count = bytes > limits.imap.bodiesTogetherBytes ? this.#together >> 1 : this.#together * 2;
+      this.#together = Math.max(1, Math.min(count, limits.imap.askedTogetherMax));
     }
+  }
+
+  /** The structure tells of many messages that they have no attachment, but not when the client saw it already. */
+  #asksPlain(): boolean {
+    return this.plan.needs === 'metadata' && !this.plan.items.some(({ name }) => name === 'BODYSTRUCTURE');
   }
 
   /** Whether what was asked of this message can be answered now. */
@@ -174,7 +183,7 @@ class JudgedFetch implements Exchange, AnswerHost {
     const before = this.#pending;
     this.#pending = new Map();
     await this.#ask(messages, plainItem('BODYSTRUCTURE'));
-    const heavy = [...this.#pending.values()];
+    const heavy = this.#takePending();
     this.#pending = before;
     return heavy;
   }
@@ -235,7 +244,7 @@ class JudgedFetch implements Exchange, AnswerHost {
   }
 
   #mustMarkSeen(): boolean {
-    return this.plan.marksSeen && (this.#served.length > 0 || !this.holdings.idle || this.#pending.size > 0);
+    return this.plan.marksSeen && this.#served.length > 0;
   }
 
   /** Reads nothing of what was served, in the way that marks it as read if the server would have done so. */

@@ -5,7 +5,8 @@
 import { limits } from '../runtime/limits.js';
 import { type ItemClass, itemClass } from './fetch-request.js';
 import { type Mailbox, standings } from './handler.js';
-import { parseSet } from './sequence-set.js';
+import { wholeMessage } from './section.js';
+import { countSet, parseSet } from './sequence-set.js';
 import type { FetchItem, FetchRequest, ResponseItem, Section } from './wire.js';
 
 /** What is changed in answers that pass. */
@@ -33,18 +34,16 @@ export interface FetchPlan {
   readonly marksSeen: boolean;
 }
 
-const message: Section = { part: [], text: undefined, fields: [] };
-
 export function plainItem(name: string, section?: Section): FetchItem {
   return { name, section, partial: undefined, lazy: false };
 }
 export const uidItem = plainItem('UID');
-export const wholeItem = plainItem('BODY.PEEK[]', message);
+export const wholeItem = plainItem('BODY.PEEK[]', wholeMessage);
 
 /** RFC 9051 §6.4.5, RFC 3501 §6.4.5, RFC 3516 §4.2: reading these sets \Seen. */
 const seenForms: Readonly<Record<string, (item: FetchItem) => FetchItem>> = {
   RFC822: () => wholeItem,
-  'RFC822.TEXT': () => plainItem('BODY.PEEK[]', { ...message, text: 'TEXT' }),
+  'RFC822.TEXT': () => plainItem('BODY.PEEK[]', { ...wholeMessage, text: 'TEXT' }),
   'BODY[]': (item) => ({ ...item, name: 'BODY.PEEK[]' }),
   'BINARY[]': (item) => ({ ...item, name: 'BINARY.PEEK[]' }),
 };
@@ -124,18 +123,14 @@ export function needsOf(items: readonly FetchItem[]): ItemClass {
  * other commands need not wait for its end.
  */
 export function isSure(request: FetchRequest, mailbox: Mailbox): boolean {
-  if (!request.uid) return false;
-  const set = parseSet(request.set);
-  if (set === undefined) return false;
-  let count = 0;
-  for (const { from, to } of set) {
-    count += to - from + 1;
-    if (count > limits.imap.sureMessagesMax) return false;
-    for (let uid = from; uid <= to; uid += 1) {
+  const set = request.uid ? parseSet(request.set) : undefined;
+  if (set === undefined || countSet(set) > limits.imap.sureMessagesMax) return false;
+  return set.every(({ first, last }) => {
+    for (let uid = first; uid <= last; uid += 1) {
       if (mailbox.standing(uid) !== standings.original) return false;
     }
-  }
-  return true;
+    return true;
+  });
 }
 
 export function planFetch(request: FetchRequest, mailbox: Mailbox): FetchPlan {

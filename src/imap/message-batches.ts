@@ -4,8 +4,6 @@ import { limits } from '../runtime/limits.js';
 export interface PendingMessage {
   readonly sequence: number;
   readonly uid: number;
-  /** how often it was asked for again and stayed unanswered */
-  readonly rounds: number;
 }
 
 export interface Batch<T> {

@@ -65,19 +65,19 @@ class ValueReader {
   }
 
   #literal(): string {
-    const head = /^\{(\d{1,9})\+?\}\r\n/.exec(this.#bytes.latin1Slice(this.#at, this.#at + 16));
+    const head = /^\{(\d{1,9})\+?\}\r\n/.exec(this.#bytes.toString('latin1', this.#at, this.#at + 16));
     if (head === null) throw new Odd();
     const from = this.#at + head[0].length;
     this.#at = from + Number(head[1]);
     if (this.#at > this.#bytes.length) throw new Odd();
-    return this.#bytes.latin1Slice(from, this.#at);
+    return this.#bytes.toString('latin1', from, this.#at);
   }
 
   #atom(): string | undefined {
     const from = this.#at;
     while (isAtomOctet(this.#bytes[this.#at])) this.#at += 1;
     if (this.#at === from) throw new Odd();
-    const text = this.#bytes.latin1Slice(from, this.#at);
+    const text = this.#bytes.toString('latin1', from, this.#at);
     return text.toUpperCase() === 'NIL' ? undefined : text;
   }
 }
