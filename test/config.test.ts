@@ -13,6 +13,7 @@ import { loadConfig, parseConfig } from '../src/config/load.js';
 import { formatProblem, nearest } from '../src/config/problem.js';
 import { editorSchema, referenceYaml } from '../src/config/reference.js';
 import type { Config } from '../src/config/schema.js';
+import { isServerListed } from '../src/config/server-names.js';
 import { buildLivePolicy } from '../src/policy/live-policy.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -141,6 +142,60 @@ smtp:
   t.end();
 });
 
+t.test('defaults of the IMAP proxy are settled', (t) => {
+  const config = mustParse(`
+tls: { caFile: ${fileURLToPath(import.meta.url)} }
+smtp: { listeners: [{ listen: "127.0.0.1:1143", name: imap-1144, upstream: { host: mx }, localDomains: [example.org] }] }
+imap:
+  listeners:
+    - { listen: "127.0.0.1:1144", upstream: { host: mail, tls: starttls } }
+    - { listen: "127.0.0.1:1145", upstream: { host: mail, tls: implicit } }
+    - { listen: "127.0.0.1:1146", name: odd, upstream: { host: mail, port: 1993, tls: implicit, servername: imap.example.org } }
+`);
+  const { imap } = config;
+  t.same(
+    imap.listeners.map(({ name, listen, upstream }) => [name, listen.port, upstream.port]),
+    [
+      ['imap-1144-2', 1144, 143],
+      ['imap-1145', 1145, 993],
+      ['odd', 1146, 1993],
+    ],
+  );
+  t.equal(imap.listeners[0]?.upstream.caFile, fileURLToPath(import.meta.url), 'the common authorities');
+  t.match(imap.listeners[0], { tls: 'none', authWithoutTls: 'loopback', clientIdentity: 'none', tlsFiles: undefined });
+  t.equal(imap.judge, 'before-metadata');
+  t.ok(imap.timeouts.idleSeconds >= 1800, 'RFC 9051 §5.4');
+  t.same(config.policy.imap, { action: 'block', servers: 'all', releaseRequestAddress: '' });
+  t.end();
+});
+
+t.test('an IMAP listener alone is enough', (t) => {
+  const { imap, smtp } = mustParse(
+    'imap: { listeners: [{ listen: "127.0.0.1:1143", upstream: { host: 127.0.0.1 } }] }',
+  );
+  t.equal(imap.listeners.length, 1);
+  t.same(smtp.listeners, []);
+  t.end();
+});
+
+t.test('servers are known by their names, and the name that a client asks for only adds to what is judged', (t) => {
+  const listed = new Set(['imap.example.org']);
+  const cases: [string, Parameters<typeof isServerListed>, boolean][] = [
+    ['all', ['all', { host: '192.0.2.1' }, undefined], true],
+    ['by host', [listed, { host: 'IMAP.Example.Org.' }, undefined], true],
+    ['by the name that is verified', [listed, { host: '192.0.2.1', servername: 'imap.example.org' }, undefined], true],
+    ['listed out', [listed, { host: 'other.example.org' }, undefined], false],
+    ['listed out by both names', [listed, { host: '192.0.2.1', servername: 'other.example.org' }, undefined], false],
+    ['asked for in TLS', [listed, { host: 'other.example.org' }, 'Imap.example.org'], true],
+    ['another name changes nothing', [listed, { host: 'imap.example.org' }, 'other.example.org'], true],
+    ['another name, listed out', [listed, { host: 'other.example.org' }, 'third.example.org'], false],
+    ['known by its address alone', [listed, { host: '2001:db8::1' }, 'other.example.org'], true],
+    ['an empty list', [new Set(), { host: 'imap.example.org' }, 'imap.example.org'], false],
+  ];
+  for (const [name, input, expected] of cases) t.equal(isServerListed(...input), expected, name);
+  t.end();
+});
+
 t.test('dangerous YAML is refused or harmless', (t) => {
   const bomb = `a: &a [1,1,1,1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c]\n`;
   t.match(parseConfig(bomb, '/x').problems[0]?.expected, /alias/i, 'alias bomb');
@@ -245,6 +300,36 @@ t.test('a reload swaps the whole snapshot at once, and what needs a restart is n
   t.equal(live.snapshot.notice.subject, 'two');
   t.equal(first.notice.subject, 'one', 'a message that began with the old snapshot keeps it');
   t.equal(live.started.dataDirectory, join(dir, 'var'), 'restart keys stay as they were');
+});
+
+t.test('what is judged over IMAP changes live, what the proxy is made from waits for a restart', async (t) => {
+  const file = join(folder(t), 'gate.yaml');
+  const write = (judge: string, errors: number, policy: string) =>
+    writeFileSync(
+      file,
+      `imap: { judge: ${judge}, limits: { errors: ${errors} }, listeners: [{ listen: "127.0.0.1:1143", upstream: { host: localhost } }] }\npolicy: { imap: ${policy} }\nnotice: { releaseRequestAddress: common@example.org }\n`,
+    );
+  write('before-metadata', 5, '{}');
+  const { live, warnings } = await LiveConfig.open(file, { build: buildLivePolicy, onReload: () => {} });
+  t.same(warnings, []);
+  t.teardown(() => live.close());
+  t.match(live.snapshot.imap, { action: 'block', servers: 'all', judge: 'before-metadata' });
+  t.equal(live.snapshot.imap.releaseRequestAddress, 'common@example.org');
+
+  write(
+    'before-content',
+    5,
+    '{ action: permit, servers: [LocalHost., other], releaseRequestAddress: imap@example.org }',
+  );
+  t.match(await live.reload(), { applied: true, restartKeys: [], problems: [] }, 'no server matters when all pass');
+  t.same(live.snapshot.imap, {
+    action: 'permit',
+    servers: new Set(['localhost', 'other']),
+    releaseRequestAddress: 'imap@example.org',
+    judge: 'before-content',
+  });
+  write('before-content', 6, '{}');
+  t.match(await live.reload(), { applied: true, restartKeys: ['imap'] });
 });
 
 t.test('a bad file is refused with all its problems, and the running snapshot stays', async (t) => {

@@ -8,7 +8,7 @@ import { parseConfig } from '../src/config/load.js';
 import type { Config } from '../src/config/schema.js';
 import { loadAddressLists } from '../src/policy/address-lists.js';
 import { loadHashLists, matchHashes } from '../src/policy/hash-lists.js';
-import { buildLivePolicy, decisionPolicy } from '../src/policy/live-policy.js';
+import { buildLivePolicy, decisionPolicy, imapDecisionPolicy } from '../src/policy/live-policy.js';
 import { type AllowRules, type MessageAddresses, matchLists } from '../src/policy/match-lists.js';
 import { madePart } from './support/facts.js';
 
@@ -322,6 +322,17 @@ portal: { publicUrl: "https://mail.example.org/q" }
     publicUrl: 'https://mail.example.org/q',
   });
   t.equal(snapshot?.addresses.block.count, 1);
+  t.match(snapshot?.imapDecision, { threshold: 8, action: 'block', fallback: snapshot?.decision.fallback });
+  const mixed = {
+    ...config.policy,
+    ambiguous: 'warn' as const,
+    smtp: { ...config.policy.smtp, action: 'warn' as const },
+  };
+  t.match(
+    imapDecisionPolicy({ ...config, policy: mixed }),
+    { action: 'block', ambiguous: 'permit' },
+    'nothing is added to a message that is read',
+  );
   const recommended = { ...config, policy: { ...config.policy, verdictThreshold: 'recommended' as const } };
   t.equal(decisionPolicy(recommended).threshold, 7);
   t.end();

@@ -1,11 +1,11 @@
 /** The parts of the SMTP engine that turn bytes into values and back, against the obvious way of doing it. */
 import fc from 'fast-check';
 import t from 'tap';
+import { readProxyHeader, writeProxyHeader } from '../src/runtime/proxy-protocol.js';
 import { ForbiddenByteWatch, nextControl } from '../src/smtp/control-scan.js';
 import { DataReader } from '../src/smtp/data-reader.js';
 import { DotStuffer } from '../src/smtp/dot-stuffer.js';
 import { type MailPathProblem, parseMailPath } from '../src/smtp/mail-path.js';
-import { readProxyHeader, writeProxyHeader } from '../src/smtp/proxy-protocol.js';
 import { mayRelayTo } from '../src/smtp/relay-safety.js';
 import { type ReplyFault, ReplyReader } from '../src/smtp/reply-reader.js';
 

@@ -3,6 +3,7 @@
  * file-checks.ts.
  */
 import { isLoopback, parseHostPort } from './host-port.js';
+import { checkImap } from './imap-checks.js';
 import { checkListeners } from './listener-checks.js';
 import type { Finding } from './problem.js';
 import type { Config, Settings } from './schema.js';
@@ -11,6 +12,7 @@ import type { Config, Settings } from './schema.js';
 export function checkSettings(settings: Settings, config: Config): Finding[] {
   return [
     ...checkListeners(settings, config),
+    ...checkImap(settings, config),
     ...checkLevelMap(settings.scoring.levelMap),
     ...checkBackends(settings),
     ...checkLists(settings.lists),

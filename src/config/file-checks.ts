@@ -21,17 +21,19 @@ export function checkFiles(settings: Settings, config: Config): Finding[] {
   const common = [readable(['tls', 'certificateFile'], tls.certificateFile), readable(['tls', 'keyFile'], tls.keyFile)];
   if (common.every(Boolean)) findings.push(...checkPair(['tls'], tls));
   readable(['tls', 'caFile'], tls.caFile);
-  config.smtp.listeners.forEach((listener, index) => {
-    const written = settings.smtp.listeners[index];
-    const path = ['smtp', 'listeners', index];
-    if (written?.upstream.caFile !== undefined) readable([...path, 'upstream', 'caFile'], listener.upstream.caFile);
-    if (written?.tlsFiles === undefined || listener.tlsFiles === undefined) return;
-    const own = [
-      readable([...path, 'tlsFiles', 'certificateFile'], listener.tlsFiles.certificateFile),
-      readable([...path, 'tlsFiles', 'keyFile'], listener.tlsFiles.keyFile),
-    ];
-    if (own.every(Boolean)) findings.push(...checkPair([...path, 'tlsFiles'], listener.tlsFiles));
-  });
+  for (const protocol of ['smtp', 'imap'] as const) {
+    config[protocol].listeners.forEach((listener, index) => {
+      const written = settings[protocol].listeners[index];
+      const path = [protocol, 'listeners', index];
+      if (written?.upstream.caFile !== undefined) readable([...path, 'upstream', 'caFile'], listener.upstream.caFile);
+      if (written?.tlsFiles === undefined || listener.tlsFiles === undefined) return;
+      const own = [
+        readable([...path, 'tlsFiles', 'certificateFile'], listener.tlsFiles.certificateFile),
+        readable([...path, 'tlsFiles', 'keyFile'], listener.tlsFiles.keyFile),
+      ];
+      if (own.every(Boolean)) findings.push(...checkPair([...path, 'tlsFiles'], listener.tlsFiles));
+    });
+  }
   for (const key of ['allowFiles', 'blockFiles', 'allowHashes', 'blockHashes'] as const) {
     lists[key].forEach((file, index) => {
       readable(['lists', key, index], file);

@@ -10,26 +10,38 @@
  * could reach the server without us, so there it is a warning.
  */
 import { formatHostPort, type HostPort, isLoopback, parseAddressRange, parseHostPort } from './host-port.js';
+import { checkImapListener } from './imap-checks.js';
 import type { Finding, KeyPath } from './problem.js';
-import type { Config, ListenerConfig, Settings } from './schema.js';
+import type { Config, ImapListenerConfig, ListenerConfig, Settings } from './schema.js';
+
+/** A listener of either protocol, and where it stands in the file. */
+interface Placed {
+  readonly listener: ListenerConfig | ImapListenerConfig;
+  readonly path: KeyPath;
+}
 
 export function checkListeners(settings: Settings, config: Config): Finding[] {
-  const { listeners } = config.smtp;
-  if (listeners.length === 0) {
+  const place = (listener: Placed['listener'], path: KeyPath): Placed => ({ listener, path });
+  const relays = config.smtp.listeners.map((listener, index) => place(listener, ['smtp', 'listeners', index]));
+  const mailboxes = config.imap.listeners.map((listener, index) => place(listener, ['imap', 'listeners', index]));
+  const all = [...relays, ...mailboxes];
+  if (all.length === 0) {
     return [
       {
         severity: 'error',
         path: ['smtp', 'listeners'],
         value: [],
-        expected: 'at least one listener; without one there is nothing to relay',
+        expected: 'at least one listener, here or under imap; without one there is nothing to relay',
       },
     ];
   }
   return [
-    ...listeners.flatMap((listener, index) => checkListener(listener, ['smtp', 'listeners', index])),
-    ...checkClashes(listeners),
-    ...checkWebPorts(settings, listeners),
-    ...checkLoops(listeners),
+    ...config.smtp.listeners.flatMap((listener, index) => checkListener(listener, ['smtp', 'listeners', index])),
+    ...config.imap.listeners.flatMap((listener, index) => checkImapListener(listener, ['imap', 'listeners', index])),
+    ...all.flatMap((placed) => checkProtection(placed)),
+    ...checkClashes(all),
+    ...checkWebPorts(settings, all),
+    ...checkLoops(all),
     ...checkTlsPair(settings),
   ];
 }
@@ -47,22 +59,6 @@ function checkListener(listener: ListenerConfig, path: KeyPath): Finding[] {
         'localDomains or clientIdentity: the real server sees the address of the gate instead of the client’s, and where it trusts that address, strangers could relay through it',
     });
   }
-  if (listener.tls !== 'none' && listener.tlsFiles === undefined) {
-    findings.push({
-      severity: 'error',
-      path: [...path, 'tls'],
-      value: listener.tls,
-      expected: 'certificateFile and keyFile, under `tls` or under tlsFiles of this listener',
-    });
-  }
-  if (listener.authWithoutTls === 'always' && listener.tls !== 'implicit' && !local) {
-    findings.push({
-      severity: 'warning',
-      path: [...path, 'authWithoutTls'],
-      value: 'always',
-      expected: 'loopback or never: passwords would cross the network in clear',
-    });
-  }
   if (
     listener.direction === 'submission' &&
     listener.tls === 'none' &&
@@ -76,14 +72,6 @@ function checkListener(listener: ListenerConfig, path: KeyPath): Finding[] {
       expected: 'starttls or implicit: without TLS no AUTH is offered here, so nobody can log in',
     });
   }
-  if (upstream.tls !== 'none' && !upstream.verify) {
-    findings.push({
-      severity: 'warning',
-      path: [...path, 'upstream', 'verify'],
-      value: false,
-      expected: 'true: whoever sits in between can read and change the mail; a private authority goes into caFile',
-    });
-  }
   if (listener.direction === 'submission' && upstream.tls === 'none' && !isLoopback(upstream.host)) {
     findings.push({
       severity: 'warning',
@@ -92,11 +80,42 @@ function checkListener(listener: ListenerConfig, path: KeyPath): Finding[] {
       expected: 'tls: starttls or implicit, as passwords pass this connection',
     });
   }
-  return [...findings, ...checkProxyPeers(listener, path)];
+  return findings;
+}
+
+/** TLS and the PROXY protocol, which are the same for both protocols. */
+function checkProtection(placed: Placed): Finding[] {
+  const { listener, path } = placed;
+  const findings: Finding[] = [];
+  if (listener.tls !== 'none' && listener.tlsFiles === undefined) {
+    findings.push({
+      severity: 'error',
+      path: [...path, 'tls'],
+      value: listener.tls,
+      expected: 'certificateFile and keyFile, under `tls` or under tlsFiles of this listener',
+    });
+  }
+  if (listener.authWithoutTls === 'always' && listener.tls !== 'implicit' && !isLoopback(listener.listen.host)) {
+    findings.push({
+      severity: 'warning',
+      path: [...path, 'authWithoutTls'],
+      value: 'always',
+      expected: 'loopback or never: passwords would cross the network in clear',
+    });
+  }
+  if (listener.upstream.tls !== 'none' && !listener.upstream.verify) {
+    findings.push({
+      severity: 'warning',
+      path: [...path, 'upstream', 'verify'],
+      value: false,
+      expected: 'true: whoever sits in between can read and change the mail; a private authority goes into caFile',
+    });
+  }
+  return [...findings, ...checkProxyPeers(placed)];
 }
 
 /** A PROXY header is believed: whoever may send one may claim to be an address that the real server trusts. */
-function checkProxyPeers(listener: ListenerConfig, path: KeyPath): Finding[] {
+function checkProxyPeers({ listener, path }: Placed): Finding[] {
   return listener.proxyProtocolFrom.flatMap((text, index): Finding[] => {
     if (parseAddressRange(text)?.prefix !== 0) return [];
     return [
@@ -110,11 +129,10 @@ function checkProxyPeers(listener: ListenerConfig, path: KeyPath): Finding[] {
   });
 }
 
-function checkClashes(listeners: readonly ListenerConfig[]): Finding[] {
+function checkClashes(listeners: readonly Placed[]): Finding[] {
   const findings: Finding[] = [];
-  listeners.forEach((listener, index) => {
-    const path = ['smtp', 'listeners', index];
-    const before = listeners.slice(0, index);
+  listeners.forEach(({ listener, path }, index) => {
+    const before = listeners.slice(0, index).map((other) => other.listener);
     if (before.some((other) => sameSocket(other.listen, listener.listen))) {
       findings.push({
         severity: 'error',
@@ -136,12 +154,12 @@ function checkClashes(listeners: readonly ListenerConfig[]): Finding[] {
 }
 
 /** The ports for monitoring and for recipients, against the listeners and each other. */
-function checkWebPorts(settings: Settings, listeners: readonly ListenerConfig[]): Finding[] {
+function checkWebPorts(settings: Settings, listeners: readonly Placed[]): Finding[] {
   const status = settings.status === undefined ? undefined : parseHostPort(settings.status.listen);
   const portal = parseHostPort(settings.portal.listen);
   const findings: Finding[] = [];
   for (const [section, address] of [['status', status] as const, ['portal', portal] as const]) {
-    if (address === undefined || !listeners.some((listener) => sameSocket(address, listener.listen))) continue;
+    if (address === undefined || !listeners.some(({ listener }) => sameSocket(address, listener.listen))) continue;
     const expected = 'an address and port that no listener has';
     // The page for recipients may be missing; mail and monitoring may not.
     const severity = section === 'portal' ? 'warning' : 'error';
@@ -154,17 +172,19 @@ function checkWebPorts(settings: Settings, listeners: readonly ListenerConfig[])
   return findings;
 }
 
-/** Mail that comes back to a listener goes round until its hop count is used up. */
-function checkLoops(listeners: readonly ListenerConfig[]): Finding[] {
-  const next = listeners.map((listener) => listeners.findIndex((other) => reaches(listener.upstream, other.listen)));
-  return listeners.flatMap((listener, index): Finding[] => {
+/** Mail that comes back to a listener goes round until its hop count is used up; a mailbox has no such count. */
+function checkLoops(listeners: readonly Placed[]): Finding[] {
+  const next = listeners.map(({ listener }) =>
+    listeners.findIndex((other) => reaches(listener.upstream, other.listener.listen)),
+  );
+  return listeners.flatMap(({ listener, path }, index): Finding[] => {
     let at = next[index] ?? -1;
     for (let steps = 0; at !== -1 && at !== index && steps < listeners.length; steps += 1) at = next[at] ?? -1;
     if (at !== index) return [];
     return [
       {
         severity: 'error',
-        path: ['smtp', 'listeners', index, 'upstream'],
+        path: [...path, 'upstream'],
         value: formatHostPort(listener.upstream),
         expected: 'the real server: this leads back to the listener itself, in a loop',
       },

@@ -128,11 +128,17 @@ export class LiveConfig<S> {
 
 function restartKeysOf(config: Config, started: Config): string[] {
   const changed: string[] = restartKeys.filter((key) => !isDeepStrictEqual(config[key], started[key]));
+  if (!isDeepStrictEqual(connectionsOf(config.imap), connectionsOf(started.imap))) changed.push('imap');
   // The rest of its section is read live.
   if (config.portal.listen !== started.portal.listen) changed.push('portal.listen');
   if (!isDeepStrictEqual(config.scoring.backends.map(connectionOf), started.scoring.backends.map(connectionOf)))
     changed.push('scoring.backends');
   return changed;
+}
+
+/** What the IMAP proxy is made from; what waits for the judgement is read live. */
+function connectionsOf({ listeners, timeouts, limits }: Config['imap']): unknown {
+  return { listeners, timeouts, limits };
 }
 
 /** What a backend is made from; its feeds are read live. */

@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { type HostPort, isHost, parseHostPort } from './host-port.js';
-import type { Config, ListenerConfig, Settings, TlsFiles, WrittenTlsFiles } from './schema.js';
+import type { Config, ImapListenerConfig, ListenerConfig, Settings, TlsFiles, WrittenTlsFiles } from './schema.js';
 
 /** @param file absolute name of the configuration file */
 export function resolveConfig(settings: Settings, file: string): Config {
@@ -12,12 +12,14 @@ export function resolveConfig(settings: Settings, file: string): Config {
     (name === undefined ? {} : { [key]: absolute(name) }) as { [P in K]?: string };
   const ownName = settings.hostname ?? (isHost(hostname()) ? hostname() : 'localhost');
   const { lists, quarantine, scoring, notice, portal } = settings;
+  const taken = new Set([...settings.smtp.listeners, ...settings.imap.listeners].map((listener) => listener.name));
   return {
     ...settings,
     file,
     hostname: ownName,
     dataDirectory: absolute(settings.dataDirectory),
-    smtp: { ...settings.smtp, listeners: resolveListeners(settings, absolute) },
+    smtp: { ...settings.smtp, listeners: resolveListeners(settings, taken, absolute) },
+    imap: { ...settings.imap, listeners: resolveImapListeners(settings, taken, absolute) },
     tls: {
       ...optional('certificateFile', settings.tls.certificateFile),
       ...optional('keyFile', settings.tls.keyFile),
@@ -46,11 +48,13 @@ export function resolveConfig(settings: Settings, file: string): Config {
   };
 }
 
-function resolveListeners(settings: Settings, absolute: (name: string) => string): ListenerConfig[] {
-  const taken = new Set(settings.smtp.listeners.map((listener) => listener.name));
+function resolveListeners(
+  settings: Settings,
+  taken: Set<string | undefined>,
+  absolute: (name: string) => string,
+): ListenerConfig[] {
   return settings.smtp.listeners.map((listener) => {
-    // The schema has checked the form; the fallback only satisfies the type.
-    const listen: HostPort = parseHostPort(listener.listen) ?? { host: '127.0.0.1', port: 0 };
+    const listen = listenOf(listener.listen);
     const { tlsFiles, upstream, ...rest } = listener;
     const caFile = upstream.caFile ?? settings.tls.caFile;
     return {
@@ -62,6 +66,32 @@ function resolveListeners(settings: Settings, absolute: (name: string) => string
       upstream: caFile === undefined ? upstream : { ...upstream, caFile: absolute(caFile) },
     };
   });
+}
+
+function resolveImapListeners(
+  settings: Settings,
+  taken: Set<string | undefined>,
+  absolute: (name: string) => string,
+): ImapListenerConfig[] {
+  return settings.imap.listeners.map((listener) => {
+    const listen = listenOf(listener.listen);
+    const { tlsFiles, upstream, ...rest } = listener;
+    const caFile = upstream.caFile ?? settings.tls.caFile;
+    // RFC 9051 §2.1 names both ports.
+    const port = upstream.port ?? (upstream.tls === 'implicit' ? 993 : 143);
+    return {
+      ...rest,
+      name: listener.name ?? freeName(`imap-${listen.port}`, taken),
+      listen,
+      tlsFiles: listener.tls === 'none' ? undefined : resolveTlsFiles(tlsFiles ?? settings.tls, absolute),
+      upstream: { ...upstream, port, ...(caFile === undefined ? {} : { caFile: absolute(caFile) }) },
+    };
+  });
+}
+
+/** The schema has checked the form; the fallback only satisfies the type. */
+function listenOf(text: string): HostPort {
+  return parseHostPort(text) ?? { host: '127.0.0.1', port: 0 };
 }
 
 function resolveTlsFiles(files: WrittenTlsFiles, absolute: (name: string) => string): TlsFiles | undefined {

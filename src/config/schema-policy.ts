@@ -1,9 +1,20 @@
 /** The `policy`, `lists` and `scoring` sections: every key with its type, default, range and a sentence. */
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parsePattern, patternForms } from './address-pattern.js';
+import { isHost } from './host-port.js';
 import { filePath } from './schema-smtp.js';
 import { formed } from './schema-walk.js';
 import { parseSocketAddress } from './socket-address.js';
+
+/** An address of a person. */
+export const mailbox = formed(
+  z
+    .string()
+    .max(254)
+    .regex(/^[^\s@<>",;:]+@[^\s@<>",;:]+$/),
+  'an address such as secops@example.org',
+);
 
 const fallbackAction = z.enum(['permit', 'block', 'defer']);
 
@@ -39,7 +50,9 @@ const fallbackSchema = z
   .strictObject({
     default: fallbackAction
       .default('defer')
-      .describe('Action for a cause that is not set below. defer answers 451, so that the sender tries again.'),
+      .describe(
+        'Action for a cause that is not set below. defer answers 451, so that the sender tries again, and over IMAP NO, so that the reader does.',
+      ),
     log: z.boolean().default(true).describe('Whether a line at level warn is logged whenever a fallback decides.'),
     causes: causesSchema.prefault({}),
   })
@@ -74,6 +87,38 @@ const smtpPolicySchema = z
       .describe('What `action: warn` adds to a message.'),
   })
   .describe('What happens to malicious mail over SMTP.');
+
+const serverName = formed(
+  z.string().superRefine((text, context) => {
+    if (isHost(text) && isIP(text) === 0) return;
+    const message = isIP(text) === 0 ? 'this is none' : 'servers are listed by name, never by IP address';
+    context.addIssue({ code: 'custom', message });
+  }),
+  'a host name such as imap.example.org',
+);
+
+const imapPolicySchema = z
+  .strictObject({
+    action: z
+      .enum(['block', 'permit'])
+      .default('block')
+      .describe(
+        'What happens to mail that is read over IMAP: block shows a notice in place of a malicious message, permit passes everything, and neither lists nor scores are asked.',
+      ),
+    servers: z
+      .union([z.literal('all'), z.array(serverName).max(1000)])
+      .default('all')
+      .describe(
+        'Real servers whose mail is judged: all, or a list of host names, never IP addresses. A server is known by `upstream.host`, `upstream.servername` or the name that its client asks for in TLS; whatever is behind the others passes unseen.',
+      ),
+    releaseRequestAddress: z
+      .union([z.literal(''), mailbox])
+      .default('')
+      .describe(
+        'Address that the reader of a notice can ask for a release; empty takes `notice.releaseRequestAddress`.',
+      ),
+  })
+  .describe('What happens to malicious mail over IMAP.');
 
 const categoryProfile = (sentence: string, maximum: number | 'none' = 33_554_432) =>
   z
@@ -117,13 +162,14 @@ export const policySchema = z
       .default('recommended')
       .describe('A message is malicious when its threat level is this or higher; recommended is 7.'),
     smtp: smtpPolicySchema.prefault({}),
+    imap: imapPolicySchema.prefault({}),
     profile: profileSchema.prefault({}),
     fallback: fallbackSchema.prefault({}),
     ambiguous: z
       .enum(['permit', 'warn', 'block'])
       .default('permit')
       .describe(
-        'A message that mail programs may read in different ways, when every reading was looked at and is clean.',
+        'A message that mail programs may read in different ways, when every reading was looked at and is clean. Over IMAP nothing is added to a message, so warn permits it there.',
       ),
   })
   .describe('What is malicious and what happens then.');

@@ -39,6 +39,26 @@ export const tlsSchema = tlsFilesSchema
   })
   .describe('Certificate and key of every listener that has no `tlsFiles` of its own.');
 
+/** What the gate calls a listener. */
+export const listenerName = formed(
+  z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/),
+  'letters, digits, dots, dashes and underscores, at most 63',
+);
+
+export const proxyPeers = z
+  .array(
+    formed(
+      z.string().refine((text) => parseAddressRange(text) !== undefined),
+      'an IP address or a range such as 192.0.2.0/24',
+    ),
+  )
+  .default([])
+  .describe('Addresses and ranges of load balancers whose PROXY header (v1 or v2) is required and believed.');
+
+/** A wait: whole seconds. */
+export const seconds = (initial: number, max: number, sentence: string) =>
+  z.int().min(1).max(max).default(initial).describe(sentence);
+
 const upstreamSchema = z
   .strictObject({
     host: hostName.describe('Name or address of the real server.'),
@@ -57,12 +77,7 @@ const upstreamSchema = z
 
 export const listenerSchema = z.strictObject({
   listen: listenAddress.describe('Address and port to listen on, IPv6 in brackets; port 0 takes a free one.'),
-  name: formed(
-    z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/),
-    'letters, digits, dots, dashes and underscores, at most 63',
-  )
-    .optional()
-    .describe('Name in logs, metrics and the quarantine; `smtp-<port>` when absent.'),
+  name: listenerName.optional().describe('Name in logs, metrics and the quarantine; `smtp-<port>` when absent.'),
   tls: z.enum(tlsModes).default('none').describe('What clients get: no TLS, STARTTLS, or TLS from the first byte.'),
   tlsFiles: tlsFilesSchema.optional().describe('Certificate and key of this listener alone.'),
   upstream: upstreamSchema,
@@ -90,15 +105,7 @@ export const listenerSchema = z.strictObject({
     .describe(
       'How the real server learns who the client is: not at all, by XCLIENT (Postfix), or by a PROXY v2 header.',
     ),
-  proxyProtocolFrom: z
-    .array(
-      formed(
-        z.string().refine((text) => parseAddressRange(text) !== undefined),
-        'an IP address or a range such as 192.0.2.0/24',
-      ),
-    )
-    .default([])
-    .describe('Addresses and ranges of load balancers whose PROXY header (v1 or v2) is required and believed.'),
+  proxyProtocolFrom: proxyPeers,
   authWithoutTls: z
     .enum(['never', 'loopback', 'always'])
     .default('loopback')
@@ -106,9 +113,6 @@ export const listenerSchema = z.strictObject({
       'Whether AUTH is offered on a connection without TLS. loopback: only where the address that this listener itself listens on is a loopback address.',
     ),
 });
-
-const seconds = (initial: number, max: number, sentence: string) =>
-  z.int().min(1).max(max).default(initial).describe(sentence);
 
 const timeoutsSchema = z
   .strictObject({

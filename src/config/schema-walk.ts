@@ -73,6 +73,8 @@ export function constantOf(schema: Schema): unknown {
 /** The schema of a list's items; undefined when it is no list. */
 export function elementOf(schema: Schema): Schema | undefined {
   const inner = unwrap(schema);
+  // A word or a list: `all` or names.
+  if (inner instanceof z.ZodUnion) return inner.options.map((option) => elementOf(option)).find((one) => one);
   return inner instanceof z.ZodArray ? inner.element : undefined;
 }
 

@@ -4,7 +4,8 @@
  */
 import { z } from 'zod';
 import type { HostPort } from './host-port.js';
-import { listsSchema, policySchema, scoringSchema } from './schema-policy.js';
+import { type imapListenerSchema, imapSchema } from './schema-imap.js';
+import { listsSchema, mailbox, policySchema, scoringSchema } from './schema-policy.js';
 import {
   filePath,
   hostName,
@@ -17,13 +18,6 @@ import {
 } from './schema-smtp.js';
 import { formed } from './schema-walk.js';
 
-const mailbox = formed(
-  z
-    .string()
-    .max(254)
-    .regex(/^[^\s@<>",;:]+@[^\s@<>",;:]+$/),
-  'an address such as secops@example.org',
-);
 const oneLine = formed(
   z
     .string()
@@ -142,6 +136,7 @@ export const settingsSchema = z
         'Folder for the quarantine, the database and messages that are too large for memory. Private to the gate.',
       ),
     smtp: smtpSchema.prefault({}),
+    imap: imapSchema.prefault({}),
     tls: tlsSchema.prefault({}),
     policy: policySchema.prefault({}),
     lists: listsSchema.prefault({}),
@@ -166,6 +161,7 @@ export const settingsSchema = z
 /** The file as written, with the schema's defaults filled in. */
 export type Settings = z.output<typeof settingsSchema>;
 type ListenerSettings = z.output<typeof listenerSchema>;
+type ImapListenerSettings = z.output<typeof imapListenerSchema>;
 
 export interface TlsFiles {
   readonly certificateFile: string;
@@ -187,12 +183,21 @@ export interface ListenerConfig extends Omit<ListenerSettings, 'name' | 'listen'
   readonly tlsFiles: TlsFiles | undefined;
 }
 
+/** The same for a listener of the IMAP proxy. */
+export interface ImapListenerConfig extends Omit<ImapListenerSettings, 'name' | 'listen' | 'upstream' | 'tlsFiles'> {
+  readonly name: string;
+  readonly listen: HostPort;
+  readonly upstream: ImapListenerSettings['upstream'] & HostPort;
+  readonly tlsFiles: TlsFiles | undefined;
+}
+
 /** The configuration that the gate runs with: all file names absolute, all dependent defaults settled. */
-export interface Config extends Omit<Settings, 'hostname' | 'smtp' | 'notice'> {
+export interface Config extends Omit<Settings, 'hostname' | 'smtp' | 'imap' | 'notice'> {
   /** absolute name of the file that it was read from */
   readonly file: string;
   readonly hostname: string;
   readonly smtp: Omit<Settings['smtp'], 'listeners'> & { readonly listeners: readonly ListenerConfig[] };
+  readonly imap: Omit<Settings['imap'], 'listeners'> & { readonly listeners: readonly ImapListenerConfig[] };
   readonly notice: Omit<Settings['notice'], 'from'> & { readonly from: string };
 }
 

@@ -3,7 +3,7 @@
  * replayed. The order of the steps is the order of this file.
  *
  * Where parts disagree the worst decides: malicious, then defer, then warn, then permit. Malicious goes before defer
- * because no answer that is still missing could make it better. `policy.smtp.action` then says what is done with what
+ * because no answer that is still missing could make it better. `policy.smtp.action` or `policy.imap.action` then says what is done with what
  * is malicious or answered by a fallback of `block`; a fallback is never harsher than that action.
  */
 import { type InspectionReport, partFlags } from '../inspect/report.js';

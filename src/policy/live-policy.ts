@@ -2,6 +2,7 @@
 import { type ConfigProblem, hasErrors } from '../config/problem.js';
 import type { Config } from '../config/schema.js';
 import { hashFeedsOf, yaraFoldersOf } from '../config/schema-policy.js';
+import { normalServerName } from '../config/server-names.js';
 import { type FileCategory, fileCategories } from '../inspect/file-category.js';
 import type { FallbackCause } from '../scoring/backend.js';
 import { type HashFeeds, loadHashFeeds } from '../scoring/hash-feed.js';
@@ -16,7 +17,11 @@ import type { CategoryProfile, Profile } from './profile.js';
 
 /** One message is judged with one snapshot, from its first list to its notice. */
 export interface LivePolicy {
+  /** for SMTP */
   readonly decision: DecisionPolicy;
+  /** for IMAP: the same lists, threshold and fallbacks, another action */
+  readonly imapDecision: DecisionPolicy;
+  readonly imap: ImapPolicy;
   /** what `warn` adds to a message */
   readonly headers: Config['policy']['smtp']['headers'];
   /** whether a line is logged when a fallback decides */
@@ -31,6 +36,17 @@ export interface LivePolicy {
   readonly administrators: Config['administrators'];
   /** begins the link in notices; empty for none */
   readonly publicUrl: string;
+}
+
+/** What is asked before a message is judged over IMAP, and what its notice says. */
+export interface ImapPolicy {
+  /** `permit`: everything passes, neither lists nor scores are asked */
+  readonly action: 'block' | 'permit';
+  /** for `isServerListed` */
+  readonly servers: 'all' | ReadonlySet<string>;
+  /** empty for none */
+  readonly releaseRequestAddress: string;
+  readonly judge: Config['imap']['judge'];
 }
 
 export interface BuiltPolicy {
@@ -49,6 +65,8 @@ export async function buildLivePolicy(config: Config): Promise<BuiltPolicy> {
   if (hasErrors(problems)) return { snapshot: undefined, problems };
   const snapshot: LivePolicy = {
     decision: decisionPolicy(config),
+    imapDecision: imapDecisionPolicy(config),
+    imap: imapPolicy(config),
     headers: config.policy.smtp.headers,
     logFallback: config.policy.fallback.log,
     addresses: addresses.lists,
@@ -86,6 +104,23 @@ export function decisionPolicy(config: Pick<Config, 'policy' | 'lists' | 'scorin
     ambiguous: policy.ambiguous,
     applyWithoutAttachment: lists.applyWithoutAttachment,
     profile: profileOf(policy.profile),
+  };
+}
+
+/** A message that is read over IMAP is never changed, so that there is no warning. */
+export function imapDecisionPolicy(config: Pick<Config, 'policy' | 'lists' | 'scoring'>): DecisionPolicy {
+  const policy = decisionPolicy(config);
+  const ambiguous = policy.ambiguous === 'warn' ? 'permit' : policy.ambiguous;
+  return { ...policy, ambiguous, action: config.policy.imap.action };
+}
+
+function imapPolicy({ policy, imap, notice }: Config): ImapPolicy {
+  const { action, servers, releaseRequestAddress } = policy.imap;
+  return {
+    action,
+    servers: servers === 'all' ? 'all' : new Set(servers.map(normalServerName)),
+    releaseRequestAddress: releaseRequestAddress === '' ? notice.releaseRequestAddress : releaseRequestAddress,
+    judge: imap.judge,
   };
 }
 

@@ -23,8 +23,27 @@ export const limits = {
     keepAliveIntervalMs: 60_000,
     /** bytes; room for the three warning fields and a prefixed subject, taken from the SIZE we announce. */
     tagReserveBytes: 16384,
+  },
+  proxy: {
     /** bytes; a PROXY v1 line is at most 107, a v2 header with TLVs rarely above 1 KiB. */
-    proxyHeaderBytes: 4096,
+    headerBytes: 4096,
+  },
+  storedMessage: {
+    /** parts of a message whose structure is shown; what lies beyond belongs to the last of them. */
+    partsMax: 10_000,
+    /** nesting of multipart and message/rfc822 in it. */
+    depthMax: 64,
+    /** fields of one header block that are told apart. */
+    fieldsMax: 10_000,
+    /** bytes in front of a colon that may be a field's name; RFC 5322 §2.1.1 allows lines of 998. */
+    fieldNameBytes: 998,
+    /** bytes of one field that ENVELOPE and BODYSTRUCTURE show. */
+    fieldBytes: 65_536,
+    /** addresses of one field that ENVELOPE shows. */
+    addressesMax: 2000,
+    /** encoded bytes of a text that a preview is looked for in, and its characters (RFC 8970 §3.1). */
+    previewBytes: 65_536,
+    previewCharacters: 200,
   },
   imap: {
     /**

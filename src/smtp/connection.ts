@@ -7,8 +7,8 @@ import { type SecureContext, TLSSocket } from 'node:tls';
 import { GateError, messageOf } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import type { Logger } from '../runtime/log.js';
+import { type ProxyAddress, readProxyHeader } from '../runtime/proxy-protocol.js';
 import { type Flushable, flushLater } from './flush-batch.js';
-import { type ProxyAddress, readProxyHeader } from './proxy-protocol.js';
 import { replies } from './replies.js';
 import { type Reply, serializeReply } from './reply.js';
 import { SmtpSession } from './session.js';
@@ -114,7 +114,7 @@ export class Connection implements SessionIo, Flushable {
     const onData = (chunk: Buffer) => {
       received = Buffer.concat([received, chunk]);
       const header = readProxyHeader(received);
-      if (header.kind === 'incomplete' && received.length < limits.smtp.proxyHeaderBytes) return;
+      if (header.kind === 'incomplete' && received.length < limits.proxy.headerBytes) return;
       clearTimeout(this.#timer);
       this.#tcp.off('data', onData);
       if (header.kind !== 'header') {

@@ -5,9 +5,9 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { GateError } from '../runtime/errors.js';
+import { writeProxyHeader } from '../runtime/proxy-protocol.js';
 import { Dialogue } from './dialogue.js';
 import { parseExtensions } from './ehlo.js';
-import { writeProxyHeader } from './proxy-protocol.js';
 import type { UpstreamReply } from './reply-reader.js';
 
 export interface UpstreamOptions {

@@ -3,12 +3,14 @@
  * wherever SLUICE_REQUIRE_SERVERS=1, it is a failure, so that a suite cannot vanish in silence.
  */
 import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, isAbsolute, join } from 'node:path';
 
 /** Debian keeps servers in sbin, which is not on every user's path. */
 const searchPath = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', '/usr/local/sbin'];
 
+/** @param name found on the path, or where it is said to be when it begins with a slash */
 export function findProgram(name: string): string | undefined {
+  if (isAbsolute(name)) return existsSync(name) ? name : undefined;
   return searchPath.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 

@@ -1,6 +1,6 @@
 /** The PROXY protocol (haproxy's proxy-protocol.txt): versions 1 and 2 in, version 2 out. Bytes to values, no sockets. */
 import { isIP } from 'node:net';
-import { limits } from '../runtime/limits.js';
+import { limits } from './limits.js';
 
 export interface ProxyAddress {
   readonly address: string;
@@ -58,7 +58,7 @@ function readVersionTwo(bytes: Buffer): ProxyHeader {
   const versionAndCommand = bytes.readUInt8(12);
   const family = bytes.readUInt8(13);
   const total = 16 + bytes.readUInt16BE(14);
-  if (versionAndCommand >> 4 !== 2 || total > limits.smtp.proxyHeaderBytes) return { kind: 'invalid' };
+  if (versionAndCommand >> 4 !== 2 || total > limits.proxy.headerBytes) return { kind: 'invalid' };
   if (bytes.length < total) return { kind: 'incomplete' };
   const command = versionAndCommand & 15;
   if (command > 1) return { kind: 'invalid' };
