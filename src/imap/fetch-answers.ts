@@ -43,7 +43,7 @@ interface ShownRun {
   readonly entries: { readonly response: Response; readonly uid: number }[];
 }
 
-export const tooLong: Ruling = { kind: 'defer', text: 'The check of a message takes too long, try again later' };
+export const tooLong: Ruling & { kind: 'defer' } = { kind: 'defer', text: 'The check of a message takes too long, try again later' };
 const notWritten = 'The state of a message could not be written down, try again later';
 const noNotice = 'The notice for a message is not at hand, try again later';
 
@@ -295,7 +295,7 @@ export class AnswerTaker implements ResponseTaker {
       });
     }
     this.#run.entries.push({ response, uid });
-    if (this.#run.entries.length >= limits.imap.shownTogetherMax) this.#endRun();
+    if (this.#run.entries.length >= limits.imapFetch.shownTogetherMax) this.#endRun();
   }
 
   /** Must be called before anything else is written, so that responses stay in their order. */

@@ -67,11 +67,11 @@ export class ResponseAssembly {
     const current = this.#current;
     if (current === undefined) return;
     const { raw, items, open } = event;
-    const keep = open && current.handling === 'hold' && current.parts.length < limits.imap.heldLiteralsMax;
+    const keep = open && current.handling === 'hold' && current.parts.length < limits.imapFetch.heldLiteralsMax;
     current.body = keep ? this.#keeping.receive() : undefined;
     const part: ResponsePart = { raw, items, open, body: current.body };
     if (current.handling === 'stream') taker.streamPart(part, first);
-    else if (current.parts.length < limits.imap.responsePartsMax || !open) current.parts.push(part);
+    else if (current.parts.length < limits.imapFetch.responsePartsMax || !open) current.parts.push(part);
     if (open) return;
     this.#current = undefined;
     if (current.handling !== 'stream') taker.conclude(current);

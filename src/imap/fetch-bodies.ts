@@ -8,8 +8,6 @@ import { tooLong } from './fetch-answers.js';
 import {
   factsOf,
   type Handling,
-  type Keeping,
-  ResponseAssembly,
   type ResponseTaker,
   survey,
   wholeBytes,
@@ -17,7 +15,6 @@ import {
 } from './fetch-assembly.js';
 import type { Holdings } from './fetch-hold.js';
 import type { Intake, Ruling } from './handler.js';
-import type { FetchEvent } from './wire.js';
 
 /** Flags that come with answers which nobody sees. */
 function passFlags(port: ExchangePort, response: Response, cut: ReadonlySet<string>): void {

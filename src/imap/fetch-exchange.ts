@@ -64,7 +64,7 @@ class JudgedFetch implements Exchange, AnswerHost {
   #taker: ResponseTaker;
   #pending = new Map<number, PendingMessage>();
   /** whole messages that are asked for together */
-  #together: number = limits.imap.bodiesTogetherLeast;
+  #together: number = limits.imapFetch.bodiesTogetherLeast;
   readonly #served: number[] = [];
   readonly #deferred = new Set<number>();
   #aborted: (() => void) | undefined;
@@ -127,7 +127,7 @@ class JudgedFetch implements Exchange, AnswerHost {
   async #workOff(): Promise<void> {
     this.holdings.asking(true);
     await this.holdings.whenIdle();
-    for (let round = 0; round < limits.imap.roundsMax && this.#pending.size > 0; round += 1) {
+    for (let round = 0; round < limits.imapFetch.roundsMax && this.#pending.size > 0; round += 1) {
       const all = this.#takePending();
       for (const { members } of batches(all, this.#numberOf)) {
         if (!this.#over) await this.#again(members);
@@ -161,8 +161,8 @@ class JudgedFetch implements Exchange, AnswerHost {
       from += batch.members.length;
       const bytes = await this.#judge(batch.members, batch.set);
       // Small messages go together, large ones are answered one by one.
-      const count = bytes > limits.imap.bodiesTogetherBytes ? this.#together >> 1 : this.#together * 2;
-      this.#together = Math.max(1, Math.min(count, limits.imap.askedTogetherMax));
+      const count = bytes > limits.imapFetch.bodiesTogetherBytes ? this.#together >> 1 : this.#together * 2;
+      this.#together = Math.max(1, Math.min(count, limits.imapFetch.askedTogetherMax));
     }
   }
 

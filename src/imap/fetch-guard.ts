@@ -4,7 +4,6 @@
  */
 import { reduced, type Response } from './fetch-answer.js';
 import { type Keeping, ResponseAssembly, type ResponseTaker, survey } from './fetch-assembly.js';
-import { limits } from '../runtime/limits.js';
 import type { FetchEvent } from './wire.js';
 
 /** Takes the events of FETCH responses in order. Returns the octets that may go to the client, if any. */

@@ -111,10 +111,10 @@ export class Holdings {
 
   #watchCrowd(): void {
     const held = Math.max(this.#intakes.size + this.#leaving.size, this.#places.size);
-    if (!this.#crowded && !this.#ended && held >= limits.imap.heldMax) {
+    if (!this.#crowded && !this.#ended && held >= limits.imapFetch.heldMax) {
       this.#crowded = true;
       this.#port.pause();
-    } else if (this.#crowded && (this.#ended || held <= limits.imap.heldMax / 2)) {
+    } else if (this.#crowded && (this.#ended || held <= limits.imapFetch.heldMax / 2)) {
       this.#crowded = false;
       this.#port.resume();
     }

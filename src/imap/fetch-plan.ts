@@ -124,7 +124,7 @@ export function needsOf(items: readonly FetchItem[]): ItemClass {
  */
 export function isSure(request: FetchRequest, mailbox: Mailbox): boolean {
   const set = request.uid ? parseSet(request.set) : undefined;
-  if (set === undefined || countSet(set) > limits.imap.sureMessagesMax) return false;
+  if (set === undefined || countSet(set) > limits.imapFetch.sureMessagesMax) return false;
   return set.every(({ first, last }) => {
     for (let uid = first; uid <= last; uid += 1) {
       if (mailbox.standing(uid) !== standings.original) return false;

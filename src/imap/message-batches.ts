@@ -20,13 +20,13 @@ export interface Batch<T> {
 export function* batches<T>(
   members: readonly T[],
   numberOf: (member: T) => number,
-  countMax: number = limits.imap.askedTogetherMax,
+  countMax: number = limits.imapFetch.askedTogetherMax,
 ): Generator<Batch<T>, void> {
   for (let from = 0; from < members.length; ) {
     const ranges: string[] = [];
     let characters = 0;
     let to = from;
-    while (to < members.length && to - from < countMax && characters < limits.imap.askedSetCharacters) {
+    while (to < members.length && to - from < countMax && characters < limits.imapFetch.askedSetCharacters) {
       const end = runEnd(members, numberOf, to, Math.min(members.length, from + countMax));
       const first = numberOf(members[to] as T);
       const range = end - to === 1 ? `${first}` : `${first}:${numberOf(members[end - 1] as T)}`;

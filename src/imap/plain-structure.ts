@@ -14,7 +14,7 @@ class Odd extends Error {}
 
 class ValueReader {
   #at = 0;
-  #left = limits.imap.structureValuesMax;
+  #left = limits.imapFetch.structureValuesMax;
   readonly #bytes: Buffer;
 
   constructor(bytes: Buffer) {
@@ -29,7 +29,7 @@ class ValueReader {
 
   #value(depth: number): Value {
     this.#left -= 1;
-    if (this.#left < 0 || depth > limits.imap.structureDepthMax) throw new Odd();
+    if (this.#left < 0 || depth > limits.imapFetch.structureDepthMax) throw new Odd();
     const byte = this.#bytes[this.#at];
     if (byte === octets.open) return this.#list(depth);
     if (byte === octets.quote) return this.#quoted();
