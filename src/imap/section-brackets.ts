@@ -2,6 +2,7 @@
 import { limits } from '../runtime/limits.js';
 import type { CommandSource } from './command-source.js';
 import { isArgumentOctet, octet } from './octet-scan.js';
+import { writeField } from './section.js';
 
 /** Items whose name is followed by brackets. */
 export const sectionNames: ReadonlySet<string> = new Set([
@@ -60,10 +61,4 @@ function readField(source: CommandSource): string | undefined {
   if (!source.atString) return plainOctets(source, -1) || undefined;
   const string = source.string();
   return string === undefined ? undefined : writeField(string.bytes.toString('latin1'));
-}
-
-/** A field name as it is written in a section; undefined when it cannot be one, as with line ends and non-ASCII. */
-export function writeField(name: string): string | undefined {
-  if (/[^\x20-\x7e]/.test(name)) return undefined;
-  return /^[!#$&'+,\-./0-9:;<=>?@A-Z^_`a-z|}~]+$/.test(name) ? name : `"${name.replace(/["\\]/g, '\\$&')}"`;
 }

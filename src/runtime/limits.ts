@@ -71,6 +71,14 @@ export const limits = {
     commandTokensMax: 10_000,
     /** header fields that one FETCH item names; mail programs ask for some thirty. */
     sectionFieldsMax: 1000,
+    /** numbers in one part specifier; MIME parts are nested 100 deep at most by the servers that we know. */
+    sectionDepthMax: 200,
+    /** items in one FETCH command. */
+    fetchItemsMax: 500,
+    /** ranges in one set; more than fit into a line. */
+    setRangesMax: 50_000,
+    /** messages of one COPYUID code that are told apart; two numbers may stand for four billion, and a lost one is judged again. */
+    copyUidPairsMax: 250_000,
     /** bytes of a string that is sent between quotes; Cyrus and others bound such strings, never literals. */
     quotedBytes: 1024,
   },
