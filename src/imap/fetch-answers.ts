@@ -27,6 +27,8 @@ export interface AnswerHost {
   readonly port: ExchangePort;
   readonly holdings: Holdings;
   readonly plan: FetchPlan;
+  /** messages that were answered from a notice, which has all that was asked at once */
+  readonly noticed: Set<number>;
   /** The message was answered, with content or metadata. */
   served(sequence: number, uid: number): void;
   /** Nothing was answered: the message has to be judged and asked for again. */
@@ -34,7 +36,7 @@ export interface AnswerHost {
   /** It could not be judged. */
   defer(uid: number, text: string): void;
   /** Some of it may not be answered. */
-  refuse(): void;
+  refuse(uid: number): void;
 }
 
 /** Responses whose metadata may be seen once this is written down. */
@@ -136,12 +138,11 @@ export class AnswerTaker implements ResponseTaker {
         else this.#pass(response, uid);
         return;
       case standings.metadata:
-        if (look.told === 'content') this.#judgeOrPend(response, look, uid);
+        if (look.named === 'content') this.#judgeOrPend(response, look, uid);
         else this.#pass(response, uid);
         return;
       default:
-        if (look.told === 'free') this.#pass(response, uid);
-        else if (this.#showable(response, look)) this.#show(response, uid);
+        if (this.#showable(response, look)) this.#show(response, uid);
         else this.#judgeOrPend(response, look, uid);
     }
   }
@@ -154,7 +155,7 @@ export class AnswerTaker implements ResponseTaker {
   }
 
   #showable({ parts }: Response, look: Survey): boolean {
-    if (look.told !== 'metadata') return false;
+    if (look.named !== 'metadata') return false;
     if (!this.#host.port.mailbox.metadataWaits) return true;
     return parts.some(({ raw, items }) =>
       items.some(
@@ -203,9 +204,15 @@ export class AnswerTaker implements ResponseTaker {
       });
       return;
     }
-    const { plan } = this.#host;
+    const { plan, noticed } = this.#host;
+    if (noticed.has(uid)) {
+      this.#put(reduced(response, this.#edit.cut) ?? [], at, []);
+      this.#free(response);
+      return;
+    }
+    noticed.add(uid);
     const { pieces, refused } = fromNotice(response, plan.request.items, parseStored(notice.bytes), this.#edit, late);
-    if (refused) this.#host.refuse();
+    if (refused) this.#host.refuse(uid);
     else this.#host.served(response.sequence, uid);
     this.#put(pieces ?? [], at, []);
     this.#free(response);

@@ -93,17 +93,15 @@ function closedPart({ raw, items }: { raw: Buffer; items: readonly ResponseItem[
 export interface Survey {
   /** undefined when the response does not tell it; 0 when it tells two */
   readonly uid: number | undefined;
-  /** the most that its items are by name */
+  /** the most that its items tell; NIL tells something too */
   readonly named: ItemClass;
-  /** the same without items whose value is NIL, as these tell nothing */
-  readonly told: ItemClass;
+  /** not when the server has nothing to give */
   readonly whole: { readonly part: ResponsePart; readonly item: ResponseItem } | undefined;
 }
 
 export function survey({ parts }: Response): Survey {
   let uid: number | undefined;
   let named: ItemClass = 'free';
-  let told: ItemClass = 'free';
   let whole: Survey['whole'];
   for (const part of parts) {
     for (const item of part.items) {
@@ -114,12 +112,10 @@ export function survey({ parts }: Response): Survey {
       const of = responseClass(item);
       if (of === 'free') continue;
       if (named !== 'content') named = of;
-      if (item.form === 'nil') continue;
-      if (told !== 'content') told = of;
-      if (whole === undefined && isWholeAnswer(item)) whole = { part, item };
+      if (whole === undefined && item.form !== 'nil' && isWholeAnswer(item)) whole = { part, item };
     }
   }
-  return { uid, named, told, whole };
+  return { uid, named, whole };
 }
 
 /** Octets of the literal or string that is a whole message; -1 when it is neither. */

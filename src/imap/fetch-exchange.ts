@@ -58,6 +58,7 @@ class JudgedFetch implements Exchange, AnswerHost {
   readonly plan: FetchPlan;
   readonly port: ExchangePort;
   readonly holdings: Holdings;
+  readonly noticed = new Set<number>();
   readonly #assembly: ResponseAssembly;
   readonly #status = new FinalStatus();
   /** takes the answers of the command under way, or of the last one */
@@ -65,8 +66,10 @@ class JudgedFetch implements Exchange, AnswerHost {
   #pending = new Map<number, PendingMessage>();
   /** whole messages that are asked for together */
   #together: number = limits.imapFetch.bodiesTogetherLeast;
-  readonly #served: number[] = [];
-  readonly #deferred = new Set<number>();
+  /** UIDs, and the numbers by which the client knows them */
+  readonly #served = new Map<number, number>();
+  /** answered not at all or not as asked */
+  readonly #unserved = new Set<number>();
   #aborted: (() => void) | undefined;
   #over = false;
 
@@ -104,22 +107,23 @@ class JudgedFetch implements Exchange, AnswerHost {
   }
 
   served(sequence: number, uid: number): void {
-    if (this.plan.marksSeen) this.#served.push(this.plan.request.uid ? uid : sequence);
+    if (this.plan.marksSeen) this.#served.set(uid, this.plan.request.uid ? uid : sequence);
   }
 
   pend(sequence: number, uid: number): void {
-    if (this.#deferred.has(uid)) return;
+    if (this.#unserved.has(uid)) return;
     // A FETCH that others do not wait for has no second command.
     if (this.plan.sure) this.defer(uid, stillUnjudged);
     else this.#pending.set(uid, { sequence, uid });
   }
 
   defer(uid: number, text: string): void {
-    this.#deferred.add(uid);
+    this.#unserved.add(uid);
     this.#status.defer(text);
   }
 
-  refuse(): void {
+  refuse(uid: number): void {
+    this.#unserved.add(uid);
     this.#status.refuse();
   }
 
@@ -244,12 +248,13 @@ class JudgedFetch implements Exchange, AnswerHost {
   }
 
   #mustMarkSeen(): boolean {
-    return this.plan.marksSeen && this.#served.length > 0;
+    return this.plan.marksSeen && this.#served.size > 0;
   }
 
   /** Reads nothing of what was served, in the way that marks it as read if the server would have done so. */
   async #markSeen(): Promise<void> {
-    const numbers = [...new Set(this.#served)].sort((a, b) => a - b);
+    const served = [...this.#served].filter(([uid]) => !this.#unserved.has(uid));
+    const numbers = served.map(([, number]) => number).sort((a, b) => a - b);
     for (const { set } of batches(numbers, (number) => number)) {
       await this.#send(set, [emptyHeader], new FlagTaker(this.port, this.plan.edit.cut));
     }

@@ -72,7 +72,8 @@ export class FakeMailbox implements Mailbox {
     if (ms !== undefined) await after(ms);
     for (const uid of uids) {
       const known = this.remembered.get(uid);
-      if (known !== undefined) this.standings.set(uid, known);
+      const late = known === standings.notice && this.standing(uid) !== standings.unjudged;
+      if (known !== undefined) this.standings.set(uid, late ? standings.lateNotice : known);
     }
   }
 
