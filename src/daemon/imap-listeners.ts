@@ -1,6 +1,7 @@
 /** Makes the IMAP servers from the configuration: one per listener, each with its judge. */
 import { addressMatcher, isLoopback } from '../config/host-port.js';
 import type { Config, ImapListenerConfig } from '../config/schema.js';
+import { createFetchExchange } from '../imap/fetch-exchange.js';
 import { ImapServer, type ImapServerOptions } from '../imap/server.js';
 import type { PipelineServices } from '../pipeline/services.js';
 import { authorities, secureContext } from './tls-files.js';
@@ -27,9 +28,7 @@ export function createImapListener(
         throw new Error('no judge');
       },
     },
-    fetchExchange: () => {
-      throw new Error('no judge');
-    },
+    fetchExchange: createFetchExchange,
     beforeSelect: undefined,
     outbound,
     metrics: pipeline.metrics,
