@@ -78,7 +78,7 @@ function faultsOf(mail: Mail, bad: boolean, seen: Seen | undefined): string[] {
     return faults;
   }
   const secret = secretOf(mail.bytes);
-  expect(/\r\nReference: [a-z2-7]{26}/.test(seen.source.toString('latin1')), 'there is no notice in its place');
+  expect(referenceOf(seen.source) !== undefined, 'there is no notice in its place');
   const all = [seen.source, ...seen.parts];
   expect(!all.some((bytes) => bytes.includes(secret)), 'some of the original was shown');
   expect(
@@ -99,25 +99,28 @@ function rowOf(mail: Mail, seen: Seen | undefined): string[] {
   ];
 }
 
+/** Where and how the mailbox is read, and the command line beside the running gate. */
+export interface MailboxTour {
+  readonly port: number;
+  readonly inbox: MemoryMailbox;
+  readonly deliveries: readonly Delivery[];
+  readonly print: (text: string) => void;
+  readonly release: (item: string) => Promise<number>;
+}
+
 /**
  * Fills the mailbox with what arrived, and one bad mail from before the gate; prints what a client sees.
  * @returns what is not as it should be
  */
-export async function readThroughGate(
-  port: number,
-  inbox: MemoryMailbox,
-  deliveries: readonly Delivery[],
-  print: (text: string) => void,
-): Promise<string[]> {
+export async function readThroughGate(tour: MailboxTour): Promise<string[]> {
+  const { port, inbox, deliveries, print } = tour;
   const earlier = await writeEarlierLetter();
-  inbox.append(earlier.message, ['\\Seen'], new Date(0));
+  const old = inbox.append(earlier.message, ['\\Seen'], new Date(0));
   for (const { content, recipients } of deliveries) {
     if (recipients.includes(people.anna)) inbox.append(content, [], new Date());
   }
   const seen = await readAll(port);
   const ofMail = ({ uid }: Mail) => seen.find((one) => one.uid === uid);
-  // A released mail lies there as well: somebody decided that she may have it.
-  const bad = (mail: Mail) => mail.bytes.equals(earlier.message);
   print(
     `\nThe mailbox of ${people.anna}, read by an IMAP client through the gate. One mail came before there was a gate:\n`,
   );
@@ -128,8 +131,32 @@ export async function readThroughGate(
     ),
   );
   print(
-    '\nThe notice is all that the client sees of the bad mail, whatever piece of it is asked for; the original stays in',
+    '\nThe notice is all that the client sees of the bad mail, whatever piece of it is asked for. The mail that was',
   );
-  print('the mailbox and, sealed, in quarantine. A release shows it again.');
-  return inbox.mails.flatMap((mail) => faultsOf(mail, bad(mail), ofMail(mail)));
+  print('released before is shown as it is.\n');
+  // A released mail lies there as well: somebody decided that she may have it.
+  const faults = inbox.mails.flatMap((mail) => faultsOf(mail, mail === old, ofMail(mail)));
+  const item = referenceOf(ofMail(old)?.source);
+  return item === undefined ? faults : [...faults, ...(await releaseOld(tour, old, item))];
+}
+
+/** The item that a notice names. */
+function referenceOf(notice: Buffer | undefined): string | undefined {
+  return /\r\nReference: ([a-z2-7]{26})/.exec(notice?.toString('latin1') ?? '')?.[1];
+}
+
+async function releaseOld({ port, print, release }: MailboxTour, old: Mail, item: string): Promise<string[]> {
+  print(`$ sluice quarantine release ${item}`);
+  const code = await release(item);
+  const seen = await readAll(port);
+  const copies = seen.filter(({ source }) => source.equals(old.bytes));
+  const [copy] = copies;
+  if (code !== 0) return [`the release of the mail in the mailbox ended with ${code}`];
+  if (copy === undefined || copies.length > 1) return [`over IMAP, the released mail is shown ${copies.length} times`];
+  print(
+    `Opened again, the mailbox has the original, byte for byte, with UID ${copy.uid} instead of ${old.uid}: so no client`,
+  );
+  print('takes it for the notice that it may have kept.');
+  const notice = seen.some(({ source }) => referenceOf(source) === item);
+  return notice || copy.uid === old.uid ? ['over IMAP, the notice of the released mail is still there'] : [];
 }

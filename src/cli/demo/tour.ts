@@ -52,7 +52,9 @@ export async function runDemo(print: Print, keep: boolean): Promise<number> {
       print(`folder       ${folder.path}\n`);
       faults = await tell(gate, server, print);
       const { inbox } = mailboxes.account(people.anna);
-      faults.push(...(await readThroughGate(gate.imapPort, inbox, server.deliveries, print)));
+      const release = (item: string) => quarantineCommand(['release', item, '--config', gate.configFile], print);
+      const { deliveries } = server;
+      faults.push(...(await readThroughGate({ port: gate.imapPort, inbox, deliveries, print, release })));
     } finally {
       await gate.stop();
     }
