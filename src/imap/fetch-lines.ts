@@ -45,6 +45,7 @@ export class FetchLines {
   #end = 0;
   #place: Place = 'item';
   #depth = 0;
+  #uid = 0;
   #fault: WireFault = 'syntax';
   // Of the item that is being read; positions are counted from the response's first octet.
   #start = 0;
@@ -58,6 +59,7 @@ export class FetchLines {
   /** Begins a response behind its opening parenthesis. */
   begin(): void {
     this.items = [];
+    this.#uid = 0;
     this.#place = 'item';
   }
 
@@ -192,6 +194,7 @@ export class FetchLines {
     if (at >= this.#end) return false;
     const byte = bytes[at] ?? 0;
     this.#valueStart = at - this.#base;
+    if (this.#name === 'UID') return this.#readUid(at);
     if (byte === octet.openBrace) return this.#announce(at, true);
     if (byte === octet.tilde && bytes[at + 1] === octet.openBrace) return this.#announce(at + 1, true);
     if (byte === octet.quote) {
@@ -209,6 +212,15 @@ export class FetchLines {
     return this.#readAtom(at);
   }
 
+  /** One UID a response: of two, a client may believe the other. */
+  #readUid(from: number): boolean {
+    if (!this.#readAtom(from)) return false;
+    const uid = this.items.at(-1)?.number ?? 0;
+    const first = this.#uid === 0 || this.#uid === uid;
+    this.#uid = uid;
+    return first && uid >= 1 && uid <= 0xffffffff;
+  }
+
   #readAtom(from: number): boolean {
     const bytes = this.#bytes;
     let at = from;
@@ -219,7 +231,6 @@ export class FetchLines {
     }
     if (at === from || at === this.#end) return false;
     const number = decimal(bytes, from, at);
-    if (this.#name === 'UID' && !(number >= 1 && number <= 0xffffffff)) return false;
     const form = number >= 0 ? 'number' : isNil(bytes, from, at) ? 'nil' : 'atom';
     this.#finish(form, this.#valueStart, at - this.#base, at, number >= 0 ? number : 0);
     return true;

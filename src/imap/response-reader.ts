@@ -8,6 +8,7 @@ import {
   decimal,
   endsAnnouncement,
   holdsForbidden,
+  isLetter,
   isTagOctet,
   NameTable,
   octet,
@@ -152,7 +153,7 @@ export class ResponseReader {
     for (let at = from; at < nameEnd; at += 1) {
       if (!isTagOctet(bytes[at] ?? 0)) return this.#textFault(at, end) ?? this.#fail('syntax');
     }
-    if (nameEnd === from) return this.#fail('syntax');
+    if (!isLetter(bytes[from] ?? 0)) return this.#fail('syntax');
     const name = dataNames.name(bytes, from, nameEnd);
     if (number === undefined) {
       if (name === 'OK' || name === 'NO' || name === 'BAD' || name === 'BYE' || name === 'PREAUTH') {
@@ -181,20 +182,18 @@ export class ResponseReader {
     if (result !== 'literal') return this.#fail(result);
     const size = fetch.literalSize;
     this.#at = end + 2;
-    if (input.end - this.#at >= size) {
-      this.#at += size;
-      fetch.literalRead();
-      return undefined;
-    }
     const total = this.#at - input.start + size;
-    const long = size > limits.imap.inlineLiteralBytes || total > limits.imap.inlineResponseBytes;
-    if (fetch.literalIsValue && long) {
+    const whole = input.end - this.#at >= size;
+    // Also one that is there: a response of many such literals would pile up as it comes.
+    const long = total > limits.imap.inlineResponseBytes || (size > limits.imap.inlineLiteralBytes && !whole);
+    if (fetch.literalIsValue && long && size > 0) {
       fetch.literalOpen(this.#at - input.start);
       this.#streaming = size;
       return this.#fetchEvent(end, true);
     }
     if (total > limits.imap.responseBytes) return this.#fail('response-too-long');
     this.#awaited = size;
+    if (size === 0) fetch.literalRead();
     return undefined;
   }
 
