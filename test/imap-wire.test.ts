@@ -566,42 +566,44 @@ function formatted(args: string, verb?: string): string {
     : Buffer.concat(formatFetch(request).filter(Buffer.isBuffer)).toString('latin1');
 }
 
+const requests: readonly (readonly [string, string])[] = [
+  ['1 ALL', '1 (FLAGS INTERNALDATE RFC822.SIZE ENVELOPE)'],
+  ['1 fast', '1 (FLAGS INTERNALDATE RFC822.SIZE)'],
+  ['1 Full', '1 (FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODY)'],
+  [
+    '1:* (flags uid internaldate modseq savedate emailid threadid)',
+    '1:* (FLAGS UID INTERNALDATE MODSEQ SAVEDATE EMAILID THREADID)',
+  ],
+  ['* rfc822', '* (RFC822)'],
+  ['5,3:1,7:* (RFC822.HEADER rfc822.text rfc822.size)', '5,3:1,7:* (RFC822.HEADER RFC822.TEXT RFC822.SIZE)'],
+  ['$ BODY[]', '$ (BODY[])'],
+  ['1 body.peek[]<0.65536>', '1 (BODY.PEEK[]<0.65536>)'],
+  ['1 BODY[]<5.9007199254740986>', '1 (BODY[]<5.9007199254740986>)'],
+  ['1 (BODY BODYSTRUCTURE envelope)', '1 (BODY BODYSTRUCTURE ENVELOPE)'],
+  [
+    '1 (BODY[1.2.4294967295] BODY[1.mime] BODY[2.Header] BODY[text])',
+    '1 (BODY[1.2.4294967295] BODY[1.MIME] BODY[2.HEADER] BODY[TEXT])',
+  ],
+  ['1 BODY[HEADER.FIELDS (from "to" {2}\r\ncc {4+}\r\na"b])]', '1 (BODY[HEADER.FIELDS (from to cc "a\\"b]")])'],
+  ['1 BODY.PEEK[3.header.fields.not ("a b" c]d)]<7.9>', '1 (BODY.PEEK[3.HEADER.FIELDS.NOT ("a b" "c]d")]<7.9>)'],
+  ['1 BODY[HEADER.FIELDS ( from  to )]', '1 (BODY[HEADER.FIELDS (from to)])'],
+  ['1 (BINARY[] BINARY.PEEK[1.2]<0.5> binary.size[1])', '1 (BINARY[] BINARY.PEEK[1.2]<0.5> BINARY.SIZE[1])'],
+  ['1 PREVIEW', '1 (PREVIEW)'],
+  ['1 preview (lazy)', '1 (PREVIEW (LAZY))'],
+  ['1 (UID PREVIEW (LAZY) FLAGS)', '1 (UID PREVIEW (LAZY) FLAGS)'],
+  ['1 PREVIEW (LAZY) (CHANGEDSINCE 5)', '1 (PREVIEW (LAZY)) (CHANGEDSINCE 5)'],
+  ['1 PREVIEW (CHANGEDSINCE 5)', '1 (PREVIEW) (CHANGEDSINCE 5)'],
+  [
+    '1:* (FLAGS) (changedsince 9223372036854775807 vanished)',
+    '1:* (FLAGS) (CHANGEDSINCE 9223372036854775807 VANISHED)',
+  ],
+  ['1 FLAGS (VANISHED CHANGEDSINCE 0)', '1 (FLAGS) (CHANGEDSINCE 0 VANISHED)'],
+  ['1  ( UID  FLAGS ) ', '1 (UID FLAGS)'],
+  ['1 (UID uid BODY[] BODY[])', '1 (UID BODY[])'],
+];
+
 t.test('FETCH requests are read with every item, modifier and form', (t) => {
-  for (const [args, expected] of [
-    ['1 ALL', '1 (FLAGS INTERNALDATE RFC822.SIZE ENVELOPE)'],
-    ['1 fast', '1 (FLAGS INTERNALDATE RFC822.SIZE)'],
-    ['1 Full', '1 (FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODY)'],
-    [
-      '1:* (flags uid internaldate modseq savedate emailid threadid)',
-      '1:* (FLAGS UID INTERNALDATE MODSEQ SAVEDATE EMAILID THREADID)',
-    ],
-    ['* rfc822', '* (RFC822)'],
-    ['5,3:1,7:* (RFC822.HEADER rfc822.text rfc822.size)', '5,3:1,7:* (RFC822.HEADER RFC822.TEXT RFC822.SIZE)'],
-    ['$ BODY[]', '$ (BODY[])'],
-    ['1 body.peek[]<0.65536>', '1 (BODY.PEEK[]<0.65536>)'],
-    ['1 BODY[]<5.9007199254740986>', '1 (BODY[]<5.9007199254740986>)'],
-    ['1 (BODY BODYSTRUCTURE envelope)', '1 (BODY BODYSTRUCTURE ENVELOPE)'],
-    [
-      '1 (BODY[1.2.4294967295] BODY[1.mime] BODY[2.Header] BODY[text])',
-      '1 (BODY[1.2.4294967295] BODY[1.MIME] BODY[2.HEADER] BODY[TEXT])',
-    ],
-    ['1 BODY[HEADER.FIELDS (from "to" {2}\r\ncc {4+}\r\na"b])]', '1 (BODY[HEADER.FIELDS (from to cc "a\\"b]")])'],
-    ['1 BODY.PEEK[3.header.fields.not ("a b" c]d)]<7.9>', '1 (BODY.PEEK[3.HEADER.FIELDS.NOT ("a b" "c]d")]<7.9>)'],
-    ['1 BODY[HEADER.FIELDS ( from  to )]', '1 (BODY[HEADER.FIELDS (from to)])'],
-    ['1 (BINARY[] BINARY.PEEK[1.2]<0.5> binary.size[1])', '1 (BINARY[] BINARY.PEEK[1.2]<0.5> BINARY.SIZE[1])'],
-    ['1 PREVIEW', '1 (PREVIEW)'],
-    ['1 preview (lazy)', '1 (PREVIEW (LAZY))'],
-    ['1 (UID PREVIEW (LAZY) FLAGS)', '1 (UID PREVIEW (LAZY) FLAGS)'],
-    ['1 PREVIEW (LAZY) (CHANGEDSINCE 5)', '1 (PREVIEW (LAZY)) (CHANGEDSINCE 5)'],
-    ['1 PREVIEW (CHANGEDSINCE 5)', '1 (PREVIEW) (CHANGEDSINCE 5)'],
-    [
-      '1:* (FLAGS) (changedsince 9223372036854775807 vanished)',
-      '1:* (FLAGS) (CHANGEDSINCE 9223372036854775807 VANISHED)',
-    ],
-    ['1 FLAGS (VANISHED CHANGEDSINCE 0)', '1 (FLAGS) (CHANGEDSINCE 0 VANISHED)'],
-    ['1  ( UID  FLAGS ) ', '1 (UID FLAGS)'],
-    ['1 (UID uid BODY[] BODY[])', '1 (UID BODY[])'],
-  ] as const) {
+  for (const [args, expected] of requests) {
     t.equal(formatted(args), `UID FETCH ${expected}`, args);
     t.equal(formatted(expected), `UID FETCH ${expected}`, 'and it is read as it was written');
   }
@@ -609,135 +611,132 @@ t.test('FETCH requests are read with every item, modifier and form', (t) => {
   t.end();
 });
 
+const wrongItems = [
+  ...[
+    'X-GM-MSGID',
+    'XAPPLE',
+    'SNIPPET',
+    'CONVERT[1]',
+    'BODY.PEEK',
+    'BINARY',
+    'BINARY.SIZE',
+    'BODYSTRUCTURE[]',
+    'FLAGS[]',
+  ],
+  ...[
+    'RFC822[]',
+    'RFC822.PEEK',
+    'UID[1]',
+    'ALL FLAGS',
+    'BODY []',
+    'BODY[] <0.5>',
+    '"FLAGS"',
+    '(FLAGS)',
+    '{5+}\r\nFLAGS',
+  ],
+  ...[
+    'BODY[0]',
+    'BODY[01]',
+    'BODY[1.]',
+    'BODY[.1]',
+    'BODY[1..2]',
+    'BODY[-1]',
+    'BODY[4294967296]',
+    'BODY[1.99999999999]',
+  ],
+  ...[
+    'BODY[MIME]',
+    'BODY[HEADERS]',
+    'BODY[TEXT.1]',
+    'BODY[HEADER.1]',
+    'BODY[HEADER.FIELDS]',
+    'BODY[HEADER (a)]',
+    'BODY[ ]',
+  ],
+  ...[
+    'BODY[TEXT ]',
+    'BODY[HEADER.FIELDS ()]',
+    'BODY[HEADER.FIELDS a]',
+    'BODY[HEADER.FIELDS (a) ]',
+    'BODY[HEADER.FIELDS (a]',
+  ],
+  ...[
+    'BODY[HEADER.FIELDS (a(b))]',
+    'BODY[HEADER.FIELDS ("a"b)]',
+    'BODY[HEADER.FIELDS ({1+}\r\n\n)]',
+    'BODY[',
+    'BODY[]]',
+  ],
+  ...['BODY[HEADER.FIELDS ({1+}\r\n\xe4)]', 'BODY[HEADER.FIELDS ("a\\b")]', 'BODY[HEADER.FIELDS (a%b)]'],
+  ...[
+    'BODY[]<0>',
+    'BODY[]<0.0>',
+    'BODY[]<01.5>',
+    'BODY[]<0.05>',
+    'BODY[]<.5>',
+    'BODY[]<-1.5>',
+    'BODY[]<0.5.>',
+    'BODY[]<0.5>x',
+  ],
+  ...['BODY[]<0.9007199254740993>', 'BODY[]<9007199254740991.1>', 'BODY[]<0.18446744073709551616>', 'BODY[]<0.5'],
+  ...[
+    'BINARY[1.TEXT]',
+    'BINARY[HEADER]',
+    'BINARY[1.MIME]',
+    'BINARY.SIZE[1]<0.5>',
+    'PREVIEW (FUZZY)',
+    'PREVIEW (LAZY=FUZZY)',
+  ],
+  ...['PREVIEW (LAZY LAZY)', 'PREVIEW ()', 'FLAGS (LAZY)', 'BODY[] (LAZY)', 'B\xd6DY', `BODY[1${'.1'.repeat(300)}]`],
+  Array.from({ length: limits.imap.fetchItemsMax + 1 }, () => 'UID').join(' '),
+  `BODY[HEADER.FIELDS (${'a '.repeat(limits.imap.sectionFieldsMax + 1)})]`,
+];
+
+const wrongRequests = [
+  ...[
+    '',
+    '1',
+    '1 ()',
+    '0 FLAGS',
+    '1, FLAGS',
+    ',1 FLAGS',
+    '1:2:3 FLAGS',
+    '01 FLAGS',
+    '4294967296 FLAGS',
+    '1:$ FLAGS',
+    '1,$ FLAGS',
+  ],
+  ...[
+    '"1" FLAGS',
+    '(1) FLAGS',
+    '-1 FLAGS',
+    '1:-1 FLAGS',
+    '** FLAGS',
+    '1 "FLAGS"',
+    '1 (ALL)',
+    '1 (FLAGS) x',
+    '1 (FLAGS) (PARTIAL 1:5)',
+  ],
+  ...[
+    '1 FLAGS UID',
+    '1 FLAGS ()',
+    '1 FLAGS (VANISHED)',
+    '1 FLAGS (CHANGEDSINCE)',
+    '1 FLAGS (CHANGEDSINCE x)',
+    '1 FLAGS (CHANGEDSINCE -5)',
+  ],
+  ...[
+    '1 FLAGS (CHANGEDSINCE 05)',
+    '1 FLAGS (CHANGEDSINCE "5")',
+    '1 FLAGS (CHANGEDSINCE 5 CHANGEDSINCE 6)',
+    '1 FLAGS (CHANGEDSINCE 5) (VANISHED)',
+  ],
+  ...['1 FLAGS (CHANGEDSINCE 99999999999999999999)', '1 FLAGS (CHANGEDSINCE 5 x)', '1 ALL (LAZY)', '1 PREVIEW (FUZZY)'],
+];
+
 t.test('a FETCH request that is not known in all its parts is refused', (t) => {
-  const items = [
-    ...[
-      'X-GM-MSGID',
-      'XAPPLE',
-      'SNIPPET',
-      'CONVERT[1]',
-      'BODY.PEEK',
-      'BINARY',
-      'BINARY.SIZE',
-      'BODYSTRUCTURE[]',
-      'FLAGS[]',
-    ],
-    ...[
-      'RFC822[]',
-      'RFC822.PEEK',
-      'UID[1]',
-      'ALL FLAGS',
-      'BODY []',
-      'BODY[] <0.5>',
-      '"FLAGS"',
-      '(FLAGS)',
-      '{5+}\r\nFLAGS',
-    ],
-    ...[
-      'BODY[0]',
-      'BODY[01]',
-      'BODY[1.]',
-      'BODY[.1]',
-      'BODY[1..2]',
-      'BODY[-1]',
-      'BODY[4294967296]',
-      'BODY[1.99999999999]',
-    ],
-    ...[
-      'BODY[MIME]',
-      'BODY[HEADERS]',
-      'BODY[TEXT.1]',
-      'BODY[HEADER.1]',
-      'BODY[HEADER.FIELDS]',
-      'BODY[HEADER (a)]',
-      'BODY[ ]',
-    ],
-    ...[
-      'BODY[TEXT ]',
-      'BODY[HEADER.FIELDS ()]',
-      'BODY[HEADER.FIELDS a]',
-      'BODY[HEADER.FIELDS (a) ]',
-      'BODY[HEADER.FIELDS (a]',
-    ],
-    ...[
-      'BODY[HEADER.FIELDS (a(b))]',
-      'BODY[HEADER.FIELDS ("a"b)]',
-      'BODY[HEADER.FIELDS ({1+}\r\n\n)]',
-      'BODY[',
-      'BODY[]]',
-    ],
-    ...['BODY[HEADER.FIELDS ({1+}\r\n\xe4)]', 'BODY[HEADER.FIELDS ("a\\b")]', 'BODY[HEADER.FIELDS (a%b)]'],
-    ...[
-      'BODY[]<0>',
-      'BODY[]<0.0>',
-      'BODY[]<01.5>',
-      'BODY[]<0.05>',
-      'BODY[]<.5>',
-      'BODY[]<-1.5>',
-      'BODY[]<0.5.>',
-      'BODY[]<0.5>x',
-    ],
-    ...['BODY[]<0.9007199254740993>', 'BODY[]<9007199254740991.1>', 'BODY[]<0.18446744073709551616>', 'BODY[]<0.5'],
-    ...[
-      'BINARY[1.TEXT]',
-      'BINARY[HEADER]',
-      'BINARY[1.MIME]',
-      'BINARY.SIZE[1]<0.5>',
-      'PREVIEW (FUZZY)',
-      'PREVIEW (LAZY=FUZZY)',
-    ],
-    ...['PREVIEW (LAZY LAZY)', 'PREVIEW ()', 'FLAGS (LAZY)', 'BODY[] (LAZY)', 'B\xd6DY', `BODY[1${'.1'.repeat(300)}]`],
-    Array.from({ length: limits.imap.fetchItemsMax + 1 }, () => 'UID').join(' '),
-    `BODY[HEADER.FIELDS (${'a '.repeat(limits.imap.sectionFieldsMax + 1)})]`,
-  ];
-  for (const item of items) t.equal(typeof requestOf(`1 (${item})`), 'string', item.slice(0, 60));
-  const requests = [
-    ...[
-      '',
-      '1',
-      '1 ()',
-      '0 FLAGS',
-      '1, FLAGS',
-      ',1 FLAGS',
-      '1:2:3 FLAGS',
-      '01 FLAGS',
-      '4294967296 FLAGS',
-      '1:$ FLAGS',
-      '1,$ FLAGS',
-    ],
-    ...[
-      '"1" FLAGS',
-      '(1) FLAGS',
-      '-1 FLAGS',
-      '1:-1 FLAGS',
-      '** FLAGS',
-      '1 "FLAGS"',
-      '1 (ALL)',
-      '1 (FLAGS) x',
-      '1 (FLAGS) (PARTIAL 1:5)',
-    ],
-    ...[
-      '1 FLAGS UID',
-      '1 FLAGS ()',
-      '1 FLAGS (VANISHED)',
-      '1 FLAGS (CHANGEDSINCE)',
-      '1 FLAGS (CHANGEDSINCE x)',
-      '1 FLAGS (CHANGEDSINCE -5)',
-    ],
-    ...[
-      '1 FLAGS (CHANGEDSINCE 05)',
-      '1 FLAGS (CHANGEDSINCE "5")',
-      '1 FLAGS (CHANGEDSINCE 5 CHANGEDSINCE 6)',
-      '1 FLAGS (CHANGEDSINCE 5) (VANISHED)',
-    ],
-    ...[
-      '1 FLAGS (CHANGEDSINCE 99999999999999999999)',
-      '1 FLAGS (CHANGEDSINCE 5 x)',
-      '1 ALL (LAZY)',
-      '1 PREVIEW (FUZZY)',
-    ],
-  ];
-  for (const request of requests) t.equal(typeof requestOf(request), 'string', request);
+  for (const item of wrongItems) t.equal(typeof requestOf(`1 (${item})`), 'string', item.slice(0, 60));
+  for (const request of wrongRequests) t.equal(typeof requestOf(request), 'string', request);
   t.equal(requestOf('1 FLAGS (CHANGEDSINCE 5 VANISHED)', 'FETCH'), 'VANISHED needs UID FETCH');
   t.equal(requestOf('1 X-GM-MSGID'), 'Unknown item X-GM-MSGID', 'the item is named');
   t.equal(String(requestOf(`1 ${'X'.repeat(500)}`)).length < 100, true, 'but not at any length');
@@ -833,7 +832,7 @@ t.test('every item has a class, and so has every answer', (t) => {
     const event = reader.next();
     return event?.kind === 'fetch' ? event.items.map(responseClass).join() : event?.kind;
   };
-  for (const item of ['UID', 'FLAGS', 'INTERNALDATE', 'MODSEQ', 'SAVEDATE', 'EMAILID', 'THREADID']) {
+  for (const item of ['UID', 'FLAGS', 'INTERNALDATE', 'MODSEQ', 'SAVEDATE', 'THREADID']) {
     t.same([asked(item), answered(`${item} 5`)], ['free', 'free'], item);
   }
   for (const item of [
@@ -843,6 +842,7 @@ t.test('every item has a class, and so has every answer', (t) => {
     'BODY',
     'BODYSTRUCTURE',
     'PREVIEW',
+    'EMAILID',
     'BODY[HEADER]',
     'BINARY.SIZE[1]',
     'BODY[HEADER.FIELDS (A)]',
