@@ -103,6 +103,21 @@ export class FetchLines {
     this.#push(this.#literalForm, this.literalStart, rawLength, rawLength, 0, this.literalSize);
   }
 
+  /**
+   * Makes the last literal that is a value an open one again, and forgets all behind it.
+   * @returns where it begins; -1 when there is none
+   */
+  reopenLiteral(): number {
+    let last = this.items.length - 1;
+    while (last >= 0 && (this.items[last]?.literalBytes ?? 0) === 0) last -= 1;
+    const item = this.items[last];
+    if (item === undefined) return -1;
+    this.items.length = last;
+    this.items.push({ ...item, valueEnd: item.valueStart, end: item.valueStart });
+    this.literalSize = item.literalBytes;
+    return item.valueStart;
+  }
+
   /** Spaces, then a name or the end. True: the response is over; undefined: fault. */
   #nextItem(): boolean | undefined {
     const bytes = this.#bytes;

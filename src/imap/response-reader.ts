@@ -62,12 +62,16 @@ export class ResponseReader {
   next(): ServerEvent | undefined {
     if (this.#fault !== undefined) return this.#fault;
     if (this.#streaming > 0) return this.#stream();
+    return this.#read() ?? this.#fault ?? this.#relieve();
+  }
+
+  #read(): ServerEvent | undefined {
     const input = this.#input;
     for (;;) {
       if (this.#awaited > 0 && !this.#takeLiteral()) return undefined;
       if (this.#at >= input.end) return undefined;
       const lineFeed = this.#lineEnd();
-      if (lineFeed === -1) return this.#fault;
+      if (lineFeed === -1) return undefined;
       const end = lineFeed - 1;
       if (end < this.#at || input.bytes[end] !== octet.carriageReturn) return this.#fail('bare-line-end');
       const event = this.#line(this.#at, end);
@@ -182,18 +186,20 @@ export class ResponseReader {
     if (result !== 'literal') return this.#fail(result);
     const size = fetch.literalSize;
     this.#at = end + 2;
+    if (input.end - this.#at >= size) {
+      this.#at += size;
+      fetch.literalRead();
+      return undefined;
+    }
     const total = this.#at - input.start + size;
-    const whole = input.end - this.#at >= size;
-    // Also one that is there: a response of many such literals would pile up as it comes.
-    const long = total > limits.imap.inlineResponseBytes || (size > limits.imap.inlineLiteralBytes && !whole);
-    if (fetch.literalIsValue && long && size > 0) {
+    const long = size > limits.imap.inlineLiteralBytes || total > limits.imap.inlineResponseBytes;
+    if (fetch.literalIsValue && long) {
       fetch.literalOpen(this.#at - input.start);
       this.#streaming = size;
       return this.#fetchEvent(end, true);
     }
     if (total > limits.imap.responseBytes) return this.#fail('response-too-long');
     this.#awaited = size;
-    if (size === 0) fetch.literalRead();
     return undefined;
   }
 
@@ -207,6 +213,22 @@ export class ResponseReader {
     }
     if (more) return { kind: 'fetch-more', items, raw, open };
     return { kind: 'fetch', sequence: this.#sequence, items, raw, open };
+  }
+
+  /**
+   * Passes on what is there of a long response that is not whole: all to its last literal, which goes as one that is
+   * open. Short literals would pile up else, as each was there when its turn came.
+   */
+  #relieve(): ServerEvent | undefined {
+    const input = this.#input;
+    if (this.#state === 'start' || this.#state === 'data' || input.length <= limits.imap.inlineResponseBytes) {
+      return undefined;
+    }
+    const literalStart = this.#fetch.reopenLiteral();
+    if (literalStart === -1) return undefined;
+    this.#streaming = this.#fetch.literalSize;
+    this.#awaited = 0;
+    return this.#fetchEvent(input.start + literalStart - 2, true);
   }
 
   #stream(): ServerEvent | undefined {

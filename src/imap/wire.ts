@@ -118,8 +118,8 @@ export type ServerEvent =
   | { readonly kind: 'fault'; readonly fault: WireFault };
 
 /**
- * A FETCH response. One of at most 64 KiB that is wholly in what was read is a single `fetch` with `open: false`. A
- * longer one begins with a `fetch` whose last item is the announced literal (`open: true`); `fetch-data` brings the literal's octets, and
+ * A FETCH response. One that is wholly in what was read is a single `fetch` with `open: false`. A longer one begins
+ * with a `fetch` whose last item is the announced literal (`open: true`); `fetch-data` brings the literal's octets, and
  * then `fetch-more` the items behind it, again with `open` when the next literal is long too.
  */
 export type FetchEvent =

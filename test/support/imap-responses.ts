@@ -63,7 +63,7 @@ interface Value {
 /** Literals that are streamed are long or stand behind others. */
 const literalText = fc.oneof(
   { weight: 6, arbitrary: withoutNul },
-  { weight: 1, arbitrary: fc.integer({ min: 30_000, max: 40_000 }).map((size) => 'long)\r\n "'.repeat(size / 8)) },
+  { weight: 1, arbitrary: fc.integer({ min: 8000, max: 40_000 }).map((size) => 'long)\r\n "'.repeat(size / 8)) },
 );
 
 const value: fc.Arbitrary<Value> = fc.oneof(
