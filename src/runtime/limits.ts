@@ -2,6 +2,15 @@
  * Every bound of the gate that is not a configuration key, with its unit and its reason. A bound that an
  * administrator would tune is in the configuration schema instead.
  */
+import {
+  imapFetchLimits,
+  imapJudgeLimits,
+  imapSessionLimits,
+  imapWireLimits,
+  releaseSwapLimits,
+  storedMessageLimits,
+} from './imap-limits.js';
+
 export const limits = {
   smtp: {
     /** bytes; RFC 5321 §4.5.3.1.4 says 512 for a command, extensions (RFC 1870, 3461, 6152, 6531) add to it. */
@@ -28,23 +37,11 @@ export const limits = {
     /** bytes; a PROXY v1 line is at most 107, a v2 header with TLVs rarely above 1 KiB. */
     headerBytes: 4096,
   },
-  storedMessage: {
-    /** parts of a message whose structure is shown; what lies beyond belongs to the last of them. */
-    partsMax: 10_000,
-    /** nesting of multipart and message/rfc822 in it. */
-    depthMax: 64,
-    /** fields of one header block that are told apart. */
-    fieldsMax: 10_000,
-    /** bytes in front of a colon that may be a field's name; RFC 5322 §2.1.1 allows lines of 998. */
-    fieldNameBytes: 998,
-    /** bytes of one field that ENVELOPE and BODYSTRUCTURE show. */
-    fieldBytes: 65_536,
-    /** addresses of one field that ENVELOPE shows. */
-    addressesMax: 2000,
-    /** encoded bytes of a text that a preview is looked for in, and its characters (RFC 8970 §3.1). */
-    previewBytes: 65_536,
-    previewCharacters: 200,
-  },
+  releaseSwap: releaseSwapLimits,
+  storedMessage: storedMessageLimits,
+  imap: imapWireLimits,
+  imapSession: imapSessionLimits,
+  imapFetch: imapFetchLimits,
   config: {
     /** characters of a configuration file; big lists belong into files of their own. */
     fileBytes: 4_194_304,
@@ -335,29 +332,7 @@ export const limits = {
     mailerTimeoutMs: 300_000,
     mailerConnectTimeoutMs: 30_000,
   },
-  imapJudge: {
-    /** messages whose rows are written in one transaction; a few ms of the database thread. */
-    batchRows: 2048,
-    /** messages whose remembered facts are read at a time; some MB. */
-    settleRows: 1000,
-    /** messages decided again in one go before the event loop gets its turn; a few ms. */
-    settleSlice: 100,
-    /** pairs of a COPY written in one transaction. */
-    copyRows: 2000,
-    /** characters of what is remembered of one message for a later judgement; more is judged from its content again. */
-    factsCharacters: 32_768,
-    /** notices in memory; some 10 KB each. */
-    noticesMax: 500,
-    /** trace fields at the top of a message that may have been added to a released one; a mail makes a dozen hops. */
-    traceFieldsMax: 128,
-    /** endings of one message that are hashed to recognise it; each is of the length of a quarantined message. */
-    endingsMax: 4,
-    /** Delivered-To and X-Original-To fields that are read, and characters of an address in them. */
-    recipientsMax: 16,
-    addressCharacters: 1000,
-    /** mailboxes dropped in one transaction when nobody opened them for long. */
-    expireBatch: 20,
-  },
+  imapJudge: imapJudgeLimits,
   portal: {
     /** bytes of a form; ours has one field. */
     bodyBytes: 1024,
