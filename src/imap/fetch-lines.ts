@@ -8,6 +8,7 @@ import {
   closingQuote,
   decimal,
   endsAnnouncement,
+  isArgumentOctet,
   NameTable,
   notANumber,
   octet,
@@ -117,7 +118,7 @@ export class FetchLines {
     for (; at < this.#end; at += 1) {
       const byte = bytes[at] ?? 0;
       if (byte === octet.space || byte === octet.openBracket) break;
-      if (!isNameOctet(byte)) return undefined;
+      if (!isArgumentOctet(byte)) return undefined;
     }
     const nameStart = this.#start + this.#base;
     if (at === nameStart || at === this.#end) return undefined;
@@ -214,7 +215,7 @@ export class FetchLines {
     for (; at < this.#end; at += 1) {
       const byte = bytes[at] ?? 0;
       if (byte === octet.space || byte === octet.closeParen) break;
-      if (!isNameOctet(byte) && byte !== octet.backslash) return this.#control(byte);
+      if (!isArgumentOctet(byte) && byte !== octet.backslash) return this.#control(byte);
     }
     if (at === from || at === this.#end) return false;
     const number = decimal(bytes, from, at);
@@ -320,12 +321,6 @@ const knownBracketed = new Map([
   ['BINARY', 'BINARY[]'],
   ['BINARY.SIZE', 'BINARY.SIZE[]'],
 ]);
-
-/** Printable ASCII but the specials that begin something else. */
-function isNameOctet(byte: number): boolean {
-  if (byte <= octet.space || byte >= 0x7f) return false;
-  return byte !== octet.quote && byte !== octet.openParen && byte !== octet.closeParen && byte !== octet.openBrace;
-}
 
 function isNil(bytes: Buffer, from: number, to: number): boolean {
   if (to - from !== 3) return false;

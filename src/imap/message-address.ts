@@ -113,16 +113,21 @@ function specification(part: readonly Word[]): Pick<EnvelopeAddress, 'route' | '
 /** One address, whose words are all between two commas; undefined when there is nothing. */
 function addressOf(part: readonly Word[]): EnvelopeAddress | undefined {
   const plain = part.filter((word) => word.kind !== 'comment');
-  const comment = part.findLast((word) => word.kind === 'comment')?.text;
+  // The old way to tell a name: behind the address.
+  const last = part.at(-1);
+  const comment = last?.kind === 'comment' && last.text !== '' ? last.text : undefined;
   if (plain.length === 0) return undefined;
   const open = plain.findIndex((word) => isSpecial(word, '<'));
   if (open >= 0) {
     const close = plain.findIndex((word, at) => at > open && isSpecial(word, '>'));
     const inner = plain.slice(open + 1, close < 0 ? plain.length : close);
-    const name = phrase(plain.slice(0, open)) || comment || undefined;
+    const name = phrase(plain.slice(0, open)) || comment;
     return { name, ...specification(inner) };
   }
-  return { name: comment === '' ? undefined : comment, ...specification(plain) };
+  if (plain.length > 1 && !plain.some((word) => isSpecial(word, '@'))) {
+    return { name: phrase(plain), route: undefined, mailbox: '', host: '' };
+  }
+  return { name: comment, ...specification(plain) };
 }
 
 const groupEnd: EnvelopeAddress = { name: undefined, route: undefined, mailbox: undefined, host: undefined };
@@ -149,9 +154,9 @@ export function envelopeAddresses(text: string): EnvelopeAddress[] {
       found.push({ name: undefined, route: undefined, mailbox: name, host: undefined });
       part = [];
       group = true;
-    } else if (!angle && group && isSpecial(word, ';')) {
+    } else if (!angle && isSpecial(word, ';')) {
       flush();
-      found.push(groupEnd);
+      if (group) found.push(groupEnd);
       group = false;
     } else part.push(word);
   }

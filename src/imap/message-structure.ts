@@ -21,8 +21,9 @@ function disposition(value: string | undefined): string {
 
 /** RFC 3282 §2: tags between commas. */
 function languages(value: string | undefined): string {
-  const tags = parameterized(value ?? '')
-    .value.split(',')
+  const tags = (value ?? '')
+    .split(',')
+    .map((tag) => parameterized(tag).value)
     .filter((tag) => tag !== '');
   if (tags.length === 0) return 'NIL';
   return `(${tags.map(imapString).join(' ')})`;

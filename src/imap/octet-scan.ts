@@ -88,6 +88,37 @@ export function holdsForbidden(bytes: Buffer, from: number, to: number): 'nul' |
   return undefined;
 }
 
+/** RFC 9051 §9 tag. */
+export function isTagOctet(byte: number): boolean {
+  if (byte <= octet.space || byte >= 0x7f) return false;
+  switch (byte) {
+    case octet.quote:
+    case octet.percent:
+    case octet.openParen:
+    case octet.closeParen:
+    case octet.asterisk:
+    case octet.plus:
+    case octet.backslash:
+    case octet.openBrace:
+      return false;
+    default:
+      return true;
+  }
+}
+
+/** What an argument without quotes may hold: atoms, sets, wildcards, flags, brackets. */
+export function isArgumentOctet(byte: number): boolean {
+  if (byte <= octet.space || byte >= 0x7f) return false;
+  return byte !== octet.quote && byte !== octet.openParen && byte !== octet.closeParen && byte !== octet.openBrace;
+}
+
+/** Index of the first space at or behind `from`, or `to`. */
+export function wordEnd(bytes: Buffer, from: number, to: number): number {
+  let at = from;
+  while (at < to && bytes[at] !== octet.space) at += 1;
+  return at;
+}
+
 /** Upper-case names that were seen before, found by their octets in any case without a string being made. */
 export class NameTable {
   readonly #names: (string | undefined)[];

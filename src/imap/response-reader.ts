@@ -8,8 +8,10 @@ import {
   decimal,
   endsAnnouncement,
   holdsForbidden,
+  isTagOctet,
   NameTable,
   octet,
+  wordEnd,
 } from './octet-scan.js';
 import { parseResponseCode } from './response-code.js';
 import type { ServerEvent, WireFault } from './wire.js';
@@ -271,29 +273,5 @@ export class ResponseReader {
     this.#fault = { kind: 'fault', fault };
     this.#input.clear();
     return this.#fault;
-  }
-}
-
-function wordEnd(bytes: Buffer, from: number, end: number): number {
-  let at = from;
-  while (at < end && bytes[at] !== octet.space) at += 1;
-  return at;
-}
-
-/** RFC 9051 §9 tag, and close enough to it for names. */
-function isTagOctet(byte: number): boolean {
-  if (byte <= octet.space || byte >= 0x7f) return false;
-  switch (byte) {
-    case octet.quote:
-    case octet.percent:
-    case octet.openParen:
-    case octet.closeParen:
-    case octet.asterisk:
-    case octet.plus:
-    case octet.backslash:
-    case octet.openBrace:
-      return false;
-    default:
-      return true;
   }
 }

@@ -2,6 +2,8 @@
  * Every bound of the gate that is not a configuration key, with its unit and its reason. A bound that an
  * administrator would tune is in the configuration schema instead.
  */
+import { imapSessionLimits } from './imap-limits.js';
+
 export const limits = {
   smtp: {
     /** bytes; RFC 5321 §4.5.3.1.4 says 512 for a command, extensions (RFC 1870, 3461, 6152, 6531) add to it. */
@@ -71,10 +73,48 @@ export const limits = {
     literalBytes: 4_294_967_295,
     /** bytes of a client's line; sets of scattered UIDs are long, and Dovecot and Cyrus take as many. */
     commandLineBytes: 65_536,
+    /** bytes of a tag, which we keep and repeat; clients use 3 to 36. */
+    tagBytes: 256,
     /** lists in lists in a command; SEARCH keys of real clients nest a few deep, Dovecot takes 100 in them. */
     commandDepthMax: 100,
     /** arguments in one command with those in its lists; each costs some 100 bytes for as long as the command lives. */
     commandTokensMax: 10_000,
+    /** header fields that one FETCH item names; mail programs ask for some thirty. */
+    sectionFieldsMax: 1000,
+    /** numbers in one part specifier; MIME parts are nested 100 deep at most by the servers that we know. */
+    sectionDepthMax: 200,
+    /** items in one FETCH command. */
+    fetchItemsMax: 500,
+    /** ranges in one set; more than fit into a line. */
+    setRangesMax: 50_000,
+    /** messages of one COPYUID code that are told apart; two numbers may stand for four billion, and a lost one is judged again. */
+    copyUidPairsMax: 250_000,
+    /** bytes of a string that is sent between quotes; Cyrus and others bound such strings, never literals. */
+    quotedBytes: 1024,
+  },
+  imapSession: imapSessionLimits,
+  imapFetch: {
+    /** messages taken in, or places kept in the output, by one FETCH; then nothing more is read until some are judged. */
+    heldMax: 64,
+    /** literals of one response that are kept; what has more is asked for again when its message is judged. */
+    heldLiteralsMax: 16,
+    /** pieces of one response between literals; more of them tell nothing that is kept. */
+    responsePartsMax: 1000,
+    /** messages named by UID that are looked up before a FETCH; clients that know what they want name fewer. */
+    sureMessagesMax: 1000,
+    /** responses whose showing is written down together. */
+    shownTogetherMax: 256,
+    /** times that messages are judged and asked for again in one FETCH, as others may change them meanwhile. */
+    roundsMax: 3,
+    /** messages that are asked for with one command of ours, and the characters of their set: servers bound their lines. */
+    askedTogetherMax: 1000,
+    askedSetCharacters: 4000,
+    /** whole messages asked for together at first, and bytes of them above which the next time there are fewer. */
+    bodiesTogetherLeast: 16,
+    bodiesTogetherBytes: 8_388_608,
+    /** values and nesting of a BODYSTRUCTURE that may tell a message without attachment; they have some fifty. */
+    structureValuesMax: 1000,
+    structureDepthMax: 24,
   },
   config: {
     /** characters of a configuration file; big lists belong into files of their own. */
@@ -365,6 +405,29 @@ export const limits = {
     /** ms of silence on a connection that sends a notice (RFC 5321 §4.5.3.2 says 5 minutes, 10 after the dot). */
     mailerTimeoutMs: 300_000,
     mailerConnectTimeoutMs: 30_000,
+  },
+  imapJudge: {
+    /** messages whose rows are written in one transaction; a few ms of the database thread. */
+    batchRows: 2048,
+    /** messages whose remembered facts are read at a time; some MB. */
+    settleRows: 1000,
+    /** messages decided again in one go before the event loop gets its turn; a few ms. */
+    settleSlice: 100,
+    /** pairs of a COPY written in one transaction. */
+    copyRows: 2000,
+    /** characters of what is remembered of one message for a later judgement; more is judged from its content again. */
+    factsCharacters: 32_768,
+    /** notices in memory; some 10 KB each. */
+    noticesMax: 500,
+    /** trace fields at the top of a message that may have been added to a released one; a mail makes a dozen hops. */
+    traceFieldsMax: 128,
+    /** endings of one message that are hashed to recognise it; each is of the length of a quarantined message. */
+    endingsMax: 4,
+    /** Delivered-To and X-Original-To fields that are read, and characters of an address in them. */
+    recipientsMax: 16,
+    addressCharacters: 1000,
+    /** mailboxes dropped in one transaction when nobody opened them for long. */
+    expireBatch: 20,
   },
   portal: {
     /** bytes of a form; ours has one field. */

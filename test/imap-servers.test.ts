@@ -1,0 +1,207 @@
+/**
+ * IMAP between real programs: Dovecot behind, and whatever fetches mail in front. Everything is asked twice, directly
+ * and through, and has to be answered the same, but for what must not pass.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+import { dovecotPrograms } from './support/dovecot.js';
+import { type ImapBed, loginTwins, startPlainBed } from './support/imap-bed.js';
+import { ImapClient } from './support/imap-client.js';
+import { cleanMails, type MailboxMail, maliciousMails } from './support/imap-mails.js';
+import { differences, fetchForms, fetchSets, messagesIn } from './support/imap-matrix.js';
+import { parseScript, playScript, transcriptDifferences } from './support/imap-script.js';
+import { SharedContent, StressClient } from './support/imap-stress.js';
+import { bytesOf } from './support/imap-values.js';
+import { skipWithout } from './support/missing.js';
+import { SecretWatch } from './support/secret-watch.js';
+
+t.setTimeout(500_000);
+
+const skip = skipWithout(...dovecotPrograms);
+
+/** A mail, and what a client is to get for it. */
+interface Seen extends MailboxMail {
+  readonly shown: Buffer;
+}
+
+async function contentsOf(port: number, user: string, password: string): Promise<Buffer[]> {
+  const client = await ImapClient.login(port, user, password);
+  await client.ok('EXAMINE INBOX');
+  const messages = messagesIn(await client.ok('UID FETCH 1:* (UID BODY.PEEK[])'));
+  await client.logout();
+  return [...messages.values()].map((items) => bytesOf(items.get('BODY[]')) ?? Buffer.from('nothing came'));
+}
+
+/** Reads every mail once, directly and through: a server that held what came would have to answer as the gate does. */
+async function asShown(bed: ImapBed, mails: readonly MailboxMail[]): Promise<Seen[]> {
+  const { dovecot } = bed;
+  const user = dovecot.user('first-reader');
+  const all = mails.map(({ mail }) => mail);
+  dovecot.putMaildir(user, all);
+  const direct = await contentsOf(bed.direct, user, dovecot.password);
+  const through = await contentsOf(bed.through, user, dovecot.password);
+  return mails.map((mail, number) => {
+    const shown = through[number];
+    return shown === undefined || direct[number]?.equals(shown) === true
+      ? { ...mail, shown: mail.mail }
+      : { ...mail, shown };
+  });
+}
+
+/** Those of a long list whose turn it is, so that all come up in the end. */
+function turn<T>(list: readonly T[], round: number, count: number): T[] {
+  return Array.from({ length: count }, (_, index) => list[(round * count + index) % list.length]).filter(
+    (item) => item !== undefined,
+  );
+}
+
+function mixed(clean: readonly Seen[], bad: readonly Seen[]): Seen[] {
+  return clean.flatMap((mail, index) => [mail, ...(index % 2 === 0 ? bad.slice(index / 2, index / 2 + 1) : [])]);
+}
+
+interface Question {
+  readonly mails: readonly Seen[];
+  /** asked in this order in a mailbox that nobody has read before */
+  readonly commands: readonly string[];
+}
+
+/** Asks every question of a mailbox of its own, directly and through. What differs, one line each. */
+async function ask(t: Test, bed: ImapBed, name: string, questions: readonly Question[], watch: SecretWatch) {
+  const users = { direct: `${name}-direct`, through: `${name}-through` };
+  for (const [number, { mails }] of questions.entries()) {
+    const of = (mail: (one: Seen) => Buffer) => mails.map(mail);
+    bed.dovecot.putMaildir(
+      users.direct,
+      of(({ shown }) => shown),
+      `q${number}`,
+    );
+    bed.dovecot.putMaildir(
+      users.through,
+      of(({ mail }) => mail),
+      `q${number}`,
+    );
+  }
+  const { direct, through } = await loginTwins(t, bed, users, { watch: watch.connection(name) });
+  const flags = await loginTwins(t, { ...bed, through: bed.direct }, users);
+  const found: string[] = [];
+  for (const [number, { mails, commands }] of questions.entries()) {
+    const nameOf = (sequence: number) => mails[sequence - 1]?.id ?? 'no message';
+    // What stands in for a mail has a preview of its own making.
+    const like = (sequence: number, item: string) =>
+      item === 'PREVIEW' && mails[sequence - 1]?.shown !== mails[sequence - 1]?.mail;
+    for (const client of [direct, through]) await client.ok(`SELECT q${number}`);
+    for (const command of commands) {
+      const [expected, actual] = [await direct.command(command), await through.command(command)];
+      found.push(...differences(expected, actual, nameOf, like).map((line) => `${command}: ${line}`));
+    }
+    for (const client of [flags.direct, flags.through]) await client.ok(`EXAMINE q${number}`);
+    const [expected, actual] = [await flags.direct.ok('FETCH 1:* FLAGS'), await flags.through.ok('FETCH 1:* FLAGS')];
+    found.push(...differences(expected, actual, nameOf).map((line) => `flags after ${commands.join(', ')}: ${line}`));
+  }
+  return found;
+}
+
+t.test('every form of FETCH', { skip }, async (t) => {
+  const bed = await startPlainBed(t);
+  const mails = await asShown(bed, [...cleanMails(400), ...maliciousMails()]);
+  const withheld = mails.filter(({ mail, shown }) => mail !== shown);
+  const clean = mails.filter(({ secrets }) => secrets.length === 0);
+  const bad = mails.filter(({ secrets }) => secrets.length > 0);
+  t.ok(clean.length > 300 && bad.length > 30, 'there is enough mail');
+  t.same(
+    withheld.map(({ id }) => id),
+    bed.blocks ? bad.map(({ id }) => id) : [],
+    'what is withheld is what should be',
+  );
+
+  const watch = new SecretWatch(bad.flatMap(({ secrets }) => secrets));
+  const forms = fetchForms();
+  const questions = forms.map((form, round) => ({
+    mails: mixed(turn(clean, round, 6), turn(bad, round, 3)),
+    commands: [round % 2 === 0 ? `FETCH 1:* ${form}` : `UID FETCH 1:* ${form}`],
+  }));
+  t.same(await ask(t, bed, 'forms', questions, watch), [], `${forms.length} forms`);
+
+  const pairs = forms.slice(0, -1).map((form, round) => ({
+    mails: mixed(turn(clean, round + 500, 4), turn(bad, round + 500, 2)),
+    commands: [
+      `UID FETCH 1:* ${form}`,
+      `FETCH 1:* ${forms[(round * 7 + 1) % forms.length] ?? form}`,
+      `FETCH 1:* ${form}`,
+    ],
+  }));
+  t.same(await ask(t, bed, 'pairs', pairs, watch), [], 'one form after another');
+
+  const items = ['BODY.PEEK[]', 'BODY[1]<0.10>', '(FLAGS BODY[TEXT])', 'RFC822.SIZE', 'BODYSTRUCTURE', 'FLAGS'];
+  const sets = [...fetchSets, '$'].flatMap((set, round) =>
+    items.flatMap((item) =>
+      ['FETCH', 'UID FETCH'].map((verb) => ({
+        mails: mixed(turn(clean, round + 700, 6), turn(bad, round + 700, 3)),
+        commands: [...(set === '$' ? ['SEARCH RETURN (SAVE) SMALLER 100000'] : []), `${verb} ${set} ${item}`],
+      })),
+    ),
+  );
+  t.same(await ask(t, bed, 'sets', sets, watch), [], `${sets.length} sets`);
+
+  if (bed.blocks) t.same(watch.found, [], `nothing of a payload in ${watch.octets} octets`);
+  else t.not(watch.found.length, 0, 'the payloads are seen where nothing is withheld');
+});
+
+const scriptFolder = fileURLToPath(new URL('../../test/imap-scripts', import.meta.url));
+
+t.test('scripts of commands are answered the same, line by line', { skip }, async (t) => {
+  const bed = await startPlainBed(t);
+  const names = readdirSync(scriptFolder).filter((name) => name.endsWith('.txt'));
+  t.ok(names.length >= 70, 'there are enough scripts');
+  for (const name of names) {
+    const script = parseScript(name, readFileSync(join(scriptFolder, name), 'utf8'));
+    const user = name.replace('.txt', '');
+    const [direct, through] = await Promise.all([
+      playScript(bed.dovecot, { port: bed.direct, refuses: false }, `${user}-direct`, script),
+      playScript(bed.dovecot, { port: bed.through, refuses: bed.blocks }, `${user}-through`, script),
+    ]);
+    const ending = direct.at(-1) ?? 'nothing came';
+    if (ending.startsWith('the script ended')) t.fail(ending);
+    t.same(transcriptDifferences(direct, through), [], `${name}: ${script.title}, ${direct.length} lines`);
+  }
+});
+
+t.test('clients that share a mailbox never see it break its word', { skip }, async (t) => {
+  const bed = await startPlainBed(t);
+  const { dovecot } = bed;
+  const user = dovecot.user('shared');
+  const bad = maliciousMails().slice(0, 7);
+  const mails = [...cleanMails(60), ...bad]
+    .map(({ mail }) => mail)
+    .filter(({ length }) => length > 0 && length < 50_000);
+  dovecot.putMaildir(user, mails.slice(0, 20));
+  const watch = new SecretWatch(bad.flatMap(({ secrets }) => secrets));
+  const shared = new SharedContent();
+  const clients = await Promise.all(
+    [1, 2, 3, 4, 5, 6].map((seed) =>
+      StressClient.login(bed.through, shared, {
+        user,
+        password: dovecot.password,
+        mails,
+        seed,
+        watch: watch.connection(`client ${seed}`),
+      }),
+    ),
+  );
+  await Promise.all(clients.map((client) => client.run(Date.now() + 8000)));
+  t.same(shared.problems.slice(0, 5), [], `${shared.commands} commands`);
+  t.ok(shared.commands > 500 && shared.read > 20, 'a lot was done');
+
+  const direct = await StressClient.login(bed.direct, new SharedContent(), {
+    user,
+    password: dovecot.password,
+    mails,
+    seed: 0,
+  });
+  const expected = await direct.view();
+  for (const client of clients) t.same(await client.view(), expected, 'and each has the mailbox as it is');
+  for (const client of [direct, ...clients]) client.destroy();
+  if (bed.blocks) t.same(watch.found, [], 'nothing of a payload was seen');
+});
