@@ -67,7 +67,9 @@ function explained(error: unknown, target: SweepTarget, { user, login }: SweepLo
   if (code === 'ECONNREFUSED')
     return new SweepRefused(`nothing listens for ${where}: is the gate running? Start it with sluice run`);
   if (code?.startsWith('CERT_') === true || code?.includes('CERT') === true || /certificate/.test(message))
-    return new SweepRefused(`the certificate of ${where} is not believed: ${message}`);
+    return new SweepRefused(
+      `the certificate of ${where} is not believed: ${message}. A private authority goes into tls.caFile`,
+    );
   return new ConnectionLost(`no connection through ${where}: ${refusal ?? message}`);
 }
 
