@@ -29,7 +29,7 @@ const plainItems: ReadonlyMap<string, ItemClass> = new Map([
   ['INTERNALDATE', 'free'],
   ['MODSEQ', 'free'],
   ['SAVEDATE', 'free'],
-  ['EMAILID', 'free'],
+  ['EMAILID', 'metadata'],
   ['THREADID', 'free'],
   ['RFC822.SIZE', 'metadata'],
   ['RFC822.HEADER', 'metadata'],

@@ -1,0 +1,100 @@
+/**
+ * Takes whole messages that we asked for ourselves: each goes to the judge, none to the client. Also the answers of
+ * which only flags are wanted.
+ */
+import type { ExchangePort } from './exchange.js';
+import { type Response, type ResponsePart, reduced } from './fetch-answer.js';
+import { tooLong } from './fetch-answers.js';
+import { factsOf, type Handling, type ResponseTaker, survey, wholeBytes, wholeValue } from './fetch-assembly.js';
+import type { Holdings } from './fetch-hold.js';
+import type { Intake, Ruling } from './handler.js';
+
+/** Flags that come with answers which nobody sees. */
+function passFlags(port: ExchangePort, response: Response, cut: ReadonlySet<string>): void {
+  if (!response.parts.some(({ items }) => items.some(({ name }) => name === 'FLAGS'))) return;
+  for (const piece of reduced(response, cut) ?? []) if (Buffer.isBuffer(piece)) port.outlet.write(piece);
+}
+
+export class BodyTaker implements ResponseTaker {
+  readonly #port: ExchangePort;
+  readonly #holdings: Holdings;
+  readonly #cut: ReadonlySet<string>;
+  readonly #judged: (uid: number, ruling: Ruling) => void;
+  /** octets of messages taken so far */
+  bytes = 0;
+
+  /** @param cut items that the client did not ask for */
+  constructor(
+    port: ExchangePort,
+    holdings: Holdings,
+    cut: ReadonlySet<string>,
+    judged: (uid: number, ruling: Ruling) => void,
+  ) {
+    this.#port = port;
+    this.#holdings = holdings;
+    this.#cut = cut;
+    this.#judged = judged;
+  }
+
+  choose(head: Response): Handling {
+    return survey(head).whole === undefined ? 'skip' : 'hold';
+  }
+
+  streamPart(_part: ResponsePart, _first: boolean): void {}
+
+  streamData(_bytes: Buffer): void {}
+
+  conclude(response: Response): void {
+    const { uid, whole } = survey(response);
+    passFlags(this.#port, response, this.#cut);
+    const kept = response.parts.map(({ body }) => body).filter((body) => body !== undefined);
+    const intake = whole === undefined || wholeBytes(whole) < 0 ? undefined : this.#intakeOf(whole);
+    for (const body of kept) if (body !== intake) this.#holdings.release(body);
+    if (uid === 0 || (uid === undefined && whole !== undefined)) {
+      if (intake !== undefined) this.#holdings.release(intake);
+      this.#port.fail('a FETCH response that does not tell its UID');
+    } else if (intake !== undefined && uid !== undefined) this.#judge(response, intake, uid);
+  }
+
+  #intakeOf(whole: Parameters<typeof wholeValue>[0]): Intake | undefined {
+    this.bytes += wholeBytes(whole);
+    const { part, item } = whole;
+    if (part.open && item === part.items[part.items.length - 1]) return part.body;
+    const intake = this.#holdings.receive();
+    intake.write(wholeValue(whole));
+    return intake;
+  }
+
+  #judge(response: Response, intake: Intake, uid: number): void {
+    const ruling = intake.judge(factsOf(response, uid));
+    const done = (known: Ruling) => {
+      this.#holdings.release(intake);
+      this.#judged(uid, known);
+    };
+    if ('then' in ruling) this.#holdings.wait(ruling, (known) => done(known ?? tooLong));
+    else done(ruling);
+  }
+}
+
+/** Answers of which the client sees only flags. */
+export class FlagTaker implements ResponseTaker {
+  readonly #port: ExchangePort;
+  readonly #cut: ReadonlySet<string>;
+
+  constructor(port: ExchangePort, cut: ReadonlySet<string>) {
+    this.#port = port;
+    this.#cut = cut;
+  }
+
+  choose(): Handling {
+    return 'skip';
+  }
+
+  streamPart(_part: ResponsePart, _first: boolean): void {}
+
+  streamData(_bytes: Buffer): void {}
+
+  conclude(response: Response): void {
+    passFlags(this.#port, response, this.#cut);
+  }
+}

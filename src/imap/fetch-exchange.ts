@@ -1,0 +1,276 @@
+/**
+ * One FETCH of a client: asked of the server, answered as far as its messages are judged, and for the rest judged and
+ * asked again before the command ends. Owns the order of these steps; what passes is decided in `fetch-answers.ts`.
+ */
+import { limits } from '../runtime/limits.js';
+import type { Exchange, ExchangePort } from './exchange.js';
+import { type AnswerHost, AnswerTaker } from './fetch-answers.js';
+import { ResponseAssembly, type ResponseTaker } from './fetch-assembly.js';
+import { BodyTaker, FlagTaker } from './fetch-bodies.js';
+import { createFetchGuard } from './fetch-guard.js';
+import { Holdings } from './fetch-hold.js';
+import { editOf, type FetchPlan, plainItem, planFetch, uidItem, wholeItem } from './fetch-plan.js';
+import { formatFetch } from './fetch-request.js';
+import { FinalStatus } from './fetch-status.js';
+import { standings } from './handler.js';
+import { batches, type PendingMessage } from './message-batches.js';
+import type { FetchItem, FetchRequest, ServerEvent } from './wire.js';
+
+/** Runs one FETCH or UID FETCH. The mailbox must be selected. */
+export function createFetchExchange(request: FetchRequest, port: ExchangePort): Exchange {
+  const plan = planFetch(request, port.mailbox);
+  return plan.needs === 'free' ? new FreeFetch(plan, port) : new JudgedFetch(plan, port);
+}
+
+function isFetch(event: ServerEvent): event is Extract<ServerEvent, { kind: `fetch${string}` }> {
+  return event.kind === 'fetch' || event.kind === 'fetch-data' || event.kind === 'fetch-more';
+}
+
+/** Nothing that waits for a judgement was asked for. */
+class FreeFetch implements Exchange {
+  readonly #plan: FetchPlan;
+  readonly #port: ExchangePort;
+  readonly #guard = createFetchGuard();
+
+  constructor(plan: FetchPlan, port: ExchangePort) {
+    this.#plan = plan;
+    this.#port = port;
+  }
+
+  start(): void {
+    const { request, items } = this.#plan;
+    this.#port.send(formatFetch({ ...request, items }), (response) => {
+      this.#port.finish(new FinalStatus(response).line());
+    });
+  }
+
+  take(event: ServerEvent): boolean {
+    if (!isFetch(event)) return false;
+    const passed = this.#guard(event);
+    if (passed !== undefined) this.#port.outlet.write(passed);
+    return true;
+  }
+
+  abort(): void {}
+}
+
+class JudgedFetch implements Exchange, AnswerHost {
+  readonly plan: FetchPlan;
+  readonly port: ExchangePort;
+  readonly holdings: Holdings;
+  readonly noticed = new Set<number>();
+  readonly #assembly: ResponseAssembly;
+  readonly #status = new FinalStatus();
+  /** takes the answers of the command under way, or of the last one */
+  #taker: ResponseTaker;
+  #pending = new Map<number, PendingMessage>();
+  /** whole messages that are asked for together */
+  #together: number = limits.imapFetch.bodiesTogetherLeast;
+  /** UIDs, and the numbers by which the client knows them */
+  readonly #served = new Map<number, number>();
+  /** answered not at all or not as asked */
+  readonly #unserved = new Set<number>();
+  #aborted: (() => void) | undefined;
+  #over = false;
+
+  constructor(plan: FetchPlan, port: ExchangePort) {
+    this.plan = plan;
+    this.port = port;
+    this.holdings = new Holdings(port);
+    this.#assembly = new ResponseAssembly(this.holdings);
+    this.#taker = new AnswerTaker(this, plan.edit);
+  }
+
+  start(): void {
+    const { request, items } = this.plan;
+    this.port.send(formatFetch({ ...request, items }), (response) => {
+      this.#status.add(response);
+      this.#interrupt();
+      const quiet = this.holdings.idle && this.#pending.size === 0;
+      if (quiet && !this.#mustMarkSeen()) this.#finish();
+      else this.port.supervise(this.#workOff());
+    });
+  }
+
+  take(event: ServerEvent): boolean {
+    if (this.#over) return false;
+    if (isFetch(event)) {
+      this.#assembly.take(event, this.#taker);
+      return true;
+    }
+    this.#interrupt();
+    return false;
+  }
+
+  #interrupt(): void {
+    if (this.#taker instanceof AnswerTaker) this.#taker.interrupt();
+  }
+
+  served(sequence: number, uid: number): void {
+    if (this.plan.marksSeen) this.#served.set(uid, this.plan.request.uid ? uid : sequence);
+  }
+
+  pend(sequence: number, uid: number): void {
+    if (this.#unserved.has(uid)) return;
+    // A FETCH that others do not wait for has no second command.
+    if (this.plan.sure) this.defer(uid, stillUnjudged);
+    else this.#pending.set(uid, { sequence, uid });
+  }
+
+  defer(uid: number, text: string): void {
+    this.#unserved.add(uid);
+    this.#status.defer(text);
+  }
+
+  refuse(uid: number): void {
+    this.#unserved.add(uid);
+    this.#status.refuse();
+  }
+
+  /** Everything behind the server's first answer. */
+  async #workOff(): Promise<void> {
+    this.holdings.asking(true);
+    await this.holdings.whenIdle();
+    for (let round = 0; round < limits.imapFetch.roundsMax && this.#pending.size > 0; round += 1) {
+      const all = this.#takePending();
+      for (const { members } of batches(all, this.#numberOf)) {
+        if (!this.#over) await this.#again(members);
+      }
+    }
+    for (const { uid } of this.#pending.values()) this.defer(uid, stillUnjudged);
+    if (!this.#over && this.#mustMarkSeen()) await this.#markSeen();
+    if (!this.#over) this.#finish();
+  }
+
+  #takePending(): PendingMessage[] {
+    const all = [...this.#pending.values()];
+    this.#pending = new Map();
+    return all;
+  }
+
+  readonly #numberOf = (message: PendingMessage): number => (this.plan.request.uid ? message.uid : message.sequence);
+
+  /** Judges messages that were not answered, and asks for them again. */
+  async #again(messages: readonly PendingMessage[]): Promise<void> {
+    const { mailbox } = this.port;
+    const settled = mailbox.settle(messages.map(({ uid }) => uid));
+    await this.#until(new Promise<void>((resolve) => this.holdings.wait(settled, () => resolve())));
+    const heavy = messages.filter(({ uid }) => !this.#stands(uid));
+    await this.#ask(messages.filter(({ uid }) => this.#stands(uid)));
+    const rest = this.#asksPlain() ? await this.#askPlain(heavy) : heavy;
+    for (let from = 0; from < rest.length && !this.#over; ) {
+      const [batch] = batches(rest.slice(from, from + this.#together), this.#numberOf);
+      if (batch === undefined) return;
+      from += batch.members.length;
+      const bytes = await this.#judge(batch.members, batch.set);
+      // Small messages go together, large ones are answered one by one.
+      const count = bytes > limits.imapFetch.bodiesTogetherBytes ? this.#together >> 1 : this.#together * 2;
+      this.#together = Math.max(1, Math.min(count, limits.imapFetch.askedTogetherMax));
+    }
+  }
+
+  /** The structure tells of many messages that they have no attachment, but not when the client saw it already. */
+  #asksPlain(): boolean {
+    return this.plan.needs === 'metadata' && !this.plan.items.some(({ name }) => name === 'BODYSTRUCTURE');
+  }
+
+  /** Whether what was asked of this message can be answered now. */
+  #stands(uid: number): boolean {
+    const standing = this.port.mailbox.standing(uid);
+    return this.plan.needs === 'metadata' ? standing !== standings.unjudged : standing >= standings.original;
+  }
+
+  /** Asks for metadata together with the structure: those that surely have no attachment pass. Returns the others. */
+  async #askPlain(messages: readonly PendingMessage[]): Promise<PendingMessage[]> {
+    if (messages.length === 0) return [];
+    const before = this.#pending;
+    this.#pending = new Map();
+    await this.#ask(messages, plainItem('BODYSTRUCTURE'));
+    const heavy = this.#takePending();
+    this.#pending = before;
+    return heavy;
+  }
+
+  /** Asks for what the client asked for. */
+  async #ask(messages: readonly PendingMessage[], extra?: FetchItem): Promise<void> {
+    const { plan } = this;
+    const items = [...plan.items];
+    const cut = [...plan.edit.cut];
+    if (extra !== undefined && !items.some(({ name }) => name === extra.name)) {
+      items.push(extra);
+      cut.push(extra.name);
+    }
+    // RFC 7162 §3.1.4.1: CHANGEDSINCE, which is not said again, asks for MODSEQ too.
+    if (/CHANGEDSINCE/i.test(plan.request.modifiers)) items.push(plainItem('MODSEQ'));
+    const edit = editOf(plan.request.items, cut);
+    for (const { set } of batches(messages, this.#numberOf)) {
+      await this.#send(set, items, new AnswerTaker(this, edit));
+    }
+  }
+
+  /** Takes whole messages in and asks for those that could be judged. Returns their octets. */
+  async #judge(messages: readonly PendingMessage[], set: string): Promise<number> {
+    const judged = new Set<number>();
+    const taker = new BodyTaker(this.port, this.holdings, this.plan.edit.cut, (uid, ruling) => {
+      if (ruling.kind === 'defer') this.defer(uid, ruling.text);
+      else judged.add(uid);
+    });
+    await this.#send(set, [uidItem, plainItem('INTERNALDATE'), wholeItem], taker);
+    // What was not answered is gone: RFC 9051 §7.5.1 lets others expunge meanwhile.
+    await this.#ask(messages.filter(({ uid }) => judged.has(uid)));
+    return taker.bytes;
+  }
+
+  /** Runs a command of ours of the client's kind, and waits for all judgements that its answers need. */
+  async #send(set: string, items: readonly FetchItem[], taker: ResponseTaker): Promise<void> {
+    if (this.#over) return;
+    this.#taker = taker;
+    const command = formatFetch({ uid: this.plan.request.uid, set, items, modifiers: '' });
+    await this.#until(
+      new Promise<void>((resolve) => {
+        this.port.send(command, (response) => {
+          this.#status.add(response);
+          this.#interrupt();
+          resolve();
+        });
+      }),
+    );
+    await this.holdings.whenIdle();
+  }
+
+  /** Waits, but not beyond the end of the connection. */
+  #until(work: Promise<unknown>): Promise<unknown> {
+    const end = new Promise<void>((resolve) => {
+      this.#aborted = resolve;
+    });
+    return this.#over ? Promise.resolve() : Promise.race([work, end]);
+  }
+
+  #mustMarkSeen(): boolean {
+    return this.plan.marksSeen && this.#served.size > 0;
+  }
+
+  /** Reads nothing of what was served, in the way that marks it as read if the server would have done so. */
+  async #markSeen(): Promise<void> {
+    const served = [...this.#served].filter(([uid]) => !this.#unserved.has(uid));
+    const numbers = served.map(([, number]) => number).sort((a, b) => a - b);
+    for (const { set } of batches(numbers, (number) => number)) {
+      await this.#send(set, [emptyHeader], new FlagTaker(this.port, this.plan.edit.cut));
+    }
+  }
+
+  #finish(): void {
+    this.#over = true;
+    this.holdings.end();
+    this.port.finish(this.#status.line());
+  }
+
+  abort(): void {
+    this.#over = true;
+    this.holdings.end();
+    this.#aborted?.();
+  }
+}
+
+const stillUnjudged = 'A message could not be checked, try again later';
+const emptyHeader = plainItem('BODY[]', { part: [], text: 'HEADER.FIELDS', fields: ['X-Sluice-None'] });

@@ -1,0 +1,154 @@
+/**
+ * What is asked of the server for a client's FETCH: which items wait for a judgement, under which names they are asked
+ * for so that nothing is marked as read before it is served, and what must be changed back in the answers.
+ */
+import { limits } from '../runtime/limits.js';
+import { type ItemClass, itemClass } from './fetch-request.js';
+import { type Mailbox, standings } from './handler.js';
+import { wholeMessage } from './section.js';
+import { countSet, parseSet } from './sequence-set.js';
+import type { FetchItem, FetchRequest, ResponseItem, Section } from './wire.js';
+
+/** What is changed in answers that pass. */
+export interface Edit {
+  /** items that the client did not ask for, by name */
+  readonly cut: ReadonlySet<string>;
+  /** the names under which the client wants what comes as `BODY[]` and as `BODY[TEXT]` */
+  readonly whole: readonly string[];
+  readonly text: readonly string[];
+  /** nothing is changed at all */
+  readonly none: boolean;
+}
+
+export interface FetchPlan {
+  readonly request: FetchRequest;
+  /** the most that is asked for */
+  readonly needs: ItemClass;
+  /** all messages are known to stand as originals: asked in the client's words, and never asked again */
+  readonly sure: boolean;
+  readonly items: readonly FetchItem[];
+  readonly edit: Edit;
+  /** the answers hold whole messages, so that these can be judged as they pass */
+  readonly whole: boolean;
+  /** answers are to mark as read, and nothing that was asked did */
+  readonly marksSeen: boolean;
+}
+
+export function plainItem(name: string, section?: Section): FetchItem {
+  return { name, section, partial: undefined, lazy: false };
+}
+export const uidItem = plainItem('UID');
+export const wholeItem = plainItem('BODY.PEEK[]', wholeMessage);
+
+/** RFC 9051 §6.4.5, RFC 3501 §6.4.5, RFC 3516 §4.2: reading these sets \Seen. */
+const seenForms: Readonly<Record<string, (item: FetchItem) => FetchItem>> = {
+  RFC822: () => wholeItem,
+  'RFC822.TEXT': () => plainItem('BODY.PEEK[]', { ...wholeMessage, text: 'TEXT' }),
+  'BODY[]': (item) => ({ ...item, name: 'BODY.PEEK[]' }),
+  'BINARY[]': (item) => ({ ...item, name: 'BINARY.PEEK[]' }),
+};
+
+export function marksSeen(item: FetchItem): boolean {
+  return Object.hasOwn(seenForms, item.name);
+}
+
+function peeking(item: FetchItem): FetchItem {
+  return seenForms[item.name]?.(item) ?? item;
+}
+
+/** `BODY[]` and `BODY.PEEK[]` without section. */
+function isWholeBody(item: FetchItem): boolean {
+  if (item.name === 'RFC822') return true;
+  if (item.name !== 'BODY[]' && item.name !== 'BODY.PEEK[]') return false;
+  return isEmpty(item.section) && item.partial === undefined;
+}
+
+function isEmpty(section: Section | undefined): boolean {
+  return section === undefined || (section.part.length === 0 && section.text === undefined);
+}
+
+/** The name under which `item` is answered; two items with one key have one answer. */
+export function answerKey(item: FetchItem): string {
+  const name = item.name.replace('.PEEK[]', '[]');
+  return JSON.stringify([name, item.section, item.partial]);
+}
+
+function distinct(items: readonly FetchItem[]): FetchItem[] {
+  const seen = new Set<string>();
+  return items.filter((item) => {
+    const key = JSON.stringify(item);
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}
+
+export function isContent(item: FetchItem): boolean {
+  return itemClass(item) === 'content';
+}
+
+/** What two forms of one question want as names of the answer. */
+function namesOf(items: readonly FetchItem[], old: string, is: (item: FetchItem) => boolean, name: string): string[] {
+  const names: string[] = [];
+  if (items.some((item) => item.name !== old && is(item))) names.push(name);
+  if (items.some((item) => item.name === old)) names.push(old);
+  return names.length === 0 ? [name] : names;
+}
+
+function isTextBody(item: FetchItem): boolean {
+  if (item.name !== 'BODY[]' && item.name !== 'BODY.PEEK[]') return false;
+  return item.section?.text === 'TEXT' && item.section.part.length === 0 && item.partial === undefined;
+}
+
+export function editOf(items: readonly FetchItem[], cut: readonly string[]): Edit {
+  const whole = namesOf(items, 'RFC822', isWholeBody, 'BODY[]');
+  const text = namesOf(items, 'RFC822.TEXT', isTextBody, 'BODY[TEXT]');
+  const none = cut.length === 0 && whole.join() === 'BODY[]' && text.join() === 'BODY[TEXT]';
+  return { cut: new Set(cut), whole, text, none };
+}
+const noEdit: Edit = editOf([], []);
+
+export function needsOf(items: readonly FetchItem[]): ItemClass {
+  let needs: ItemClass = 'free';
+  for (const item of items) {
+    const of = itemClass(item);
+    if (of === 'content') return 'content';
+    if (of === 'metadata') needs = 'metadata';
+  }
+  return needs;
+}
+
+/**
+ * Whether all messages of the request are named by UID and stand as originals. Such a FETCH needs no judgement, so
+ * other commands need not wait for its end.
+ */
+export function isSure(request: FetchRequest, mailbox: Mailbox): boolean {
+  const set = request.uid ? parseSet(request.set) : undefined;
+  if (set === undefined || countSet(set) > limits.imapFetch.sureMessagesMax) return false;
+  return set.every(({ first, last }) => {
+    for (let uid = first; uid <= last; uid += 1) {
+      if (mailbox.standing(uid) !== standings.original) return false;
+    }
+    return true;
+  });
+}
+
+export function planFetch(request: FetchRequest, mailbox: Mailbox): FetchPlan {
+  const asked = distinct(request.items);
+  const needs = needsOf(asked);
+  const plan = { request, needs, sure: false, whole: asked.some(isWholeBody), marksSeen: false };
+  if (needs === 'free') return { ...plan, items: asked, edit: noEdit };
+  const asksUid = asked.some((item) => item.name === 'UID');
+  const first = asksUid ? asked.filter((item) => item.name !== 'UID') : asked;
+  // The UID comes first, so that it is known before what it decides about.
+  if (isSure(request, mailbox)) return { ...plan, sure: true, items: [uidItem, ...first], edit: noEdit };
+  const items = distinct([uidItem, ...first.map(peeking)]);
+  const edit = editOf(asked, request.uid || asksUid ? [] : ['UID']);
+  return { ...plan, items, edit, marksSeen: asked.some(marksSeen) };
+}
+
+/** A whole message, as the server answers for it. */
+export function isWholeAnswer(item: ResponseItem): boolean {
+  if (item.name === 'RFC822') return true;
+  return item.name === 'BODY[]' && item.section === '' && item.origin === undefined;
+}
