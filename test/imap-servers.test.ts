@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { dovecotPrograms } from './support/dovecot.js';
-import { type ImapBed, loginTwins, startPlainBed } from './support/imap-bed.js';
+import { type ImapBed, loginTwins, startBed } from './support/imap-bed.js';
 import { ImapClient } from './support/imap-client.js';
 import { cleanMails, type MailboxMail, maliciousMails } from './support/imap-mails.js';
 import { differences, fetchForms, fetchSets, messagesIn } from './support/imap-matrix.js';
@@ -106,7 +106,7 @@ async function ask(t: Test, bed: ImapBed, name: string, questions: readonly Ques
 }
 
 t.test('every form of FETCH', { skip }, async (t) => {
-  const bed = await startPlainBed(t);
+  const bed = await startBed(t);
   const mails = await asShown(bed, [...cleanMails(400), ...maliciousMails()]);
   const withheld = mails.filter(({ mail, shown }) => mail !== shown);
   const clean = mails.filter(({ secrets }) => secrets.length === 0);
@@ -152,7 +152,7 @@ t.test('every form of FETCH', { skip }, async (t) => {
 });
 
 t.test('mail programs fetch what is there', { skip }, async (t) => {
-  const bed = await startPlainBed(t);
+  const bed = await startBed(t);
   const { dovecot } = bed;
   const malicious = maliciousMails().slice(0, 9);
   const mails = await asShown(bed, [...cleanMails(45), ...malicious]);
@@ -186,7 +186,7 @@ t.test('mail programs fetch what is there', { skip }, async (t) => {
 const scriptFolder = fileURLToPath(new URL('../../test/imap-scripts', import.meta.url));
 
 t.test('scripts of commands are answered the same, line by line', { skip }, async (t) => {
-  const bed = await startPlainBed(t);
+  const bed = await startBed(t);
   const names = readdirSync(scriptFolder).filter((name) => name.endsWith('.txt'));
   t.ok(names.length >= 70, 'there are enough scripts');
   for (const name of names) {
@@ -203,7 +203,7 @@ t.test('scripts of commands are answered the same, line by line', { skip }, asyn
 });
 
 t.test('clients that share a mailbox never see it break its word', { skip }, async (t) => {
-  const bed = await startPlainBed(t);
+  const bed = await startBed(t);
   const { dovecot } = bed;
   const user = dovecot.user('shared');
   const bad = maliciousMails().slice(0, 7);
