@@ -97,8 +97,9 @@ function withoutUid(raw: Buffer, items: readonly ResponseItem[], edit: Edit): Pi
   return [raw.subarray(0, uid.start), raw.subarray(next.start)];
 }
 
-/** The response as the client asked for it, with its literals. */
+/** The response as the client asked for it, with its literals; nothing when it did not ask for any of it. */
 export function passed({ parts }: Response, edit: Edit): Piece[] {
+  if (edit.cut.size > 0 && parts.every(({ items }) => items.every(({ name }) => edit.cut.has(name)))) return [];
   return parts.flatMap((part, index) => editedPart(part, edit, index === 0));
 }
 
@@ -119,7 +120,10 @@ function freeItems({ parts }: Response, cut: ReadonlySet<string>): { item: Respo
 export function reduced(response: Response, cut: ReadonlySet<string>): Piece[] | undefined {
   const free = freeItems(response, cut);
   if (free.every(({ item }) => item.name === 'UID')) return undefined;
-  return listed(response.sequence, free.map(({ pieces }) => pieces));
+  return listed(
+    response.sequence,
+    free.map(({ pieces }) => pieces),
+  );
 }
 
 export interface NoticeAnswer {
