@@ -7,13 +7,16 @@ import { parseHostPort } from './config/host-port.js';
 import { LiveConfig, type ReloadResult } from './config/live-config.js';
 import { formatProblem } from './config/problem.js';
 import type { Config } from './config/schema.js';
+import { createImapListener } from './daemon/imap-listeners.js';
 import { createListener } from './daemon/listeners.js';
 import { type PortalStart, startPortal } from './daemon/portal.js';
 import { quarantinePolicy } from './daemon/quarantine-policy.js';
 import { newDeliver, newSender, routeTable } from './daemon/routes.js';
 import { reportTurnedBad } from './daemon/turned-bad.js';
+import { SwapLocks } from './imap/release-swap.js';
 import { createInspector, type Inspector } from './inspect/inspection.js';
 import { DeliveredFiles } from './pipeline/delivered.js';
+import { createImapServices } from './pipeline/imap-handler.js';
 import type { PipelineServices } from './pipeline/services.js';
 import { buildLivePolicy, type LivePolicy } from './policy/live-policy.js';
 import { loadReleaseKey, prepareKeys } from './quarantine/keys.js';
@@ -28,11 +31,16 @@ import { SpoolPool } from './runtime/spool.js';
 import { type Readiness, startStatusServer } from './runtime/status-server.js';
 import { createBackends } from './scoring/backends.js';
 import { Scorer } from './scoring/scorer.js';
-import type { SmtpServer } from './smtp/server.js';
 
 export interface DaemonOptions {
   /** where the log goes instead of where the configuration says; for the demo */
   readonly log?: Log;
+}
+
+/** A listening port, of whatever protocol. */
+interface MailServer {
+  listen(): Promise<number>;
+  stop(graceMs: number): Promise<void>;
 }
 
 const hourMs = 3_600_000;
@@ -48,7 +56,7 @@ export class Daemon {
   readonly #log: Log;
   readonly #logger: Logger;
   readonly #quarantineLog: QuarantineLog = (level, event, fields) => this.#logger[level](fields, event);
-  readonly #servers: { name: string; server: SmtpServer }[] = [];
+  readonly #servers: { name: string; server: MailServer; graceMs: number }[] = [];
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #underWay = new Set<Promise<void>>();
   #delivered: DeliveredFiles | undefined;
@@ -120,12 +128,7 @@ export class Daemon {
       clock: () => Date.now(),
       supervise: (work, what) => this.#supervise(work, what),
     };
-    const services = { pipeline, spools: this.#spools, outbound: new Set<string>() };
-    for (const listener of config.smtp.listeners) {
-      const server = createListener(config, listener, services);
-      this.ports.set(listener.name, await server.listen());
-      this.#servers.push({ name: listener.name, server });
-    }
+    await this.#startListeners(pipeline, quarantine, this.#spools);
     await this.#startStatus();
     await this.#startPortal(quarantine);
     this.#every(hourMs, 'retention', () => this.#vault?.sweep());
@@ -142,6 +145,26 @@ export class Daemon {
       },
       'ready',
     );
+  }
+
+  async #startListeners(pipeline: PipelineServices, vault: Vault, spools: SpoolPool): Promise<void> {
+    const { smtp, imap } = this.config;
+    const outbound = new Set<string>();
+    for (const listener of smtp.listeners) {
+      const server = createListener(this.config, listener, { pipeline, spools, outbound });
+      await this.#listen(listener.name, server, smtp.timeouts.shutdownSeconds * 1000);
+    }
+    if (imap.listeners.length === 0) return;
+    const services = { imap: createImapServices(pipeline, vault, spools), locks: new SwapLocks(), outbound };
+    for (const listener of imap.listeners) {
+      const server = createImapListener(this.config, listener, services);
+      await this.#listen(listener.name, server, imap.timeouts.shutdownSeconds * 1000);
+    }
+  }
+
+  async #listen(name: string, server: MailServer, graceMs: number): Promise<void> {
+    this.ports.set(name, await server.listen());
+    this.#servers.push({ name, server, graceMs });
   }
 
   async #startQuarantine(): Promise<Vault> {
@@ -290,7 +313,10 @@ export class Daemon {
   async #stop(): Promise<void> {
     const graceMs = this.config.smtp.timeouts.shutdownSeconds * 1000;
     this.#live.close();
-    await Promise.all([...this.#servers.map(({ server }) => server.stop(graceMs)), this.#portal.running?.close()]);
+    await Promise.all([
+      ...this.#servers.map(({ server, graceMs }) => server.stop(graceMs)),
+      this.#portal.running?.close(),
+    ]);
     for (const timer of this.#timers) clearInterval(timer);
     // Incidents of mail that was delivered already: its sender will not come again.
     await Promise.race([this.#backgroundDone(), sleep(graceMs, undefined, { ref: false })]);

@@ -64,6 +64,20 @@ t.test('the same facts give the same bytes, at any time', async (t) => {
   t.same(fieldsNamed(first.eml, 'Message-ID'), [`Message-ID: ${first.messageId}`]);
 });
 
+t.test('a notice for all readers of a mailbox has no recipient and is the same for each', async (t) => {
+  const shared = { ...facts, recipient: '' };
+  const first = await renderNotice(settings, shared);
+  t.ok(first.eml.equals((await renderNotice({ ...settings }, structuredClone(shared))).eml));
+  t.same(fieldsNamed(first.eml, 'To'), ['To: "undisclosed-recipients":;']);
+  t.same(fieldsNamed(first.eml, 'Date'), ['Date: Sun, 01 Mar 2026 14:05:09 +0000']);
+  for (const name of ['Cc', 'References', 'In-Reply-To']) t.same(fieldsNamed(first.eml, name), [], name);
+  const own = await renderNotice(settings, facts);
+  t.equal(first.html, own.html, 'it says what the notice to one recipient says');
+  t.equal(first.text, own.text);
+  t.not(first.messageId, own.messageId, 'but it is another mail');
+  t.notMatch(first.eml.toString('latin1'), /[^\r\n\x20-\x7e\t]|(?<!\r)\n|\r(?!\n)|anna/);
+});
+
 t.test('a notice is an automatic 7-bit mail with text and HTML that say the same', async (t) => {
   const { eml, html, text } = await renderNotice(
     { ...settings, subject: 'Schädliche Anhänge gefunden', message: 'Größe: 5 €' },

@@ -13,7 +13,7 @@ import { html } from '../src/portal/html.js';
 import { clientNetwork, RequestLimit } from '../src/portal/request-limit.js';
 import { createPortal } from '../src/portal/server.js';
 import type { Item } from '../src/quarantine/item.js';
-import { newToken, type TokenAction, tokenHash } from '../src/quarantine/token-table.js';
+import { mailboxReaders, newToken, type TokenAction, tokenHash } from '../src/quarantine/token-table.js';
 import { limits } from '../src/runtime/limits.js';
 import { Client } from './support/client.js';
 import { Gate } from './support/gate.js';
@@ -113,12 +113,18 @@ async function stateOf({ vault }: TestVault, id: string): Promise<Item['state']>
 }
 
 /** A token of an item beside those of its notices. */
-function addToken({ directory }: TestVault, item: string, action: TokenAction, expires: number): string {
+function addToken(
+  { directory }: TestVault,
+  item: string,
+  action: TokenAction,
+  expires: number,
+  recipient = 'anna@example.org',
+): string {
   const token = newToken();
   const database = new Sqlite(join(directory, 'sluice.db'));
   database
     .prepare('INSERT INTO tokens (hash, item, recipient, action, expires) VALUES (?, ?, ?, ?, ?)')
-    .run(tokenHash(token), item, 'anna@example.org', action, expires);
+    .run(tokenHash(token), item, recipient, action, expires);
   database.close();
   return token;
 }
@@ -340,6 +346,27 @@ t.test('a recipient asks for the release once, and everybody sees that somebody 
   t.same(
     stage.lines.filter(({ event }) => event.includes('asks')).map(({ fields }) => fields),
     [{ item: id, addresses: ['anna@example.org'] }],
+  );
+});
+
+t.test('a link that readers of a mailbox share names none of them', async (t) => {
+  const stage = await openPortal(t);
+  const { id } = await hold(stage);
+  const token = addToken(stage, id, 'request', stage.clock.now + dayMs, mailboxReaders);
+  const page = await ask(stage.port, `/q/${token}`);
+  t.equal(page.status, 200);
+  t.match(page.body, 'This page is for the readers of this message and works until');
+  t.match(page.body, 'Bob &lt;bob@example.net&gt;');
+  t.notMatch(page.body, /<dt>To<|anna|carl|for you alone/);
+  stage.clock.now += 60_000;
+  const asked = await post(stage.port, token, nonceOf(page.body));
+  t.match(asked, { status: 200, body: 'The release of this message has been asked for.' });
+  t.notMatch(asked.body, /You asked|<form/, 'whoever reads this may be somebody else');
+  t.equal(await stateOf(stage, id), 'release-requested', 'an administrator decides');
+  t.match((await stage.vault.detail(id)).audit.at(-1), { action: 'release-requested', actor: 'recipient:imap' });
+  t.same(
+    stage.lines.filter(({ event }) => event.includes('asks')).map(({ fields }) => fields),
+    [{ item: id, addresses: [] }],
   );
 });
 

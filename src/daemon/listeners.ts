@@ -1,15 +1,13 @@
 /** Makes the SMTP servers from the configuration: one per listener, each with its judge. */
-import { readFileSync } from 'node:fs';
-import { createSecureContext, type SecureContext } from 'node:tls';
 import { addressMatcher, isLoopback } from '../config/host-port.js';
 import type { Config, ListenerConfig } from '../config/schema.js';
 import type { PipelineServices } from '../pipeline/services.js';
 import { createSmtpHandler } from '../pipeline/smtp-intake.js';
-import { GateError, messageOf } from '../runtime/errors.js';
 import type { SpoolPool } from '../runtime/spool.js';
 import { asciiDomain } from '../smtp/relay-safety.js';
 import { SmtpServer, type SmtpServerOptions } from '../smtp/server.js';
 import type { UpstreamOptions } from '../smtp/upstream.js';
+import { authorities, secureContext } from './tls-files.js';
 
 export interface ListenerServices {
   readonly pipeline: PipelineServices;
@@ -56,7 +54,7 @@ function serverOptions(config: Config, listener: ListenerConfig): SmtpServerOpti
     host: listener.listen.host,
     port: listener.listen.port,
     tls: listener.tls,
-    secureContext: secureContext(listener),
+    secureContext: secureContext(listener.tlsFiles),
     upstream: upstreamOptions(config, listener),
     settings: {
       listener: listener.name,
@@ -84,19 +82,6 @@ function serverOptions(config: Config, listener: ListenerConfig): SmtpServerOpti
   };
 }
 
-function secureContext(listener: ListenerConfig): SecureContext | undefined {
-  const files = listener.tlsFiles;
-  if (files === undefined) return undefined;
-  try {
-    const cert = readFileSync(files.certificateFile);
-    const key = readFileSync(files.keyFile);
-    return createSecureContext({ cert, key, minVersion: 'TLSv1.2' });
-  } catch (error) {
-    const text = `certificate ${files.certificateFile} or key ${files.keyFile}: ${messageOf(error)}`;
-    throw new GateError('config-invalid', text, { temporary: false, cause: error });
-  }
-}
-
 /** The next hop of a listener, for sessions. */
 export function upstreamOptions(config: Config, listener: ListenerConfig): UpstreamOptions {
   const { upstream } = listener;
@@ -114,6 +99,5 @@ export function upstreamOptions(config: Config, listener: ListenerConfig): Upstr
 }
 
 export function upstreamAuthorities(config: Config, listener: ListenerConfig): string | undefined {
-  const file = listener.upstream.caFile ?? config.tls.caFile;
-  return file === undefined ? undefined : readFileSync(file, 'utf8');
+  return authorities(listener.upstream.caFile ?? config.tls.caFile);
 }

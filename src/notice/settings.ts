@@ -20,7 +20,7 @@ export interface NoticeSettings {
 export interface NoticeFacts {
   /** the quarantined item */
   readonly id: string;
-  /** the one recipient whom this notice tells; no other is ever named */
+  /** the one recipient whom this notice tells, no other is ever named; empty when all readers of a mailbox share it */
   readonly recipient: string;
   /** envelope sender; empty for the null reverse-path */
   readonly mailFrom: string;

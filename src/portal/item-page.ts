@@ -34,9 +34,11 @@ function overPage({ state }: PersonalView): string {
 
 function heldPage({ view, notice, now, form }: ItemPageOptions, mail: NoticeFacts): string {
   const content = noticeContent(notice, mail);
+  const shared = mail.recipient === '';
+  const whose = shared ? 'for the readers of this message' : 'for you alone';
   const facts = [
     ...content.facts,
-    ['To', shown(mail.recipient)] as const,
+    ...(shared ? [] : [['To', shown(mail.recipient)] as const]),
     ['Kept until', keptText(view, now)] as const,
   ];
   const learnMore =
@@ -44,7 +46,7 @@ function heldPage({ view, notice, now, form }: ItemPageOptions, mail: NoticeFact
       ? undefined
       : html`<p><a rel="noreferrer" href="${content.learnMore}">Learn more</a></p>`;
   const body = html`${content.paragraphs.map((paragraph) => html`<p>${paragraph}</p>`)}
-${stateNote(view)}
+${stateNote(view, shared)}
 ${form === undefined || !view.mayRequest ? undefined : requestForm(form)}
 <h2>The message</h2>
 <dl>
@@ -52,7 +54,7 @@ ${facts.map(([label, value]) => html`<div><dt>${label}</dt><dd><bdi>${value}</bd
 </dl>
 ${attachmentList(content.attachments, content.more)}
 ${learnMore}
-<footer>Reference: <code>${content.reference}</code>. This page is for you alone and works until ${timeText(view.linkUntil)}.</footer>`;
+<footer>Reference: <code>${content.reference}</code>. This page is ${whose} and works until ${timeText(view.linkUntil)}.</footer>`;
   return page(content.heading === '' ? 'A message to you was withheld' : content.heading, body);
 }
 
@@ -61,15 +63,15 @@ function keptText({ keptUntil }: PersonalView, now: number): string {
   return `${timeText(keptUntil)} (${days} ${days === 1 ? 'day' : 'days'} left)`;
 }
 
-function stateNote(view: PersonalView): Markup {
-  return html`<p class="note" role="status">${stateText(view)}</p>`;
+function stateNote(view: PersonalView, shared: boolean): Markup {
+  return html`<p class="note" role="status">${stateText(view, shared)}</p>`;
 }
 
 /** Another recipient's request shows without him: nobody learns who else got the message. */
-function stateText({ state, requestedAt }: PersonalView): string {
+function stateText({ state, requestedAt }: PersonalView, shared: boolean): string {
   switch (state) {
     case 'release-requested':
-      return requestedAt === undefined
+      return requestedAt === undefined || shared
         ? 'The release of this message has been asked for. An administrator decides about it.'
         : `You asked for the release of this message at ${timeText(requestedAt)}. An administrator decides about it.`;
     case 'request-denied':

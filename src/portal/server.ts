@@ -155,8 +155,12 @@ async function takeRequest(
   const { view, asked } = await options.store.call('requestRelease', tokenHash(token), now);
   if (view === undefined) return refuse(reply, 404);
   if (asked) {
-    const recipient = view.mail?.recipient;
-    options.log('info', 'a recipient asks for a release', { item: view.item, addresses: [recipient] });
+    // Of a link that readers of a mailbox share, nobody knows who used it.
+    const recipient = view.mail?.recipient ?? '';
+    options.log('info', 'a recipient asks for a release', {
+      item: view.item,
+      addresses: recipient === '' ? [] : [recipient],
+    });
   }
   // Shown at once and not by a redirect, whose address would carry the token.
   return send(reply, 200, itemPage({ view, notice: options.notice(), now, form: undefined }));

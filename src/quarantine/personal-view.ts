@@ -4,13 +4,13 @@
  */
 import type { NoticeFacts } from '../notice/settings.js';
 import type { Item, ItemState } from './item.js';
-import type { Token } from './token-table.js';
+import { mailboxReaders, type Token } from './token-table.js';
 
 export interface PersonalView {
   /** the item's identifier */
   readonly item: string;
   readonly state: ItemState;
-  /** undefined once the message was released, deleted or expired: its link then only says which */
+  /** of nobody in particular when the link is for all readers of a mailbox; undefined once the message was released, deleted or expired: its link then only says which */
   readonly mail: NoticeFacts | undefined;
   /** ms since 1970, when the original is deleted */
   readonly keptUntil: number;
@@ -42,10 +42,11 @@ export function noticeFacts(item: Item, recipient: string, link: string | undefi
 export function personalView(token: Token, item: Item, now: number): PersonalView | undefined {
   const over = item.state === 'released' || item.state === 'deleted' || item.state === 'expired';
   if (token.expires <= now || (token.revoked && !over)) return undefined;
+  const recipient = token.recipient === mailboxReaders ? '' : token.recipient;
   return {
     item: item.id,
     state: item.state,
-    mail: over ? undefined : noticeFacts(item, token.recipient, undefined),
+    mail: over ? undefined : noticeFacts(item, recipient, undefined),
     keptUntil: item.expires,
     linkUntil: token.expires,
     mayRequest: item.state === 'held' && token.action === 'request',

@@ -2,12 +2,15 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Database } from './database.js';
 
-/** What the bearer of a token may do: a token for one thing is no token for another. */
-/** What the bearer may do besides looking. */
+/** What the bearer may do besides looking; a token for one thing is no token for another. */
 export type TokenAction = 'view' | 'request';
+
+/** The recipient of a token whose link stands in a notice that all readers of a mailbox see. */
+export const mailboxReaders = 'imap';
 
 export interface NewToken {
   readonly hash: Uint8Array;
+  /** address of whom the link is for, or `mailboxReaders` */
   readonly recipient: string;
   readonly action: TokenAction;
   /** ms since 1970 */

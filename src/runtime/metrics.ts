@@ -38,6 +38,42 @@ function doorMetrics(registers: Registry[]) {
   };
 }
 
+/** What comes in at the ports for mail programs. */
+function imapMetrics(registers: Registry[]) {
+  return {
+    imapConnections: new Gauge({
+      name: 'sluice_imap_connections',
+      help: 'IMAP client connections now open, by listener.',
+      labelNames: ['listener'] as const,
+      registers,
+    }),
+    imapConnectionsTotal: new Counter({
+      name: 'sluice_imap_connections_total',
+      help: 'IMAP client connections, by listener and whether they were accepted or refused.',
+      labelNames: ['listener', 'result'] as const,
+      registers,
+    }),
+    imapCommands: new Counter({
+      name: 'sluice_imap_commands_total',
+      help: 'Commands of IMAP sessions that are over, by listener.',
+      labelNames: ['listener'] as const,
+      registers,
+    }),
+    imapBytes: new Counter({
+      name: 'sluice_imap_bytes_total',
+      help: 'Bytes of IMAP sessions that are over, by listener and who sent them: client or server.',
+      labelNames: ['listener', 'from'] as const,
+      registers,
+    }),
+    imapEvents: new Counter({
+      name: 'sluice_imap_events_total',
+      help: 'IMAP protocol events: refused commands, dropped responses, lost servers, timeouts and the like.',
+      labelNames: ['listener', 'event'] as const,
+      registers,
+    }),
+  };
+}
+
 /** What became of messages. */
 function messageMetrics(registers: Registry[]) {
   return {
@@ -125,7 +161,13 @@ export function createMetrics() {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
-  return { registry, ...doorMetrics(registers), ...messageMetrics(registers), ...resourceMetrics(registers) };
+  return {
+    registry,
+    ...doorMetrics(registers),
+    ...imapMetrics(registers),
+    ...messageMetrics(registers),
+    ...resourceMetrics(registers),
+  };
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;

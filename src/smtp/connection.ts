@@ -5,15 +5,15 @@
 import type { Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
 import { GateError, messageOf } from '../runtime/errors.js';
+import { type Flushable, flushLater } from '../runtime/flush-batch.js';
 import { limits } from '../runtime/limits.js';
 import type { Logger } from '../runtime/log.js';
 import { type ProxyAddress, readProxyHeader } from '../runtime/proxy-protocol.js';
-import { type Flushable, flushLater } from './flush-batch.js';
+import { SocketOutlet } from '../runtime/socket-outlet.js';
 import { replies } from './replies.js';
 import { type Reply, serializeReply } from './reply.js';
 import { SmtpSession } from './session.js';
 import type { SessionIo, SessionServices, SessionSettings } from './session-io.js';
-import { SocketOutlet } from './socket-outlet.js';
 import { openUpstream, type UpstreamOptions } from './upstream.js';
 
 export interface ConnectionOptions {

@@ -1,8 +1,7 @@
 /** Collects what a session writes during one event and hands it to the socket in one system call (no Nagle stalls, no write per reply). */
 import type { Socket } from 'node:net';
-import type { Outlet } from './session-io.js';
 
-export class SocketOutlet implements Outlet {
+export class SocketOutlet {
   #socket: Socket | undefined;
   #text = '';
   #corked = false;

@@ -1,0 +1,90 @@
+/** Commands that are read as a whole before anything is done, and the words for their pieces on the way in. */
+import { limits } from '../runtime/limits.js';
+import type { OutgoingCommand } from './exchange.js';
+import { continueLiteral, refusals } from './replies.js';
+import type { ImapSession } from './session.js';
+import type { Command, CommandPiece, Literal } from './wire.js';
+
+/** What the first line says of a command: the client's tag and the verb. */
+export type CommandHead = Pick<Command, 'tag' | 'verb'>;
+
+/** Whoever takes the pieces that come next. */
+export interface PieceTaker {
+  /** may not take any now */
+  readonly holds: boolean;
+  /** takes lines that are no commands: a SASL response, DONE */
+  readonly plain: boolean;
+  take(piece: Exclude<CommandPiece, { readonly kind: 'fault' }>): void;
+}
+
+/** A command that is in memory as a whole. */
+export interface CollectedCommand extends CommandHead {
+  /** the command as it can be sent, without its tag */
+  readonly outgoing: OutgoingCommand;
+  /** as the reader gave it */
+  readonly pieces: readonly CommandPiece[];
+}
+
+/** What is done with it. */
+export type Begin = (session: ImapSession, command: CollectedCommand) => void;
+
+/** Whether nothing stands behind the verb. */
+export function isBare(command: CollectedCommand): boolean {
+  const [only, ...more] = command.outgoing;
+  return more.length === 0 && Buffer.isBuffer(only) && only.length === command.verb.length;
+}
+
+/** Keeps a command until it is there as a whole, within a bound; its literals are agreed to by us. */
+export class Collector implements PieceTaker {
+  readonly holds = false;
+  readonly plain = false;
+  readonly #session: ImapSession;
+  readonly #head: CommandHead;
+  readonly #begin: Begin;
+  readonly #pieces: CommandPiece[] = [];
+  readonly #outgoing: (Buffer | { readonly literal: Buffer })[] = [];
+  #data: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(session: ImapSession, head: CommandHead, begin: Begin) {
+    this.#session = session;
+    this.#head = head;
+    this.#begin = begin;
+  }
+
+  take(piece: Exclude<CommandPiece, { readonly kind: 'fault' }>): void {
+    this.#pieces.push(piece);
+    if (piece.kind === 'data') {
+      this.#data.push(piece.bytes);
+      if (piece.end) this.#outgoing.push({ literal: Buffer.concat(this.#data.splice(0)) });
+      return;
+    }
+    const { bytes, literal } = piece;
+    const { intake } = this.#session;
+    const first = this.#pieces.length === 1;
+    this.#bytes += bytes.length + (literal?.size ?? 0);
+    if (this.#bytes > limits.imapSession.collectedBytes || literal?.binary === true) {
+      this.#session.answers.refuse(this.#head.tag, literal?.binary === true ? refusals.syntax : refusals.tooLong);
+      intake.skip(literal);
+      return;
+    }
+    const text = bytes.subarray(
+      first ? this.#head.tag.length + 1 : 0,
+      bytes.length - announcementLength(bytes, literal),
+    );
+    this.#outgoing.push(text);
+    if (literal === undefined) {
+      intake.done();
+      this.#begin(this.#session, { ...this.#head, outgoing: this.#outgoing, pieces: this.#pieces });
+    } else if (literal.synchronizing) {
+      this.#session.outlet.write(continueLiteral);
+    }
+  }
+}
+
+/** Octets of `{n}`, `{n+}` or `~{n}` at the end of a line. */
+export function announcementLength(line: Buffer, literal: Literal | undefined): number {
+  if (literal === undefined) return 0;
+  const open = line.lastIndexOf(0x7b) - (literal.binary ? 1 : 0);
+  return line.length - open;
+}

@@ -1,0 +1,88 @@
+/** FETCH and UID FETCH: passed where nothing is judged, else run by an exchange of its own. */
+
+import type { CollectedCommand } from './collected-command.js';
+import { parseCommand } from './command.js';
+import type { UnderWay } from './command-queue.js';
+import type { Exchange, ExchangePort, ExchangeTimes, OutgoingCommand, Outlet, TaggedResponse } from './exchange.js';
+import { parseFetch } from './fetch-request.js';
+import type { Mailbox } from './handler.js';
+import { refusals } from './replies.js';
+import type { ImapSession } from './session.js';
+import type { ServerEvent } from './wire.js';
+
+export function fetch(session: ImapSession, command: CollectedCommand): void {
+  const { answers, mailbox } = session;
+  if (!session.inspected) {
+    answers.run(command.tag, false, undefined, (entry) =>
+      answers.send(command.outgoing, (response) => answers.pass(entry, response)),
+    );
+    return;
+  }
+  const parsed = parseCommand(command.pieces);
+  const request = 'fault' in parsed ? undefined : parseFetch(parsed);
+  if (request === undefined || mailbox === undefined) {
+    answers.refuse(command.tag, refusals.syntax);
+  } else if ('error' in request) {
+    answers.refuse(command.tag, `BAD ${request.error}\r\n`);
+  } else {
+    const port = new FetchPort(session, mailbox);
+    const exchange = session.services.fetchExchange(request, port);
+    answers.run(command.tag, true, exchange, (entry) => port.begin(entry, exchange));
+  }
+}
+
+/** What an exchange has of the session: its own command, and nothing of the others. */
+class FetchPort implements ExchangePort {
+  readonly #session: ImapSession;
+  readonly mailbox: Mailbox;
+  #entry: UnderWay | undefined;
+
+  constructor(session: ImapSession, mailbox: Mailbox) {
+    this.#session = session;
+    this.mailbox = mailbox;
+  }
+
+  begin(entry: UnderWay, exchange: Exchange): void {
+    this.#entry = entry;
+    exchange.start();
+  }
+
+  get outlet(): Outlet {
+    return this.#session.outlet;
+  }
+
+  get times(): ExchangeTimes {
+    return this.#session.settings.timeouts;
+  }
+
+  send(command: OutgoingCommand, answered: (response: TaggedResponse) => void): void {
+    if (!this.#session.ended) this.#session.answers.send(command, answered);
+    this.#session.io.flushSoon();
+  }
+
+  forward(event: ServerEvent): void {
+    this.#session.server.pass(event);
+  }
+
+  pause(): void {
+    this.#session.server.pause();
+  }
+
+  resume(): void {
+    this.#session.server.resume();
+  }
+
+  finish(status: Buffer): void {
+    const entry = this.#entry;
+    this.#entry = undefined;
+    if (entry !== undefined && !this.#session.ended) this.#session.answers.own(entry, status);
+  }
+
+  fail(reason: string): void {
+    this.#session.serverBroke(reason);
+  }
+
+  supervise(work: Promise<unknown>): void {
+    this.#session.supervise(work);
+  }
+}

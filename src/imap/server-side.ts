@@ -1,0 +1,130 @@
+/** What the server says, one event after the other: to the command that it belongs to, or by the rules of untagged.ts. */
+import { announcedCapabilities, capabilityNames, literalForm } from './capability.js';
+import { ResponseReader } from './response-reader.js';
+import type { ImapSession } from './session.js';
+import { statusLine } from './status-line.js';
+import { passedUntagged, type UntaggedEvent } from './untagged.js';
+import type { Greeting } from './upstream-greeting.js';
+import type { ServerEvent } from './wire.js';
+
+export class ServerSide {
+  readonly #session: ImapSession;
+  readonly #reader = new ResponseReader();
+  #capabilities: readonly string[] = [];
+  #pauses = 0;
+  /** the server's last FETCH response goes on */
+  midResponse = false;
+  /** it has said that it will close the connection */
+  saidBye = false;
+  /** UTF8=ACCEPT is enabled (RFC 6855) */
+  utf8 = false;
+  bytes = 0;
+
+  constructor(session: ImapSession) {
+    this.#session = session;
+  }
+
+  add(chunk: Buffer): void {
+    this.bytes += chunk.length;
+    this.#reader.push(chunk);
+  }
+
+  /** Takes all that may be taken now. */
+  run(): void {
+    const session = this.#session;
+    while (!session.ended && session.phase !== 'greeting' && !this.held) {
+      const event = this.#reader.next();
+      if (event === undefined) return;
+      this.#take(event);
+    }
+  }
+
+  /** Nothing more is to be read: a command has to catch up, or the client. */
+  get held(): boolean {
+    return this.#pauses > 0 || this.#session.outletFull;
+  }
+
+  /** Whether a command of ours is what is waited for, not the server. */
+  get paused(): boolean {
+    return this.#pauses > 0;
+  }
+
+  /** Counted: as many calls of `resume` are needed. */
+  pause(): void {
+    this.#pauses += 1;
+  }
+
+  resume(): void {
+    this.#pauses -= 1;
+    if (this.#pauses === 0) this.#session.wake();
+  }
+
+  /**
+   * The greeting as the client gets it.
+   * @param learned what the server has announced since TLS with it stands; what it said before is repeated to nobody
+   */
+  greeting(greeting: Greeting, learned: readonly string[] | undefined): Buffer {
+    const { context } = this.#session;
+    if (learned === undefined) {
+      if (greeting.code?.name === 'CAPABILITY') this.learn(capabilityNames(greeting.code.text));
+      return statusLine(greeting, '*', context);
+    }
+    this.learn(learned);
+    return Buffer.from(`* OK [CAPABILITY ${announcedCapabilities(learned, context).join(' ')}] Ready\r\n`, 'latin1');
+  }
+
+  #take(event: ServerEvent): void {
+    const session = this.#session;
+    const { writer, queue } = session.answers;
+    switch (event.kind) {
+      case 'fault':
+        session.serverBroke(event.fault);
+        return;
+      case 'tagged':
+        if (!session.answers.take(event)) session.serverBroke('tagged answer to nothing that was asked');
+        return;
+      case 'continuation':
+        if (writer.continued(event.raw) || queue.oldest?.exchange?.take(event) === true) return;
+        session.serverBroke('continuation request that nothing waits for');
+        return;
+      default:
+        if (event.kind === 'fetch' || event.kind === 'fetch-more') this.midResponse = event.open;
+        if (queue.oldest?.exchange?.take(event) !== true) this.pass(event);
+    }
+  }
+
+  /** Passes, rewrites or drops what no command has claimed. */
+  pass(event: ServerEvent): void {
+    const session = this.#session;
+    if (event.kind === 'tagged' || event.kind === 'continuation' || event.kind === 'fault') return;
+    this.#notice(event);
+    if (session.ended) return;
+    const passed = passedUntagged(event, session.context);
+    if (passed !== undefined) session.outlet.write(passed);
+    else if (event.kind !== 'fetch-data' && event.kind !== 'fetch-more') {
+      session.services.event('unasked-response', event.kind === 'data' ? event.name : event.kind);
+    }
+  }
+
+  /** What an untagged response means to us. */
+  #notice(event: UntaggedEvent): void {
+    if (event.kind === 'status') {
+      if (event.status === 'PREAUTH') this.#session.serverBroke('a second greeting');
+      else if (event.status === 'BYE') this.saidBye = true;
+    } else if (event.kind === 'data') {
+      const names = (): string[] => capabilityNames(event.raw.toString('latin1').trim()).slice(2);
+      if (event.name === 'CAPABILITY') this.learn(names());
+      else if (event.name === 'ENABLED') this.utf8 ||= names().some((name) => name.toUpperCase() === 'UTF8=ACCEPT');
+    }
+  }
+
+  learn(capabilities: readonly string[]): void {
+    this.#capabilities = capabilities;
+    this.#session.answers.writer.form = literalForm(capabilities);
+  }
+
+  /** @param capability upper case */
+  offers(capability: string): boolean {
+    return this.#capabilities.some((name) => name.toUpperCase() === capability);
+  }
+}

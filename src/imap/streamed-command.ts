@@ -1,0 +1,111 @@
+/**
+ * A command that passes as it comes, its tag and the form of its literals excepted; so large that only its octets in
+ * flight are ever in memory.
+ */
+import { announcementLength, type CommandHead, type PieceTaker } from './collected-command.js';
+import type { UnderWay } from './command-queue.js';
+import type { PassRule } from './commands.js';
+import type { TaggedResponse } from './exchange.js';
+import type { ImapSession } from './session.js';
+import type { CommandPiece, Literal } from './wire.js';
+
+const lineEnd = Buffer.from('\r\n');
+
+export class StreamedCommand implements PieceTaker {
+  readonly plain = false;
+  readonly #session: ImapSession;
+  readonly #head: CommandHead;
+  readonly #rule: PassRule;
+  readonly #alone: boolean;
+  #tag = '';
+  #entry: UnderWay | undefined;
+  /** the literal that the server was asked for and has not agreed to */
+  #asked: Literal | undefined;
+  #answered = false;
+  /** the client has sent all of it */
+  #whole = false;
+
+  constructor(session: ImapSession, head: CommandHead, alone: boolean, rule: PassRule) {
+    this.#session = session;
+    this.#head = head;
+    this.#alone = alone;
+    this.#rule = rule;
+  }
+
+  get holds(): boolean {
+    return this.#asked !== undefined || this.#session.upstreamFull;
+  }
+
+  take(piece: Exclude<CommandPiece, { readonly kind: 'fault' }>): void {
+    const { writer } = this.#session.answers;
+    if (piece.kind === 'data') {
+      if (piece.bytes.length > 0) writer.write(this.#tag, piece.bytes);
+      return;
+    }
+    const { bytes, literal } = piece;
+    const refusal = this.#rule.check?.(bytes);
+    if (refusal !== undefined) {
+      this.#refuse(refusal, literal);
+      return;
+    }
+    const text = bytes.subarray(0, bytes.length - announcementLength(bytes, literal));
+    const line = this.#entry === undefined ? this.#begin(text) : text;
+    if (literal !== undefined) {
+      this.#announce(line, literal);
+      return;
+    }
+    this.#session.intake.done();
+    this.#whole = true;
+    writer.write(this.#tag, Buffer.concat([line, lineEnd]));
+  }
+
+  /** The first line under a tag of ours. */
+  #begin(text: Buffer): Buffer {
+    const { answers } = this.#session;
+    this.#entry = { clientTag: this.#head.tag, alone: this.#alone, exchange: undefined };
+    answers.queue.begin(this.#entry);
+    this.#tag = answers.expect((response) => this.#answer(response));
+    return Buffer.concat([Buffer.from(`${this.#tag} `, 'latin1'), text.subarray(this.#head.tag.length + 1)]);
+  }
+
+  /** In the client's own form if the server takes it; else the server is asked first, and the client waits. */
+  #announce(line: Buffer, literal: Literal): void {
+    const { outlet } = this.#session;
+    const { writer } = this.#session.answers;
+    const ask = literal.synchronizing || !writer.allows(literal);
+    if (ask) this.#asked = literal;
+    writer.announce(this.#tag, line, { ...literal, synchronizing: ask }, (raw) => {
+      this.#asked = undefined;
+      if (literal.synchronizing) outlet.write(raw);
+    });
+  }
+
+  #refuse(text: string, literal: Literal | undefined): void {
+    const session = this.#session;
+    if (this.#entry === undefined) {
+      session.answers.refuse(this.#head.tag, text);
+      session.intake.skip(literal);
+    } else {
+      // The server has the first half of the command, and there is no way to take it back.
+      session.clientBroke('syntax');
+    }
+  }
+
+  #answer(response: TaggedResponse): void {
+    const session = this.#session;
+    const asked = this.#asked;
+    if (!this.#whole && !this.#answered) {
+      if (response.status === 'OK') {
+        session.serverBroke('a command was answered before it was sent');
+        return;
+      }
+      this.#asked = undefined;
+      // Else the server reads the literal although it has refused the command (RFC 7888 §4), so the rest is still sent.
+      if (asked !== undefined) session.intake.skip(asked);
+    }
+    this.#answered = true;
+    if (this.#entry === undefined) return;
+    this.#rule.answered?.(session, response);
+    session.answers.pass(this.#entry, response);
+  }
+}
