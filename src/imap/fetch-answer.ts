@@ -119,7 +119,10 @@ function freeItems({ parts }: Response, cut: ReadonlySet<string>): { item: Respo
 export function reduced(response: Response, cut: ReadonlySet<string>): Piece[] | undefined {
   const free = freeItems(response, cut);
   if (free.every(({ item }) => item.name === 'UID')) return undefined;
-  return listed(response.sequence, free.map(({ pieces }) => pieces));
+  return listed(
+    response.sequence,
+    free.map(({ pieces }) => pieces),
+  );
 }
 
 export interface NoticeAnswer {

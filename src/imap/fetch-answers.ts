@@ -5,7 +5,7 @@
  */
 import { limits } from '../runtime/limits.js';
 import type { ExchangePort, Piece } from './exchange.js';
-import { editedPart, fromNotice, newNames, passed, reduced, type Response, type ResponsePart } from './fetch-answer.js';
+import { editedPart, fromNotice, newNames, passed, type Response, type ResponsePart, reduced } from './fetch-answer.js';
 import {
   factsOf,
   type Handling,
@@ -45,7 +45,10 @@ interface ShownRun {
   readonly entries: { readonly response: Response; readonly uid: number }[];
 }
 
-export const tooLong: Ruling & { kind: 'defer' } = { kind: 'defer', text: 'The check of a message takes too long, try again later' };
+export const tooLong: Ruling & { kind: 'defer' } = {
+  kind: 'defer',
+  text: 'The check of a message takes too long, try again later',
+};
 const notWritten = 'The state of a message could not be written down, try again later';
 const noNotice = 'The notice for a message is not at hand, try again later';
 
@@ -195,7 +198,13 @@ export class AnswerTaker implements ResponseTaker {
     this.#put(passed(response, this.#edit), place, bodies);
   }
 
-  #withNotice(response: Response, uid: number, notice: StoredNotice | Promise<StoredNotice>, late: boolean, at?: Place) {
+  #withNotice(
+    response: Response,
+    uid: number,
+    notice: StoredNotice | Promise<StoredNotice>,
+    late: boolean,
+    at?: Place,
+  ) {
     if ('then' in notice) {
       const place = at ?? this.#reserve();
       this.#host.holdings.wait(notice, (known) => {

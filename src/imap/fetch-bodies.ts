@@ -3,16 +3,9 @@
  * which only flags are wanted.
  */
 import type { ExchangePort } from './exchange.js';
-import { reduced, type Response, type ResponsePart } from './fetch-answer.js';
+import { type Response, type ResponsePart, reduced } from './fetch-answer.js';
 import { tooLong } from './fetch-answers.js';
-import {
-  factsOf,
-  type Handling,
-  type ResponseTaker,
-  survey,
-  wholeBytes,
-  wholeValue,
-} from './fetch-assembly.js';
+import { factsOf, type Handling, type ResponseTaker, survey, wholeBytes, wholeValue } from './fetch-assembly.js';
 import type { Holdings } from './fetch-hold.js';
 import type { Intake, Ruling } from './handler.js';
 

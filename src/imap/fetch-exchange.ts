@@ -148,8 +148,7 @@ class JudgedFetch implements Exchange, AnswerHost {
     return all;
   }
 
-  readonly #numberOf = (message: PendingMessage): number =>
-    this.plan.request.uid ? message.uid : message.sequence;
+  readonly #numberOf = (message: PendingMessage): number => (this.plan.request.uid ? message.uid : message.sequence);
 
   /** Judges messages that were not answered, and asks for them again. */
   async #again(messages: readonly PendingMessage[]): Promise<void> {

@@ -2,7 +2,7 @@
  * FETCH responses that no FETCH asked for: flag updates in IDLE, NOOP or STORE. What says nothing of the content
  * passes, whatever else a server puts beside it does not.
  */
-import { reduced, type Response } from './fetch-answer.js';
+import { type Response, reduced } from './fetch-answer.js';
 import { type Keeping, ResponseAssembly, type ResponseTaker, survey } from './fetch-assembly.js';
 import type { FetchEvent } from './wire.js';
 

@@ -85,13 +85,26 @@ class ValueReader {
 function isAtomOctet(byte: number | undefined): boolean {
   return byte !== undefined && byte > octets.space && byte < 127 && !specials.has(byte);
 }
-const specials: ReadonlySet<number> = new Set([octets.quote, octets.open, octets.close, octets.backslash, octets.brace]);
+const specials: ReadonlySet<number> = new Set([
+  octets.quote,
+  octets.open,
+  octets.close,
+  octets.backslash,
+  octets.brace,
+]);
 
 const shownTexts: ReadonlySet<string> = new Set(['PLAIN', 'HTML']);
 const shownMultiparts: ReadonlySet<string> = new Set(['ALTERNATIVE', 'MIXED', 'RELATED']);
-const harmlessParameters: ReadonlySet<string> = new Set(
-  ['CHARSET', 'FORMAT', 'DELSP', 'REPLY-TYPE', 'BOUNDARY', 'TYPE', 'START', 'DIFFERENCES'],
-);
+const harmlessParameters: ReadonlySet<string> = new Set([
+  'CHARSET',
+  'FORMAT',
+  'DELSP',
+  'REPLY-TYPE',
+  'BOUNDARY',
+  'TYPE',
+  'START',
+  'DIFFERENCES',
+]);
 const encodings: ReadonlySet<string> = new Set(['7BIT', '8BIT', 'BINARY', 'QUOTED-PRINTABLE', 'BASE64']);
 
 /** `(name value …)` or NIL, with names that say nothing of a file. */

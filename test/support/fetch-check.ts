@@ -1,7 +1,8 @@
 /** Runs one scenario and compares what the client got with what it must get. Returns what is wrong, in words. */
+
+import { parseCommand } from '../../src/imap/command.js';
 import { createFetchExchange } from '../../src/imap/fetch-exchange.js';
 import { itemClass, parseFetch, responseClass } from '../../src/imap/fetch-request.js';
-import { parseCommand } from '../../src/imap/command.js';
 import { standings } from '../../src/imap/handler.js';
 import { ResponseReader } from '../../src/imap/response-reader.js';
 import { answerItem, parseStored } from '../../src/imap/stored-message.js';
@@ -28,7 +29,10 @@ export function requestOf(text: string): FetchRequest {
 }
 
 /** @param answers of a server, whole */
-export function readTold(answers: Buffer, problems: string[]): { told: Map<number, Told>; ends: string[]; count: number } {
+export function readTold(
+  answers: Buffer,
+  problems: string[],
+): { told: Map<number, Told>; ends: string[]; count: number } {
   const reader = new ResponseReader();
   reader.push(answers);
   const told = new Map<number, Told>();
@@ -91,7 +95,8 @@ export async function runScenario(scenario: Scenario, directory: string): Promis
     const standing = standingBefore(mail, known[index] ?? 'unknown');
     if (standing !== standings.unjudged) mailbox.standings.set(mail.uid, standing);
     if (standing === standings.original) mailbox.sizes.set(mail.uid, mail.bytes.length);
-    if (known[index] === 'remembered' && mail.kind !== 'deferred') mailbox.remembered.set(mail.uid, standingBefore(mail, 'known'));
+    if (known[index] === 'remembered' && mail.kind !== 'deferred')
+      mailbox.remembered.set(mail.uid, standingBefore(mail, 'known'));
   }
   const server = new ModelServer(mails, scenario.habits);
   const direct = new ModelServer(mails, plainHabits);
@@ -107,12 +112,18 @@ export async function runScenario(scenario: Scenario, directory: string): Promis
   const modifiers = scenario.changedSince ? ' (CHANGEDSINCE 3)' : '';
   const text = `${scenario.uid ? 'UID ' : ''}FETCH ${scenario.set} (${scenario.items.join(' ')})${modifiers}`;
   await port.run(createFetchExchange(requestOf(text), port));
-  for (let turn = 0; turn < 200 && port.outlet.entries.length > 0; turn += 1) await new Promise((done) => setTimeout(done, 1));
+  for (let turn = 0; turn < 200 && port.outlet.entries.length > 0; turn += 1)
+    await new Promise((done) => setTimeout(done, 1));
   const run = { port, mailbox, server, output: port.outlet.text };
   return { ...run, problems: compare(scenario, run, direct, text) };
 }
 
-function compare(scenario: Scenario, { port, mailbox, server, output }: Run, direct: ModelServer, text: string): string[] {
+function compare(
+  scenario: Scenario,
+  { port, mailbox, server, output }: Run,
+  direct: ModelServer,
+  text: string,
+): string[] {
   const problems: string[] = [...port.failures, ...mailbox.strange];
   if (mailbox.openIntakes !== 0) problems.push(`${mailbox.openIntakes} intakes stay open`);
   if (port.outlet.open !== 0) problems.push(`${port.outlet.open} places stay empty`);
@@ -133,13 +144,24 @@ function compare(scenario: Scenario, { port, mailbox, server, output }: Run, dir
     const fate = fateOf(mail, request, mailbox, want !== undefined);
     const has = got.told.get(sequence);
     const name = `${mail.mark} (${fate})`;
-    checkItems(name, fate, request, want, has, scenario.habits.inTwo && mailbox.standing(mail.uid) !== standings.unjudged, problems);
+    checkItems(
+      name,
+      fate,
+      request,
+      want,
+      has,
+      scenario.habits.inTwo && mailbox.standing(mail.uid) !== standings.unjudged,
+      problems,
+    );
     const flags = server.messages[sequence - 1]?.flags;
-    const wantFlags = fate === 'deferred' || fate === 'refused' ? before[sequence - 1] : direct.messages[sequence - 1]?.flags;
-    if ([...(flags ?? [])].join() !== [...(wantFlags ?? [])].join()) problems.push(`${name}: flags ${[...(flags ?? [])]}`);
+    const wantFlags =
+      fate === 'deferred' || fate === 'refused' ? before[sequence - 1] : direct.messages[sequence - 1]?.flags;
+    if ([...(flags ?? [])].join() !== [...(wantFlags ?? [])].join())
+      problems.push(`${name}: flags ${[...(flags ?? [])]}`);
     if (fate === 'deferred') deferred = true;
     if (fate === 'refused') refused = true;
-    if (fate !== 'asked-nothing' && isHidden(mail, scenario, mailbox) && output.includes(mail.mark)) problems.push(`${name}: the mark passed`);
+    if (fate !== 'asked-nothing' && isHidden(mail, scenario, mailbox) && output.includes(mail.mark))
+      problems.push(`${name}: the mark passed`);
   }
   const end = port.finished[0]?.toString('latin1') ?? '';
   const right = deferred ? /^NO \[UNAVAILABLE\] / : refused ? /^NO \[CANNOT\] / : /^OK /;
@@ -180,7 +202,8 @@ function checkItems(
 ): void {
   if (fate === 'asked-nothing') {
     if (has?.items.size) problems.push(`${name}: items that nobody asked for`);
-    if (want?.flags !== undefined && has?.flags !== want.flags) problems.push(`${name}: ${has?.flags} for ${want.flags}`);
+    if (want?.flags !== undefined && has?.flags !== want.flags)
+      problems.push(`${name}: ${has?.flags} for ${want.flags}`);
     return;
   }
   if (fate === 'deferred') {
@@ -196,13 +219,15 @@ function checkItems(
   if (one.join('\0') !== other.join('\0')) {
     problems.push(`${name}: ${other.map((text) => text.slice(0, 60))} for ${one.map((text) => text.slice(0, 60))}`);
   }
-  if (fate !== 'refused' && want?.flags !== undefined && has?.flags !== want.flags) problems.push(`${name}: ${has?.flags} for ${want.flags}`);
+  if (fate !== 'refused' && want?.flags !== undefined && has?.flags !== want.flags)
+    problems.push(`${name}: ${has?.flags} for ${want.flags}`);
   for (const [key, text] of fate === 'refused' ? [] : (want?.other ?? [])) {
     if (has?.other.get(key) !== text) problems.push(`${name}: ${has?.other.get(key)} for ${text}`);
   }
 }
 
-const metadataKey = /^(?:RFC822.SIZE|RFC822.HEADER|ENVELOPE|BODY|BODYSTRUCTURE|PREVIEW|EMAILID|BINARY.SIZE\[\]|BODY\[\] HEADER.*) /;
+const metadataKey =
+  /^(?:RFC822.SIZE|RFC822.HEADER|ENVELOPE|BODY|BODYSTRUCTURE|PREVIEW|EMAILID|BINARY.SIZE\[\]|BODY\[\] HEADER.*) /;
 const parsedNotice = parseStored(noticeBytes);
 
 function noticeItems(request: FetchRequest, late: boolean): Map<string, string> {

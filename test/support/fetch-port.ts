@@ -1,5 +1,6 @@
 /** Stands in for the session around a FETCH: an ordered way to the client, and a server that answers in chunks. */
 import type {
+  Exchange,
   ExchangePort,
   ExchangeTimes,
   OutgoingCommand,
@@ -8,7 +9,6 @@ import type {
   Reservation,
   TaggedResponse,
 } from '../../src/imap/exchange.js';
-import type { Exchange } from '../../src/imap/exchange.js';
 import type { Mailbox } from '../../src/imap/handler.js';
 import { ResponseReader } from '../../src/imap/response-reader.js';
 import type { ServerEvent } from '../../src/imap/wire.js';

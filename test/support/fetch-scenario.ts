@@ -24,9 +24,26 @@ const sizes = fc.constantFrom(0, 100, 700, 5000, 40_000, 300_000);
 
 const items = [
   ...['UID', 'FLAGS', 'INTERNALDATE', 'RFC822.SIZE', 'ENVELOPE', 'BODY', 'BODYSTRUCTURE', 'RFC822', 'RFC822.HEADER'],
-  ...['RFC822.TEXT', 'BODY[]', 'BODY.PEEK[]', 'BODY[TEXT]', 'BODY.PEEK[TEXT]', 'BODY[1]', 'BODY.PEEK[2]', 'BODY[HEADER]'],
+  ...[
+    'RFC822.TEXT',
+    'BODY[]',
+    'BODY.PEEK[]',
+    'BODY[TEXT]',
+    'BODY.PEEK[TEXT]',
+    'BODY[1]',
+    'BODY.PEEK[2]',
+    'BODY[HEADER]',
+  ],
   ...['BODY.PEEK[HEADER.FIELDS (Subject From)]', 'BODY[HEADER.FIELDS (Subject)]', 'BODY[1.MIME]', 'BODY[]<0.50>'],
-  ...['BODY.PEEK[]<30.100>', 'BODY.PEEK[TEXT]<10.5>', 'BINARY[1]', 'BINARY.PEEK[1]<3.9>', 'BINARY.SIZE[1]', 'PREVIEW', 'EMAILID'],
+  ...[
+    'BODY.PEEK[]<30.100>',
+    'BODY.PEEK[TEXT]<10.5>',
+    'BINARY[1]',
+    'BINARY.PEEK[1]<3.9>',
+    'BINARY.SIZE[1]',
+    'PREVIEW',
+    'EMAILID',
+  ],
 ];
 const itemList = fc.oneof(
   fc.uniqueArray(fc.constantFrom(...items), { minLength: 1, maxLength: 4 }),
@@ -40,7 +57,12 @@ const itemList = fc.oneof(
     ['FLAGS', 'INTERNALDATE'],
   ),
 );
-const habits = fc.record({ uidLast: fc.boolean(), inTwo: fc.boolean(), chatty: fc.boolean(), expunge: fc.constant(undefined) });
+const habits = fc.record({
+  uidLast: fc.boolean(),
+  inTwo: fc.boolean(),
+  chatty: fc.boolean(),
+  expunge: fc.constant(undefined),
+});
 
 const delay = fc.constantFrom(undefined, undefined, 0, 1, 3);
 
@@ -63,7 +85,10 @@ export const scenario: fc.Arbitrary<Scenario> = fc
       changedSince: fc.constantFrom(false, false, false, true),
       habits,
       delays: fc.oneof(fc.constant([undefined]), fc.array(delay, { minLength: 1, maxLength: 12 })),
-      chunks: fc.oneof(fc.constant([65_536]), fc.array(fc.integer({ min: 1, max: 30_000 }), { minLength: 1, maxLength: 6 })),
+      chunks: fc.oneof(
+        fc.constant([65_536]),
+        fc.array(fc.integer({ min: 1, max: 30_000 }), { minLength: 1, maxLength: 6 }),
+      ),
       metadataWaits: fc.boolean(),
     });
   });

@@ -1,6 +1,7 @@
 /** A small IMAP server for FETCH alone, in memory: enough to be asked directly and through what is tested. */
-import { type OutgoingCommand } from '../../src/imap/exchange.js';
+
 import { parseCommand } from '../../src/imap/command.js';
+import type { OutgoingCommand } from '../../src/imap/exchange.js';
 import { parseFetch } from '../../src/imap/fetch-request.js';
 import { parseSet, setContains } from '../../src/imap/sequence-set.js';
 import { answerItem, parseStored } from '../../src/imap/stored-message.js';
@@ -56,7 +57,8 @@ export class ModelServer {
     for (const [index, message] of this.messages.entries()) {
       if (!setContains(set, request.uid ? message.uid : index + 1, last)) continue;
       out.push(...this.#responses(index + 1, message, request));
-      if (this.habits.chatty) out.push(Buffer.from(`* ${index + 1} FETCH (FLAGS (${[...message.flags].join(' ')}))\r\n`));
+      if (this.habits.chatty)
+        out.push(Buffer.from(`* ${index + 1} FETCH (FLAGS (${[...message.flags].join(' ')}))\r\n`));
     }
     out.push(Buffer.from(`${tag} OK Fetch completed (run ${run}).\r\n`));
     return Buffer.concat(out);
@@ -80,7 +82,8 @@ export class ModelServer {
     if (!seen && message.flags.has('\\Seen') && !request.items.some(({ name }) => name === 'FLAGS')) {
       others.push(Buffer.from('FLAGS (\\Seen)'));
     }
-    if (request.modifiers !== '' && !request.items.some(({ name }) => name === 'MODSEQ')) others.push(Buffer.from('MODSEQ (7)'));
+    if (request.modifiers !== '' && !request.items.some(({ name }) => name === 'MODSEQ'))
+      others.push(Buffer.from('MODSEQ (7)'));
     others.push(...(this.pushes?.(message) ?? []));
     const uids = uid ? [Buffer.from(`UID ${message.uid}`)] : [];
     const lists = this.habits.inTwo && others.length > 1 ? [others.slice(0, 1), others.slice(1)] : [others];
