@@ -2,12 +2,17 @@
  * IMAP between real programs: Dovecot behind, and whatever fetches mail in front. Everything is asked twice, directly
  * and through, and has to be answered the same, but for what must not pass.
  */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { dovecotPrograms } from './support/dovecot.js';
 import { type ImapBed, loginTwins, startPlainBed } from './support/imap-bed.js';
 import { ImapClient } from './support/imap-client.js';
 import { cleanMails, type MailboxMail, maliciousMails } from './support/imap-mails.js';
 import { differences, fetchForms, fetchSets, messagesIn } from './support/imap-matrix.js';
+import { parseScript, playScript, transcriptDifferences } from './support/imap-script.js';
+import { SharedContent, StressClient } from './support/imap-stress.js';
 import { bytesOf } from './support/imap-values.js';
 import { skipWithout } from './support/missing.js';
 import { SecretWatch } from './support/secret-watch.js';
@@ -142,4 +147,61 @@ t.test('every form of FETCH', { skip }, async (t) => {
 
   if (bed.blocks) t.same(watch.found, [], `nothing of a payload in ${watch.octets} octets`);
   else t.not(watch.found.length, 0, 'the payloads are seen where nothing is withheld');
+});
+
+const scriptFolder = fileURLToPath(new URL('../../test/imap-scripts', import.meta.url));
+
+t.test('scripts of commands are answered the same, line by line', { skip }, async (t) => {
+  const bed = await startPlainBed(t);
+  const names = readdirSync(scriptFolder).filter((name) => name.endsWith('.txt'));
+  t.ok(names.length >= 70, 'there are enough scripts');
+  for (const name of names) {
+    const script = parseScript(name, readFileSync(join(scriptFolder, name), 'utf8'));
+    const user = name.replace('.txt', '');
+    const [direct, through] = await Promise.all([
+      playScript(bed.dovecot, { port: bed.direct, refuses: false }, `${user}-direct`, script),
+      playScript(bed.dovecot, { port: bed.through, refuses: bed.blocks }, `${user}-through`, script),
+    ]);
+    const ending = direct.at(-1) ?? 'nothing came';
+    if (ending.startsWith('the script ended')) t.fail(ending);
+    t.same(transcriptDifferences(direct, through), [], `${name}: ${script.title}, ${direct.length} lines`);
+  }
+});
+
+t.test('clients that share a mailbox never see it break its word', { skip }, async (t) => {
+  const bed = await startPlainBed(t);
+  const { dovecot } = bed;
+  const user = dovecot.user('shared');
+  const bad = maliciousMails().slice(0, 7);
+  const mails = [...cleanMails(60), ...bad]
+    .map(({ mail }) => mail)
+    .filter(({ length }) => length > 0 && length < 50_000);
+  dovecot.putMaildir(user, mails.slice(0, 20));
+  const watch = new SecretWatch(bad.flatMap(({ secrets }) => secrets));
+  const shared = new SharedContent();
+  const clients = await Promise.all(
+    [1, 2, 3, 4, 5, 6].map((seed) =>
+      StressClient.login(bed.through, shared, {
+        user,
+        password: dovecot.password,
+        mails,
+        seed,
+        watch: watch.connection(`client ${seed}`),
+      }),
+    ),
+  );
+  await Promise.all(clients.map((client) => client.run(Date.now() + 8000)));
+  t.same(shared.problems.slice(0, 5), [], `${shared.commands} commands`);
+  t.ok(shared.commands > 500 && shared.read > 20, 'a lot was done');
+
+  const direct = await StressClient.login(bed.direct, new SharedContent(), {
+    user,
+    password: dovecot.password,
+    mails,
+    seed: 0,
+  });
+  const expected = await direct.view();
+  for (const client of clients) t.same(await client.view(), expected, 'and each has the mailbox as it is');
+  for (const client of [direct, ...clients]) client.destroy();
+  if (bed.blocks) t.same(watch.found, [], 'nothing of a payload was seen');
 });

@@ -56,8 +56,11 @@ export interface DecodedContent {
 /** What all inspections share: the worker threads and their queue. */
 export interface Inspector {
   start(spool: Spool): Inspection;
-  /** SHA-256 of the whole message in lower-case hex; in a worker when it is large or lies in a file. */
-  digest(spool: Spool): Promise<string>;
+  /**
+   * SHA-256 of the whole message, or of its octets from `start`, in lower-case hex; in a worker when it is large or
+   * lies in a file.
+   */
+  digest(spool: Spool, start?: number): Promise<string>;
   /** The decoded bytes of a leaf, or of a member of one. The spool must be held (`retain`) while it is read. */
   content(spool: Spool, part: PartFacts): DecodedContent;
   stats(): { readonly queued: number; readonly running: number; readonly lostThreads: number };
@@ -93,20 +96,20 @@ export function createInspector(options: InspectorOptions = {}): Inspector {
   const files = new OpenedFiles();
   return {
     start: (spool) => new MessageInspection(spool, { queue, types, files, textBodies, shortDigests: short() }),
-    digest: (spool) => digestMessage(spool, queue),
+    digest: (spool, start = 0) => digestMessage(spool, start, queue),
     content: (spool, part) => contentOf(spool, part, queue),
     stats: () => ({ queued: queue.queued, running: queue.running, lostThreads: queue.lostThreads }),
     close: () => queue.close(),
   };
 }
 
-async function digestMessage(spool: Spool, queue: WorkerQueue): Promise<string> {
+async function digestMessage(spool: Spool, start: number, queue: WorkerQueue): Promise<string> {
   const { memory, length } = spool;
   if (memory !== undefined && length <= limits.inspect.inlineBytes) {
-    return createHash('sha256').update(memory).digest('hex');
+    return createHash('sha256').update(memory.subarray(start)).digest('hex');
   }
   await spool.flush(length);
-  const result = await queue.submit(spool, () => ({ kind: 'digest', source: spool.source() })).result;
+  const result = await queue.submit(spool, () => ({ kind: 'digest', source: spool.source(), start })).result;
   if (result.kind !== 'digest') throw new GateError('inspection-crashed', 'digest: wrong kind of result');
   return result.sha256;
 }

@@ -16,7 +16,7 @@ export type WorkerTask =
   | { readonly kind: 'parts'; readonly source: SpoolSource; readonly parts: readonly PartTask[] }
   | { readonly kind: 'views'; readonly source: SpoolSource; readonly shortDigests: boolean }
   | { readonly kind: 'extract'; readonly source: SpoolSource; readonly from: Extract }
-  | { readonly kind: 'digest'; readonly source: SpoolSource };
+  | { readonly kind: 'digest'; readonly source: SpoolSource; readonly start: number };
 
 /** A member whose bytes are wanted again: of a part, or of a reading when there is no part. */
 export interface Extract {
@@ -48,7 +48,7 @@ const unpacking = openers.filter(({ id }) => !tellingIds.has(id) && !curiousIds.
 
 /** What the pool calls: findings for each part, other readings, a member's bytes, or the digest of the whole message. */
 export default async function run(task: WorkerTask): Promise<WorkerResult> {
-  if (task.kind === 'digest') return { kind: 'digest', sha256: digest(task.source) };
+  if (task.kind === 'digest') return { kind: 'digest', sha256: digest(task.source, task.start) };
   sniffer ??= loadSniffer();
   const sniff = await sniffer;
   switch (task.kind) {
@@ -68,9 +68,9 @@ function toolsOf(sniff: Sniffer, shortDigests: boolean): OpeningTools {
   return { openers, sniff, shortDigests, now: () => performance.now() };
 }
 
-function digest(source: SpoolSource): string {
+function digest(source: SpoolSource, start: number): string {
   const hash = createHash('sha256');
-  for (const chunk of sourceChunks(source, 0, source.length, readMemory)) hash.update(chunk);
+  for (const chunk of sourceChunks(source, start, source.length, readMemory)) hash.update(chunk);
   return hash.digest('hex');
 }
 

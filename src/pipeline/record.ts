@@ -11,6 +11,12 @@ const recipientsShown = 20;
 
 let sequence = 0;
 
+/** Short, unique in this process's log. */
+export function newMessageId(): string {
+  sequence += 1;
+  return `${processTag}-${sequence.toString(36)}`;
+}
+
 export class MessageRecord {
   /** short, unique in this process's log; given to clients, so that they can be found in it */
   readonly id: string;
@@ -31,8 +37,7 @@ export class MessageRecord {
   constructor(services: PipelineServices, listener: PipelineListener) {
     this.#services = services;
     this.#listener = listener;
-    sequence += 1;
-    this.id = `${processTag}-${sequence.toString(36)}`;
+    this.id = newMessageId();
   }
 
   /** The last byte is here. */
@@ -161,17 +166,17 @@ function outcomeFields(outcome: RelayOutcome): Record<string, unknown> {
   return { outcome: 'relayed', reply: outcome.line.trim().slice(0, 200) };
 }
 
-function problemCodes(report: InspectionReport): string[] {
+export function problemCodes(report: InspectionReport): string[] {
   return [...new Set(report.problems.map((problem) => problem.code))].slice(0, 10);
 }
 
 /** The reason that named the action: the last one that is not merely a note. */
-function decidingReason(verdict: Verdict): string {
+export function decidingReason(verdict: Pick<Verdict, 'reasons'>): string {
   return verdict.reasons.findLast((reason) => reason.code !== 'score')?.code ?? 'none';
 }
 
 /** One word or two per reason; the full form is in the incident and in `sluice scan`. */
-function describeReason(reason: Reason): string {
+export function describeReason(reason: Reason): string {
   switch (reason.code) {
     case 'allowlisted':
     case 'blocklisted':

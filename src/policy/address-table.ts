@@ -68,6 +68,11 @@ export class AddressTable {
     return this.#table.count;
   }
 
+  /** changes with every entry */
+  get version(): string {
+    return this.#table.version;
+  }
+
   get heldBytes(): number {
     return this.#table.heldBytes + this.#sources.heldBytes;
   }

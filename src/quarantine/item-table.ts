@@ -58,6 +58,7 @@ export class ItemTable {
   readonly #get;
   readonly #repeat;
   readonly #setState;
+  readonly #revive;
   readonly #deliveries;
   readonly #settle;
 
@@ -75,6 +76,9 @@ export class ItemTable {
       `SELECT id FROM items WHERE repeat_key = ? AND created > ? AND state NOT IN ('deleted', 'expired') LIMIT 1`,
     );
     this.#setState = database.prepare<[ItemState, string]>('UPDATE items SET state = ? WHERE id = ?');
+    this.#revive = database.prepare<[number, string]>(
+      "UPDATE items SET state = 'held', expires = ? WHERE id = ? AND state = 'expired'",
+    );
     this.#deliveries = database.prepare<[string], DeliveryRow>(
       'SELECT * FROM deliveries WHERE item = ? ORDER BY position',
     );
@@ -103,6 +107,8 @@ export class ItemTable {
       expires: item.expires,
       blob_bytes: item.blobBytes,
     });
+    // The original of a message withheld in a mailbox is still on its server: nothing has to be delivered.
+    if (item.protocol === 'imap') return;
     for (const [position, recipient] of item.envelope.recipients.entries()) {
       this.#insertDelivery.run(item.id, position, recipient.address);
     }
@@ -120,6 +126,11 @@ export class ItemTable {
 
   setState(id: string, state: ItemState): void {
     this.#setState.run(state, id);
+  }
+
+  /** An expired item whose message was withheld again. */
+  revive(id: string, expires: number): void {
+    this.#revive.run(expires, id);
   }
 
   list(state: ItemState | undefined, max: number): Item[] {

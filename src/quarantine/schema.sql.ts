@@ -145,4 +145,73 @@ CREATE TABLE verdicts (
 CREATE INDEX verdicts_at ON verdicts (at);
 `;
 
-export const migrations: readonly string[] = [first, verdicts];
+/**
+ * What IMAP clients were shown. A row of a message is small, because all rows of a mailbox are read when it is opened;
+ * what a later judgement needs lies beside it. Notices stay when mailboxes go.
+ */
+const imap = `
+CREATE TABLE imap_mailboxes (
+  id           INTEGER PRIMARY KEY AUTOINCREMENT,
+  upstream     TEXT NOT NULL,
+  user         TEXT NOT NULL,
+  mailbox      TEXT NOT NULL,
+  utf8         INTEGER NOT NULL,
+  name         TEXT NOT NULL,
+  uid_validity INTEGER NOT NULL,
+  opened       INTEGER NOT NULL,
+  UNIQUE (upstream, user, mailbox, utf8)
+) STRICT;
+CREATE INDEX imap_mailboxes_name ON imap_mailboxes (upstream, user, name);
+CREATE INDEX imap_mailboxes_opened ON imap_mailboxes (opened);
+
+-- The mail in which a withheld message is shown, by the upstream server and the digest of the original there.
+CREATE TABLE imap_notices (
+  id           INTEGER PRIMARY KEY,
+  upstream     TEXT NOT NULL,
+  sha256       TEXT NOT NULL,
+  bytes        INTEGER NOT NULL,
+  item         TEXT NOT NULL REFERENCES items (id),
+  message      BLOB NOT NULL,
+  UNIQUE (upstream, sha256)
+) STRICT;
+CREATE INDEX imap_notices_item ON imap_notices (item);
+
+CREATE TABLE imap_messages (
+  mailbox      INTEGER NOT NULL REFERENCES imap_mailboxes (id) ON DELETE CASCADE,
+  uid          INTEGER NOT NULL,
+  state        INTEGER NOT NULL,
+  bytes        INTEGER NOT NULL,
+  revision     INTEGER NOT NULL,
+  notice       INTEGER NOT NULL,
+  PRIMARY KEY (mailbox, uid)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE imap_facts (
+  mailbox      INTEGER NOT NULL REFERENCES imap_mailboxes (id) ON DELETE CASCADE,
+  uid          INTEGER NOT NULL,
+  facts        TEXT NOT NULL,
+  PRIMARY KEY (mailbox, uid)
+) STRICT, WITHOUT ROWID;
+
+-- Whose incident of which message is written down.
+CREATE TABLE imap_told (
+  upstream     TEXT NOT NULL,
+  sha256       TEXT NOT NULL,
+  user         TEXT NOT NULL,
+  PRIMARY KEY (upstream, sha256, user)
+) STRICT, WITHOUT ROWID;
+
+-- Released originals on their way to a new UID.
+CREATE TABLE imap_swaps (
+  mailbox      INTEGER NOT NULL REFERENCES imap_mailboxes (id) ON DELETE CASCADE,
+  uid          INTEGER NOT NULL,
+  step         TEXT NOT NULL CHECK (step IN ('waiting','copying','copied','removing','done','given-up')),
+  next_before  INTEGER,
+  copy_uid     INTEGER,
+  PRIMARY KEY (mailbox, uid)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX items_bytes ON items (bytes);
+`;
+
+export const migrations: readonly string[] = [first, verdicts, imap];

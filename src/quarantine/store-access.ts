@@ -5,16 +5,19 @@
 import { Piscina } from 'piscina';
 import { type ErrorCode, GateError, messageOf } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
+import type { ImapStore } from './imap-store.js';
+import type { LeaseStore } from './lease-store.js';
 import { Store } from './store.js';
 
-/** Every public method of the store but its life cycle. */
-export type StoreMethod = Exclude<keyof Store, 'close'>;
+/** Every public method of the store and of its parts, but its life cycle; no two have the same name. */
+export type StoreCalls = Omit<Store, 'close' | 'imap' | 'leases'> & Omit<ImapStore, never> & Omit<LeaseStore, never>;
+export type StoreMethod = keyof StoreCalls;
 
 export interface StoreAccess {
   call<Method extends StoreMethod>(
     method: Method,
-    ...args: Parameters<Store[Method]>
-  ): Promise<ReturnType<Store[Method]>>;
+    ...args: Parameters<StoreCalls[Method]>
+  ): Promise<ReturnType<StoreCalls[Method]>>;
   close(): Promise<void>;
 }
 
@@ -29,8 +32,10 @@ export type StoreAnswer =
 
 /** Calls a method by name. Types are checked at `StoreAccess.call`, the only maker of tasks. */
 export function runTask(store: Store, task: StoreTask): unknown {
-  const method = store[task.method] as (...args: readonly unknown[]) => unknown;
-  return method.apply(store, [...task.args]);
+  const owner = [store, store.imap, store.leases].find((part) => task.method in part);
+  if (owner === undefined) throw new GateError('store-failed', `no method ${task.method}`);
+  const method = (owner as unknown as StoreCalls)[task.method] as (...args: readonly unknown[]) => unknown;
+  return method.apply(owner, [...task.args]);
 }
 
 export function storeError(error: unknown): GateError {
@@ -64,8 +69,8 @@ export class StoreThread implements StoreAccess {
 
   async call<Method extends StoreMethod>(
     method: Method,
-    ...args: Parameters<Store[Method]>
-  ): Promise<ReturnType<Store[Method]>> {
+    ...args: Parameters<StoreCalls[Method]>
+  ): Promise<ReturnType<StoreCalls[Method]>> {
     let answer: StoreAnswer;
     try {
       answer = await this.#pool.run({ method, args });
@@ -74,7 +79,7 @@ export class StoreThread implements StoreAccess {
     }
     if (!answer.ok) throw new GateError(answer.code, answer.message, { temporary: answer.temporary });
     // The thread ran this very method, so its value has this type.
-    return answer.value as ReturnType<Store[Method]>;
+    return answer.value as ReturnType<StoreCalls[Method]>;
   }
 
   async close(): Promise<void> {
@@ -91,10 +96,10 @@ export class LocalStore implements StoreAccess {
 
   async call<Method extends StoreMethod>(
     method: Method,
-    ...args: Parameters<Store[Method]>
-  ): Promise<ReturnType<Store[Method]>> {
+    ...args: Parameters<StoreCalls[Method]>
+  ): Promise<ReturnType<StoreCalls[Method]>> {
     try {
-      return runTask(this.#store, { method, args }) as ReturnType<Store[Method]>;
+      return runTask(this.#store, { method, args }) as ReturnType<StoreCalls[Method]>;
     } catch (error) {
       throw storeError(error);
     }

@@ -7,18 +7,18 @@ import type { Incident, IncidentStatus } from '../incident/incident.js';
 import type { AdministratorEvent } from '../notice/settings.js';
 import { GateError } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
-import type { KnownVerdict, StoredVerdict, VerdictKey } from '../scoring/verdict-store.js';
 import { AdministratorTable, type OpenEvent } from './administrator-table.js';
 import { type AuditEntry, type AuditRow, AuditTable } from './audit.js';
 import { type Database, openDatabase } from './database.js';
 import type { RecipientReply } from './deliver.js';
+import { ImapStore } from './imap-store.js';
 import { IncidentTable } from './incident-table.js';
 import type { DeliveryRecord, Item, ItemState } from './item.js';
 import { ItemTable } from './item-table.js';
+import { LeaseStore } from './lease-store.js';
 import { type NewMail, type OutboxMail, OutboxTable, retryDelayMs } from './outbox-table.js';
 import { type PersonalView, personalView } from './personal-view.js';
 import { type NewToken, TokenTable } from './token-table.js';
-import { type VerdictLifetimes, VerdictTable } from './verdict-table.js';
 
 /** Addresses of those administrators who ticked an event. */
 export type Subscribers = Readonly<Record<AdministratorEvent, readonly string[]>>;
@@ -77,7 +77,9 @@ export class Store {
   readonly #tokens: TokenTable;
   readonly #administrators: AdministratorTable;
   readonly #audit: AuditTable;
-  readonly #verdicts: VerdictTable;
+  /** methods of their own, called by name like those of this class */
+  readonly imap: ImapStore;
+  readonly leases: LeaseStore;
 
   private constructor(database: Database) {
     this.#database = database;
@@ -87,7 +89,14 @@ export class Store {
     this.#tokens = new TokenTable(database);
     this.#administrators = new AdministratorTable(database);
     this.#audit = new AuditTable(database);
-    this.#verdicts = new VerdictTable(database);
+    this.imap = new ImapStore(database, {
+      items: this.#items,
+      incidents: this.#incidents,
+      tokens: this.#tokens,
+      administrators: this.#administrators,
+      audit: this.#audit,
+    });
+    this.leases = new LeaseStore(database, this.#outbox);
   }
 
   static open(dataDirectory: string): Store {
@@ -193,15 +202,22 @@ export class Store {
   }
 
   /**
-   * Queues a release to the recipients who have not got it; asking again finds the one that is under way.
+   * Queues a release to the recipients who have not got it; asking again finds the one that is under way. The original
+   * of a message withheld in a mailbox is still on its server, so that its release is complete with its state.
    * @param owner works on it at once: nobody else can claim it between queueing and this
+   * @param subscribers are told of a release that is complete here
    */
-  queueRelease(id: string, by: string, now: number, owner?: string): ReleaseTicket {
+  queueRelease(id: string, by: string, now: number, owner?: string, subscribers?: Subscribers): ReleaseTicket {
     return this.#write(() => {
       const item = this.#item(id);
       if (item.state === 'released') return { kind: 'released' };
       if (item.state === 'deleted' || item.state === 'expired') {
         throw new GateError('state-conflict', `item ${id} is ${item.state}: its content is gone`, { temporary: false });
+      }
+      if (item.protocol === 'imap') {
+        this.#audit.append({ at: now, actor: by, action: 'release', item: id, detail: {} });
+        this.#markReleased(id, subscribers?.released ?? [], now);
+        return { kind: 'released' };
       }
       const open = this.#outbox.openRelease(id, now);
       if (open !== undefined) return this.#ticket(open.id, open.attempts, now, owner);
@@ -251,41 +267,6 @@ export class Store {
 
   sealedItems(): string[] {
     return [...this.#items.sealed()];
-  }
-
-  claim(now: number, owner: string, max: number): OutboxMail[] {
-    return this.#write(() => this.#outbox.claim(now, owner, max));
-  }
-
-  claimOne(mail: number, now: number, owner: string): OutboxMail | undefined {
-    return this.#write(() => this.#outbox.claimOne(mail, now, owner));
-  }
-
-  keepLease(mail: number, now: number, owner: string): boolean {
-    return this.#write(() => this.#outbox.keep(mail, now, owner));
-  }
-
-  mail(id: number): Omit<OutboxMail, 'message'> | undefined {
-    const found = this.#outbox.get(id);
-    if (found === undefined) return undefined;
-    const { message, ...mail } = found;
-    return mail;
-  }
-
-  nextDue(): number | undefined {
-    return this.#outbox.nextDue();
-  }
-
-  outboxCounts(): ReturnType<OutboxTable['counts']> {
-    return this.#outbox.counts();
-  }
-
-  leaseOwners(): string[] {
-    return this.#outbox.owners();
-  }
-
-  releaseLeases(owner: string): number {
-    return this.#write(() => this.#outbox.releaseLeases(owner));
   }
 
   /** Records what became of a mail as a whole: a notice, an administrator's mail, a release that asked no next hop. */
@@ -346,30 +327,17 @@ export class Store {
       const state = this.#settle(mail, { kind, reply: distinct.join(' | ') }, now);
       const detail = { mail: mailId, outcome: state, replies: distinct };
       this.#audit.append({ at: now, actor: 'gate', action: 'delivery', item: id, detail });
-      if (state === 'sent') this.#markReleased(id, subscribers, now);
+      if (state === 'sent') this.#markReleased(id, subscribers.released, now);
       return state;
     });
   }
 
-  #markReleased(id: string, subscribers: Subscribers, now: number): void {
+  #markReleased(id: string, administrators: readonly string[], now: number): void {
     const asked = this.#audit.ofItem(id).findLast((row) => row.action === 'release');
     this.#items.setState(id, 'released');
     this.#tokens.revokeOf(id, now);
-    this.#administrators.add(subscribers.released, 'released', id, now, asked?.actor ?? 'gate');
+    this.#administrators.add(administrators, 'released', id, now, asked?.actor ?? 'gate');
     this.#audit.append({ at: now, actor: asked?.actor ?? 'gate', action: 'released', item: id, detail: {} });
-  }
-
-  /** In the order of the keys. */
-  verdicts(keys: readonly VerdictKey[]): (KnownVerdict | undefined)[] {
-    return this.#verdicts.get(keys);
-  }
-
-  keepVerdicts(batch: readonly StoredVerdict[]): void {
-    this.#write(() => this.#verdicts.put(batch));
-  }
-
-  expireVerdicts(now: number, lifetimes: VerdictLifetimes): number {
-    return this.#write(() => this.#verdicts.expire(now, lifetimes));
   }
 
   audit(entry: AuditEntry): void {

@@ -30,7 +30,7 @@ export class Vault implements Quarantine {
   readonly blobs: Blobs;
   /** called when mail was queued, so that nobody waits for the next poll */
   onQueued: (() => void) | undefined;
-  readonly #clock: Clock;
+  readonly clock: Clock;
   readonly #log: QuarantineLog;
   readonly #lock: DirectoryLock | undefined;
   readonly #underWay = new Map<string, Promise<HoldResult>>();
@@ -40,7 +40,7 @@ export class Vault implements Quarantine {
     this.store = store;
     this.blobs = new Blobs(options.dataDirectory, options.keys);
     this.#policy = options.policy;
-    this.#clock = options.clock;
+    this.clock = options.clock;
     this.#log = options.log;
     this.#lock = lock;
   }
@@ -92,7 +92,7 @@ export class Vault implements Quarantine {
   }
 
   async #hold(request: HoldRequest, key: string): Promise<HoldResult> {
-    const known = await this.store.call('repeatOf', key, this.#clock());
+    const known = await this.store.call('repeatOf', key, this.clock());
     if (known !== undefined) {
       // An answer of 250 promises the original, so one whose file was lost is sealed again under its old name.
       if (!this.blobs.has(known)) await this.blobs.seal(known, request.source, request.sha256);
@@ -102,21 +102,21 @@ export class Vault implements Quarantine {
     const blobBytes = await this.blobs.seal(id, request.source, request.sha256);
     try {
       const result = await this.#commit(id, blobBytes, key, request);
-      if (result.duplicate) this.#discard(id);
+      if (result.duplicate) this.discard(id);
       else this.onQueued?.();
       return result;
     } catch (error) {
       // The database thread may have died between its commit and its answer. The file may only go when the row is
       // known not to be there; else the row would promise a message that we removed.
       const row = await this.store.call('get', id).catch(() => 'unknown' as const);
-      if (row === undefined) this.#discard(id);
+      if (row === undefined) this.discard(id);
       throw error;
     }
   }
 
   async #commit(id: string, blobBytes: number, key: string, request: HoldRequest): Promise<HoldResult> {
     const policy = this.#policy;
-    const item = newItem(id, request, blobBytes, policy, this.#clock());
+    const item = newItem(id, request, blobBytes, policy, this.clock());
     const plan = request.notify ? planNotices(item, policy) : { facts: [], tokens: [] };
     const notices = await this.blobs.renderNotices(policy.notice, plan.facts);
     const mails = plan.facts.map(({ recipient }, index): NewMail => {
@@ -135,8 +135,8 @@ export class Vault implements Quarantine {
     });
   }
 
-  /** A sealed file that nobody was told of. The next start would remove it as well. */
-  #discard(id: string): void {
+  /** Removes a sealed file that nobody was told of. The next start would remove it as well. */
+  discard(id: string): void {
     try {
       this.blobs.remove(id);
     } catch (error) {
@@ -148,7 +148,7 @@ export class Vault implements Quarantine {
   }
 
   async record(request: Parameters<Quarantine['record']>[0]): Promise<void> {
-    await this.store.call('record', incidentOf(newItemId(), undefined, request.action, request, this.#clock()));
+    await this.store.call('record', incidentOf(newItemId(), undefined, request.action, request, this.clock()));
   }
 
   /**
@@ -156,14 +156,14 @@ export class Vault implements Quarantine {
    * @param owner who will work on it at once; without one it is left to the outbox
    */
   async release(id: string, by: string, owner?: string): Promise<ReleaseTicket> {
-    const ticket = await this.store.call('queueRelease', id, by, this.#clock(), owner);
+    const ticket = await this.store.call('queueRelease', id, by, this.clock(), owner, subscribersOf(this.#policy));
     if (ticket.kind === 'queued') this.onQueued?.();
     return ticket;
   }
 
   /** The row first: a crash in between leaves a file that no row needs, which the next start removes. */
   async delete(id: string, by: string): Promise<void> {
-    await this.store.call('remove', id, 'deleted', by, this.#clock());
+    await this.store.call('remove', id, 'deleted', by, this.clock());
     this.blobs.remove(id);
   }
 
@@ -195,7 +195,7 @@ export class Vault implements Quarantine {
 
   /** Expires what has been kept long enough; returns how many. To be called at start and every hour. */
   async sweep(): Promise<number> {
-    const now = this.#clock();
+    const now = this.clock();
     let expired = 0;
     for (;;) {
       const due = await this.store.call('dueForExpiry', now, limits.quarantine.sweepBatch);

@@ -2,6 +2,7 @@
  * An immutable set of byte strings with the index of each, in flat buffers: a million e-mail addresses take some 40 MB
  * instead of the 150 MB of a Map of strings, and the garbage collector never looks inside. Knows nothing of what the keys mean.
  */
+import { createHash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { limits } from './limits.js';
 
@@ -41,11 +42,23 @@ export class ByteTableBuilder {
     let size = 4;
     while (size < this.#count * 1.5) size *= 2;
     const slots = new Uint32Array(size);
-    const table = new ByteTable(this.#copyBytes(), this.#starts.slice(0, this.#count + 1), slots);
+    const starts = this.#starts.slice(0, this.#count + 1);
+    const bytes = this.#copyBytes();
+    const table = new ByteTable(bytes, starts, slots);
+    const version = createHash('sha256');
+    let told = 0;
+    const tell = (end: number) => {
+      version.update(starts.subarray(told, end + 1)).update(bytes.subarray(starts[told], starts[end]));
+      told = end;
+    };
     for (let index = 0; index < this.#count; index += 1) {
       table.place(index);
-      if (index % limits.lists.buildSlice === limits.lists.buildSlice - 1) await turn();
+      if (index % limits.lists.buildSlice !== limits.lists.buildSlice - 1) continue;
+      tell(index + 1);
+      await turn();
     }
+    tell(this.#count);
+    table.version = version.digest('hex').slice(0, 16);
     return table;
   }
 
@@ -61,6 +74,8 @@ export class ByteTable {
   readonly #bytes: Buffer;
   readonly #starts: Uint32Array;
   readonly #slots: Uint32Array;
+  /** changes with every key and with their order */
+  version = '';
 
   constructor(bytes: Buffer, starts: Uint32Array, slots: Uint32Array) {
     this.#bytes = bytes;

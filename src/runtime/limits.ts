@@ -2,7 +2,14 @@
  * Every bound of the gate that is not a configuration key, with its unit and its reason. A bound that an
  * administrator would tune is in the configuration schema instead.
  */
-import { imapSessionLimits } from './imap-limits.js';
+import {
+  imapFetchLimits,
+  imapJudgeLimits,
+  imapSessionLimits,
+  imapWireLimits,
+  releaseSwapLimits,
+  storedMessageLimits,
+} from './imap-limits.js';
 
 export const limits = {
   smtp: {
@@ -30,84 +37,11 @@ export const limits = {
     /** bytes; a PROXY v1 line is at most 107, a v2 header with TLVs rarely above 1 KiB. */
     headerBytes: 4096,
   },
-  storedMessage: {
-    /** parts of a message whose structure is shown; what lies beyond belongs to the last of them. */
-    partsMax: 10_000,
-    /** nesting of multipart and message/rfc822 in it. */
-    depthMax: 64,
-    /** fields of one header block that are told apart. */
-    fieldsMax: 10_000,
-    /** bytes in front of a colon that may be a field's name; RFC 5322 §2.1.1 allows lines of 998. */
-    fieldNameBytes: 998,
-    /** bytes of one field that ENVELOPE and BODYSTRUCTURE show. */
-    fieldBytes: 65_536,
-    /** addresses of one field that ENVELOPE shows. */
-    addressesMax: 2000,
-    /** encoded bytes of a text that a preview is looked for in, and its characters (RFC 8970 §3.1). */
-    previewBytes: 65_536,
-    previewCharacters: 200,
-  },
-  imap: {
-    /**
-     * bytes of one response without its streamed literals. A SEARCH answer of a million messages takes 8 MiB; a message
-     * of 10,000 parts has a structure of some 3 MiB.
-     */
-    responseBytes: 16_777_216,
-    /** bytes of a literal that is waited for, so that a small message is one response in one piece. */
-    inlineLiteralBytes: 32_768,
-    /** bytes of a response with all its literals that is waited for; above it even a small one is passed as it comes. */
-    inlineResponseBytes: 65_536,
-    /** items of one FETCH response (between two streamed literals); a client may ask for a few hundred. */
-    responseItemsMax: 10_000,
-    /** parentheses in each other in a response; Dovecot nests MIME parts 100 deep, each costs up to three. */
-    responseDepthMax: 1000,
-    /** bytes of one literal; sizes of messages have 32 bits in RFC 3501 §9. */
-    literalBytes: 4_294_967_295,
-    /** bytes of a client's line; sets of scattered UIDs are long, and Dovecot and Cyrus take as many. */
-    commandLineBytes: 65_536,
-    /** bytes of a tag, which we keep and repeat; clients use 3 to 36. */
-    tagBytes: 256,
-    /** lists in lists in a command; SEARCH keys of real clients nest a few deep, Dovecot takes 100 in them. */
-    commandDepthMax: 100,
-    /** arguments in one command with those in its lists; each costs some 100 bytes for as long as the command lives. */
-    commandTokensMax: 10_000,
-    /** header fields that one FETCH item names; mail programs ask for some thirty. */
-    sectionFieldsMax: 1000,
-    /** numbers in one part specifier; MIME parts are nested 100 deep at most by the servers that we know. */
-    sectionDepthMax: 200,
-    /** items in one FETCH command. */
-    fetchItemsMax: 500,
-    /** ranges in one set; more than fit into a line. */
-    setRangesMax: 50_000,
-    /** messages of one COPYUID code that are told apart; two numbers may stand for four billion, and a lost one is judged again. */
-    copyUidPairsMax: 250_000,
-    /** bytes of a string that is sent between quotes; Cyrus and others bound such strings, never literals. */
-    quotedBytes: 1024,
-  },
+  releaseSwap: releaseSwapLimits,
+  storedMessage: storedMessageLimits,
+  imap: imapWireLimits,
   imapSession: imapSessionLimits,
-  imapFetch: {
-    /** messages taken in, or places kept in the output, by one FETCH; then nothing more is read until some are judged. */
-    heldMax: 64,
-    /** literals of one response that are kept; what has more is asked for again when its message is judged. */
-    heldLiteralsMax: 16,
-    /** pieces of one response between literals; more of them tell nothing that is kept. */
-    responsePartsMax: 1000,
-    /** messages named by UID that are looked up before a FETCH; clients that know what they want name fewer. */
-    sureMessagesMax: 1000,
-    /** responses whose showing is written down together. */
-    shownTogetherMax: 256,
-    /** times that messages are judged and asked for again in one FETCH, as others may change them meanwhile. */
-    roundsMax: 3,
-    /** messages that are asked for with one command of ours, and the characters of their set: servers bound their lines. */
-    askedTogetherMax: 1000,
-    askedSetCharacters: 4000,
-    /** whole messages asked for together at first, and bytes of them above which the next time there are fewer. */
-    bodiesTogetherLeast: 16,
-    bodiesTogetherBytes: 8_388_608,
-    /** values and nesting of a BODYSTRUCTURE that may tell a message without attachment; they have some fifty. */
-    structureValuesMax: 1000,
-    structureDepthMax: 24,
-  },
+  imapFetch: imapFetchLimits,
   config: {
     /** characters of a configuration file; big lists belong into files of their own. */
     fileBytes: 4_194_304,
@@ -398,6 +332,7 @@ export const limits = {
     mailerTimeoutMs: 300_000,
     mailerConnectTimeoutMs: 30_000,
   },
+  imapJudge: imapJudgeLimits,
   portal: {
     /** bytes of a form; ours has one field. */
     bodyBytes: 1024,

@@ -17,7 +17,18 @@ export interface LogOptions {
 }
 
 /** Field names that hold addresses or subjects wherever they stand in a record. */
-const personal = ['from', 'to', 'address', 'addresses', 'subject', 'recipients', 'sender', 'messageId'] as const;
+const personal = [
+  'from',
+  'to',
+  'address',
+  'addresses',
+  'subject',
+  'recipients',
+  'sender',
+  'messageId',
+  'user',
+  'mailbox',
+] as const;
 
 /** Field names whose values never reach the log, whoever puts them there by mistake. */
 const secret = ['password', 'token', 'secret', 'identity', 'credentials'] as const;

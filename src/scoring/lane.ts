@@ -28,12 +28,21 @@ export class Lane {
   readonly breaker: Breaker;
   readonly #cache: VerdictCache;
   readonly #flights: Flights;
+  #lastVersion: string | undefined;
 
   constructor(backend: Backend, cache: VerdictCache, flights: Flights, now: () => number) {
     this.backend = backend;
     this.breaker = new Breaker(now);
     this.#cache = cache;
     this.#flights = flights;
+  }
+
+  /** The backend's version, or what it was when the backend was last there. */
+  get lastVersion(): string {
+    const { backend } = this;
+    // One that is away says that its answers cannot be kept.
+    if (backend.cacheable || backend.scoreNow !== undefined) this.#lastVersion = backend.version;
+    return `${backend.name} ${this.#lastVersion ?? ''}`;
   }
 
   /** The answer when it can be had at once. */

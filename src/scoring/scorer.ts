@@ -5,6 +5,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import type { PartFacts } from '../inspect/report.js';
+import { GateError } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import type { Answer, Backend, PartContent, PartScore, Provenance } from './backend.js';
 import { Flights } from './flights.js';
@@ -66,6 +67,24 @@ export class Scorer {
       return requests.map(({ part }, index) => partScore(part, (known[index] ?? []).map(atOnce)));
     }
     return this.#scoreSlowly(requests, known, contentOf, signal);
+  }
+
+  /**
+   * As `score`, for parts whose content is not at hand: undefined when a backend would have to see it. Asks for what
+   * needs digests alone. Never rejects.
+   */
+  async scoreWithoutContent(requests: readonly ScoreRequest[], signal: AbortSignal): Promise<PartScore[] | undefined> {
+    const known = requests.map((request) => this.#lanes.map((lane) => lane.known(request)));
+    const gaps = () => known.some((row, at) => requests[at]?.extent === 'content' && row.includes(undefined));
+    if (gaps()) await this.#recall(requests, known);
+    return gaps() ? undefined : this.#scoreSlowly(requests, known, noContent, signal);
+  }
+
+  /** Changes whenever the same files might get other scores; a backend that is away counts as it was. */
+  get version(): string {
+    let version = '';
+    for (const lane of this.#lanes) version += `${lane.lastVersion}\n`;
+    return version;
   }
 
   /** What is known of a file without its content, whatever it was thought of before: the worst of it. */
@@ -172,6 +191,10 @@ export class Scorer {
     const timedOut = wait.over.then((detail) => lane.none('verdict-timeout', detail));
     return told(await Promise.race([lane.ask(request, wait), timedOut]));
   }
+}
+
+function noContent(part: PartFacts): PartContent {
+  throw new GateError('not-found', `the content of part ${part.path} is not at hand`);
 }
 
 /** What one backend said; no answer at all only where it was asked for digests alone. */

@@ -240,13 +240,20 @@ export class ImapClient {
     throw new Error(`${what.slice(0, 200)}: ${answer.tagged.raw.toString('latin1')}`);
   }
 
-  /** Sends all in one write; what is untagged counts for the command that is answered next. */
+  /**
+   * Sends all in one write. Servers may answer in another order; the answers come in that of the commands, everything
+   * untagged in the first.
+   */
   async pipeline(lines: readonly string[]): Promise<ImapAnswer[]> {
     const tags = lines.map(() => this.newTag());
     await this.send(lines.map((line, index) => `${tags[index] ?? ''} ${line}\r\n`).join(''));
-    const answers: ImapAnswer[] = [];
-    for (const tag of tags) answers.push(await this.answer(tag));
-    return answers;
+    const open = new Set(tags);
+    const responses = await this.until(({ tag }) => open.delete(tag) && open.size === 0);
+    const untagged = responses.filter(({ tag }) => tag === '*');
+    return tags.map((tag, index) => {
+      const tagged = responses.filter((response) => response.tag === tag);
+      return answerOf(tag, [...(index === 0 ? untagged : []), ...tagged]);
+    });
   }
 
   /** STARTTLS and the handshake; what came before it is dropped. @throws Error when either fails */

@@ -1,0 +1,248 @@
+/**
+ * Rows of mailboxes and of what was shown of their messages. Columns travel packed, because a mailbox has a hundred
+ * thousand messages; what the numbers mean to a client is not known here, but that a notice is never overwritten.
+ */
+import { limits } from '../runtime/limits.js';
+import type { Database } from './database.js';
+
+/** What of a message was shown; kept as a number. */
+export const exposures = {
+  metadata: 1,
+  original: 2,
+  notice: 3,
+  /** the notice, after metadata or the original */
+  lateNotice: 4,
+  /** the original once, and since it is in question its metadata again */
+  metadataAgain: 5,
+} as const;
+export type Exposure = (typeof exposures)[keyof typeof exposures];
+
+export interface MailboxKey {
+  /** `host:port` */
+  readonly upstream: string;
+  readonly user: string;
+  /** RFC 8474 */
+  readonly mailboxId: string | undefined;
+  readonly name: string;
+  readonly utf8: boolean;
+  readonly uidValidity: number;
+}
+
+/** Columns of equal length. */
+export interface PackedRows {
+  readonly uids: Uint32Array;
+  readonly states: Uint8Array;
+  readonly bytes: Float64Array;
+  readonly revisions: Uint32Array;
+  /** row of the notice; 0 for none */
+  readonly notices: Uint32Array;
+}
+
+/** Messages of any mailboxes whose rows are written together. */
+export interface RowBatch {
+  readonly mailboxes: readonly number[];
+  readonly uids: readonly number[];
+  readonly states: readonly number[];
+  readonly bytes: readonly number[];
+  readonly revisions: readonly number[];
+  /** null leaves what is there */
+  readonly facts: readonly (string | null)[];
+}
+
+interface MailboxRow {
+  readonly id: number;
+  readonly uid_validity: number;
+}
+type MessageRow = readonly [uid: number, state: number, bytes: number, revision: number, notice: number];
+
+/** A mailbox with an identifier is known by it, whatever it is called. */
+function mailboxText({ mailboxId, name }: MailboxKey): string {
+  return mailboxId === undefined ? `name ${name}` : `id ${mailboxId}`;
+}
+
+export class MailboxTable {
+  readonly #find;
+  readonly #findName;
+  readonly #insert;
+  readonly #rename;
+  readonly #drop;
+  readonly #dropName;
+  readonly #highest;
+  readonly #rows;
+  readonly #put;
+  readonly #putFacts;
+  readonly #facts;
+  readonly #revise;
+  readonly #copy;
+  readonly #copyFacts;
+  readonly #state;
+  readonly #withhold;
+  readonly #touch;
+  readonly #old;
+
+  constructor(database: Database) {
+    this.#find = database.prepare<[string, string, string, number], MailboxRow>(
+      'SELECT id, uid_validity FROM imap_mailboxes WHERE upstream = ? AND user = ? AND mailbox = ? AND utf8 = ?',
+    );
+    this.#findName = database.prepare<[string, string, string, number], MailboxRow>(
+      `SELECT id, uid_validity FROM imap_mailboxes WHERE upstream = ? AND user = ? AND name = ? AND utf8 = ?
+       ORDER BY opened DESC LIMIT 1`,
+    );
+    this.#insert = database.prepare<[string, string, string, number, string, number, number]>(
+      `INSERT INTO imap_mailboxes (upstream, user, mailbox, utf8, name, uid_validity, opened) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#rename = database.prepare<[string, string, number, number]>(
+      'UPDATE imap_mailboxes SET mailbox = ?, name = ?, opened = ? WHERE id = ?',
+    );
+    this.#drop = database.prepare<[number]>('DELETE FROM imap_mailboxes WHERE id = ?');
+    this.#dropName = database.prepare<[string, string, string]>(
+      'DELETE FROM imap_mailboxes WHERE upstream = ? AND user = ? AND name = ?',
+    );
+    this.#highest = database.prepare<[number], { uid: number | null }>(
+      'SELECT max(uid) AS uid FROM imap_messages WHERE mailbox = ?',
+    );
+    this.#rows = database
+      .prepare<[number], MessageRow>('SELECT uid, state, bytes, revision, notice FROM imap_messages WHERE mailbox = ?')
+      .raw();
+    // A mailbox that was dropped takes nothing, and a notice gives way to nothing.
+    this.#put = database.prepare<[number, number, number, number, number]>(
+      `INSERT INTO imap_messages SELECT id, ?, ?, ?, ?, 0 FROM imap_mailboxes WHERE id = ?
+       ON CONFLICT DO UPDATE SET state = excluded.state, bytes = excluded.bytes, revision = excluded.revision
+       WHERE imap_messages.state NOT IN (3, 4)`,
+    );
+    this.#putFacts = database.prepare<[number, number, string]>(
+      'INSERT INTO imap_facts VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET facts = excluded.facts',
+    );
+    this.#facts = database.prepare<[number, number], { facts: string }>(
+      'SELECT facts FROM imap_facts WHERE mailbox = ? AND uid = ?',
+    );
+    this.#revise = database.prepare<[number, number, number]>(
+      'UPDATE imap_messages SET revision = ?, state = 2 WHERE mailbox = ? AND uid = ? AND state IN (2, 5)',
+    );
+    this.#copy = database.prepare<[number, number, number, number]>(
+      `INSERT OR REPLACE INTO imap_messages SELECT ?, ?, state, bytes, revision, notice FROM imap_messages
+       WHERE mailbox = ? AND uid = ?`,
+    );
+    this.#copyFacts = database.prepare<[number, number, number, number]>(
+      'INSERT OR REPLACE INTO imap_facts SELECT ?, ?, facts FROM imap_facts WHERE mailbox = ? AND uid = ?',
+    );
+    this.#state = database.prepare<[number, number], { state: number }>(
+      'SELECT state FROM imap_messages WHERE mailbox = ? AND uid = ?',
+    );
+    this.#withhold = database.prepare<[number, number, number, number, number]>(
+      `INSERT INTO imap_messages SELECT id, ?, ?, ?, 0, ? FROM imap_mailboxes WHERE id = ?
+       ON CONFLICT DO UPDATE SET state = excluded.state, bytes = excluded.bytes, notice = excluded.notice`,
+    );
+    this.#touch = database.prepare<[number, number]>('UPDATE imap_mailboxes SET opened = ? WHERE id = ?');
+    this.#old = database.prepare<[number, number], { id: number }>(
+      'SELECT id FROM imap_mailboxes WHERE opened < ? LIMIT ?',
+    );
+  }
+
+  /**
+   * The row of a mailbox, made when there is none. One of another UIDVALIDITY gives way to a new row under a number
+   * that was never used, so that whoever still holds the old one writes nowhere.
+   */
+  enter(key: MailboxKey, now: number): number {
+    const { upstream, user, name, uidValidity } = key;
+    const utf8 = key.utf8 ? 1 : 0;
+    const mailbox = mailboxText(key);
+    // Filled by a COPY before it was opened, it is known by its name alone.
+    const known = this.#find.get(upstream, user, mailbox, utf8) ?? this.#findName.get(upstream, user, name, utf8);
+    if (known !== undefined && known.uid_validity === uidValidity) {
+      this.#rename.run(mailbox, name, now, known.id);
+      return known.id;
+    }
+    if (known !== undefined) this.#drop.run(known.id);
+    return Number(this.#insert.run(upstream, user, mailbox, utf8, name, uidValidity, now).lastInsertRowid);
+  }
+
+  /** The target of a COPY, of which only the name is known. */
+  enterByName(key: MailboxKey, now: number): number {
+    const known = this.#findName.get(key.upstream, key.user, key.name, key.utf8 ? 1 : 0);
+    return known?.uid_validity === key.uidValidity ? known.id : this.enter({ ...key, mailboxId: undefined }, now);
+  }
+
+  highestUid(mailbox: number): number {
+    return this.#highest.get(mailbox)?.uid ?? 0;
+  }
+
+  drop(mailbox: number): void {
+    this.#drop.run(mailbox);
+  }
+
+  dropName(upstream: string, user: string, name: string): void {
+    this.#dropName.run(upstream, user, name);
+  }
+
+  rows(mailbox: number): PackedRows {
+    const rows = this.#rows.all(mailbox);
+    const packed = {
+      uids: new Uint32Array(rows.length),
+      states: new Uint8Array(rows.length),
+      bytes: new Float64Array(rows.length),
+      revisions: new Uint32Array(rows.length),
+      notices: new Uint32Array(rows.length),
+    };
+    for (let index = 0; index < rows.length; index += 1) {
+      const row = rows[index];
+      if (row === undefined) continue;
+      packed.uids[index] = row[0];
+      packed.states[index] = row[1];
+      packed.bytes[index] = row[2];
+      packed.revisions[index] = row[3];
+      packed.notices[index] = row[4];
+    }
+    return packed;
+  }
+
+  /** Gives the positions in the batch that were not taken. */
+  put(batch: RowBatch): number[] {
+    const { mailboxes, uids, states, bytes, revisions, facts } = batch;
+    const refused: number[] = [];
+    for (let index = 0; index < uids.length; index += 1) {
+      const mailbox = mailboxes[index] ?? 0;
+      const uid = uids[index] ?? 0;
+      const { changes } = this.#put.run(uid, states[index] ?? 0, bytes[index] ?? 0, revisions[index] ?? 0, mailbox);
+      const text = facts[index] ?? null;
+      if (changes === 0) refused.push(index);
+      else if (text !== null) this.#putFacts.run(mailbox, uid, text);
+    }
+    return refused;
+  }
+
+  facts(mailbox: number, uids: readonly number[]): (string | undefined)[] {
+    return uids.map((uid) => this.#facts.get(mailbox, uid)?.facts);
+  }
+
+  /** Messages that were judged again without their content. */
+  revise(mailbox: number, uids: readonly number[], revisions: readonly number[]): void {
+    for (const [index, uid] of uids.entries()) this.#revise.run(revisions[index] ?? 0, mailbox, uid);
+  }
+
+  copy(from: number, to: number, pairs: readonly (readonly [number, number])[]): void {
+    for (const [source, target] of pairs) {
+      this.#copy.run(to, target, from, source);
+      this.#copyFacts.run(to, target, from, source);
+    }
+  }
+
+  /** Gives how the message stands now; undefined when the mailbox was dropped. */
+  withhold(mailbox: number, uid: number, bytes: number, notice: number): Exposure | undefined {
+    const before = this.#state.get(mailbox, uid)?.state;
+    const late = before !== undefined && before !== exposures.notice;
+    const state = late ? exposures.lateNotice : exposures.notice;
+    return this.#withhold.run(uid, state, bytes, notice, mailbox).changes === 0 ? undefined : state;
+  }
+
+  touch(mailboxes: readonly number[], now: number): void {
+    for (const mailbox of mailboxes) this.#touch.run(now, mailbox);
+  }
+
+  /** Drops some of those that nobody opened since; gives how many. */
+  expire(before: number): number {
+    const old = this.#old.all(before, limits.imapJudge.expireBatch);
+    for (const { id } of old) this.#drop.run(id);
+    return old.length;
+  }
+}
