@@ -13,8 +13,11 @@ import { type PortalStart, startPortal } from './daemon/portal.js';
 import { quarantinePolicy } from './daemon/quarantine-policy.js';
 import { newDeliver, newSender, routeTable } from './daemon/routes.js';
 import { reportTurnedBad } from './daemon/turned-bad.js';
+import { SwapLocks } from './imap/release-swap.js';
 import { createInspector, type Inspector } from './inspect/inspection.js';
 import { DeliveredFiles } from './pipeline/delivered.js';
+import { createImapServices } from './pipeline/imap-handler.js';
+import type { ImapTally } from './pipeline/imap-record.js';
 import type { PipelineServices } from './pipeline/services.js';
 import { buildLivePolicy, type LivePolicy } from './policy/live-policy.js';
 import { loadReleaseKey, prepareKeys } from './quarantine/keys.js';
@@ -60,6 +63,7 @@ export class Daemon {
   #delivered: DeliveredFiles | undefined;
   #vault: Vault | undefined;
   #outbox: Outbox | undefined;
+  #tally: ImapTally | undefined;
   #inspector: Inspector | undefined;
   #scorer: Scorer | undefined;
   #spools: SpoolPool | undefined;
@@ -126,7 +130,7 @@ export class Daemon {
       clock: () => Date.now(),
       supervise: (work, what) => this.#supervise(work, what),
     };
-    await this.#startListeners(pipeline, this.#spools);
+    await this.#startListeners(pipeline, quarantine, this.#spools);
     await this.#startStatus();
     await this.#startPortal(quarantine);
     this.#every(hourMs, 'retention', () => this.#vault?.sweep());
@@ -145,15 +149,20 @@ export class Daemon {
     );
   }
 
-  async #startListeners(pipeline: PipelineServices, spools: SpoolPool): Promise<void> {
+  async #startListeners(pipeline: PipelineServices, vault: Vault, spools: SpoolPool): Promise<void> {
     const { smtp, imap } = this.config;
     const outbound = new Set<string>();
     for (const listener of smtp.listeners) {
       const server = createListener(this.config, listener, { pipeline, spools, outbound });
       await this.#listen(listener.name, server, smtp.timeouts.shutdownSeconds * 1000);
     }
+    if (imap.listeners.length === 0) return;
+    const services = { imap: createImapServices(pipeline, vault, spools), locks: new SwapLocks(), outbound };
+    this.#tally = services.imap.tally;
+    const keptMs = this.config.quarantine.retentionDays * 24 * hourMs;
+    this.#every(hourMs, 'unopened mailboxes', () => services.imap.mailboxes.expire(Date.now() - keptMs));
     for (const listener of imap.listeners) {
-      const server = createImapListener(this.config, listener, { pipeline, outbound });
+      const server = createImapListener(this.config, listener, services);
       await this.#listen(listener.name, server, imap.timeouts.shutdownSeconds * 1000);
     }
   }
@@ -237,6 +246,7 @@ export class Daemon {
 
   #refreshGauges(): void {
     const { metrics } = this;
+    this.#tally?.flush();
     metrics.spoolBytes.set(this.#spools?.usedBytes ?? 0);
     metrics.spoolFiles.set(this.#spools?.openFiles ?? 0);
     metrics.inspectionQueue.set(this.#inspector?.stats().queued ?? 0);

@@ -1,12 +1,18 @@
 /** Makes the IMAP servers from the configuration: one per listener, each with its judge. */
 import { addressMatcher, isLoopback } from '../config/host-port.js';
 import type { Config, ImapListenerConfig } from '../config/schema.js';
+import { createFetchExchange } from '../imap/fetch-exchange.js';
+import { type SwapLocks, swapBeforeSelect } from '../imap/release-swap.js';
 import { ImapServer, type ImapServerOptions } from '../imap/server.js';
-import type { PipelineServices } from '../pipeline/services.js';
+import { createImapHandler } from '../pipeline/imap-handler.js';
+import type { ImapServices } from '../pipeline/imap-services.js';
 import { authorities, secureContext } from './tls-files.js';
 
 export interface ImapListenerServices {
-  readonly pipeline: PipelineServices;
+  /** what the judge of mailboxes has besides the judge of mail */
+  readonly imap: ImapServices;
+  /** of all listeners, as two may lead to one mailbox */
+  readonly locks: SwapLocks;
   readonly outbound: Set<string>;
 }
 
@@ -18,22 +24,19 @@ export function createImapListener(
   listener: ImapListenerConfig,
   services: ImapListenerServices,
 ): ImapServer {
-  const { pipeline, outbound } = services;
-  const log = pipeline.log.child({ listener: listener.name });
+  const { imap, locks, outbound } = services;
+  const log = imap.log.child({ listener: listener.name });
   return new ImapServer(serverOptions(config, listener), {
-    handler: {
-      inspects: () => false,
-      account: () => {
-        throw new Error('no judge');
-      },
-    },
-    fetchExchange: () => {
-      throw new Error('no judge');
-    },
-    beforeSelect: undefined,
+    handler: createImapHandler(imap, {
+      name: listener.name,
+      upstream: listener.upstream,
+      messageBytesMax: config.imap.limits.messageBytes,
+    }),
+    fetchExchange: createFetchExchange,
+    beforeSelect: swapBeforeSelect({ locks, now: imap.now, log }),
     outbound,
-    metrics: pipeline.metrics,
-    now: pipeline.now,
+    metrics: imap.metrics,
+    now: imap.now,
     unexpected: (error) => log.error({ err: error }, 'unexpected error in a session'),
     log,
   });

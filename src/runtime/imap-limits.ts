@@ -20,7 +20,33 @@ export const imapSessionLimits = {
   greetingBytes: 65_536,
 } as const;
 
-/** Of the octets of both sides. */
+export const releaseSwapLimits = {
+  /** released messages that get a new UID in one SELECT, whose client waits; the rest have their turn at the next. */
+  perSelect: 50,
+  /** ms; after it no further swap is begun in this SELECT. Some clients wait no longer than a minute for an answer. */
+  beginMs: 15_000,
+  /** messages of the same size and date that may be an interrupted copy; each is read to compare its digest. */
+  candidatesMax: 16,
+} as const;
+
+export const storedMessageLimits = {
+  /** parts of a message whose structure is shown; what lies beyond belongs to the last of them. */
+  partsMax: 10_000,
+  /** nesting of multipart and message/rfc822 in it. */
+  depthMax: 64,
+  /** fields of one header block that are told apart. */
+  fieldsMax: 10_000,
+  /** bytes in front of a colon that may be a field's name; RFC 5322 §2.1.1 allows lines of 998. */
+  fieldNameBytes: 998,
+  /** bytes of one field that ENVELOPE and BODYSTRUCTURE show. */
+  fieldBytes: 65_536,
+  /** addresses of one field that ENVELOPE shows. */
+  addressesMax: 2000,
+  /** encoded bytes of a text that a preview is looked for in, and its characters (RFC 8970 §3.1). */
+  previewBytes: 65_536,
+  previewCharacters: 200,
+} as const;
+
 export const imapWireLimits = {
   /**
    * bytes of one response without its streamed literals. A SEARCH answer of a million messages takes 8 MiB; a message
@@ -57,4 +83,52 @@ export const imapWireLimits = {
   copyUidPairsMax: 250_000,
   /** bytes of a string that is sent between quotes; Cyrus and others bound such strings, never literals. */
   quotedBytes: 1024,
+} as const;
+
+export const imapFetchLimits = {
+  /** messages taken in, or places kept in the output, by one FETCH; then nothing more is read until some are judged. */
+  heldMax: 64,
+  /** literals of one response that are kept; what has more is asked for again when its message is judged. */
+  heldLiteralsMax: 16,
+  /** pieces of one response between literals; more of them tell nothing that is kept. */
+  responsePartsMax: 1000,
+  /** messages named by UID that are looked up before a FETCH; clients that know what they want name fewer. */
+  sureMessagesMax: 1000,
+  /** responses whose showing is written down together. */
+  shownTogetherMax: 256,
+  /** times that messages are judged and asked for again in one FETCH, as others may change them meanwhile. */
+  roundsMax: 3,
+  /** messages that are asked for with one command of ours, and the characters of their set: servers bound their lines. */
+  askedTogetherMax: 1000,
+  askedSetCharacters: 4000,
+  /** whole messages asked for together at first, and bytes of them above which the next time there are fewer. */
+  bodiesTogetherLeast: 16,
+  bodiesTogetherBytes: 8_388_608,
+  /** values and nesting of a BODYSTRUCTURE that may tell a message without attachment; they have some fifty. */
+  structureValuesMax: 1000,
+  structureDepthMax: 24,
+} as const;
+
+export const imapJudgeLimits = {
+  /** messages whose rows are written in one transaction; a few ms of the database thread. */
+  batchRows: 2048,
+  /** messages whose remembered facts are read at a time; some MB. */
+  settleRows: 1000,
+  /** messages decided again in one go before the event loop gets its turn; a few ms. */
+  settleSlice: 100,
+  /** pairs of a COPY written in one transaction. */
+  copyRows: 2000,
+  /** characters of what is remembered of one message for a later judgement; more is judged from its content again. */
+  factsCharacters: 32_768,
+  /** notices in memory; some 10 KB each. */
+  noticesMax: 500,
+  /** trace fields at the top of a message that may have been added to a released one; a mail makes a dozen hops. */
+  traceFieldsMax: 128,
+  /** endings of one message that are hashed to recognise it; each is of the length of a quarantined message. */
+  endingsMax: 4,
+  /** Delivered-To and X-Original-To fields that are read, and characters of an address in them. */
+  recipientsMax: 16,
+  addressCharacters: 1000,
+  /** mailboxes dropped in one transaction when nobody opened them for long. */
+  expireBatch: 20,
 } as const;

@@ -2,7 +2,14 @@
  * Every bound of the gate that is not a configuration key, with its unit and its reason. A bound that an
  * administrator would tune is in the configuration schema instead.
  */
-import { imapSessionLimits, imapWireLimits } from './imap-limits.js';
+import {
+  imapFetchLimits,
+  imapJudgeLimits,
+  imapSessionLimits,
+  imapWireLimits,
+  releaseSwapLimits,
+  storedMessageLimits,
+} from './imap-limits.js';
 
 export const limits = {
   smtp: {
@@ -30,56 +37,11 @@ export const limits = {
     /** bytes; a PROXY v1 line is at most 107, a v2 header with TLVs rarely above 1 KiB. */
     headerBytes: 4096,
   },
-  releaseSwap: {
-    /** released messages that get a new UID in one SELECT, whose client waits; the rest have their turn at the next. */
-    perSelect: 50,
-    /** ms; after it no further swap is begun in this SELECT. Some clients wait no longer than a minute for an answer. */
-    beginMs: 15_000,
-    /** messages of the same size and date that may be an interrupted copy; each is read to compare its digest. */
-    candidatesMax: 16,
-  },
-  storedMessage: {
-    /** parts of a message whose structure is shown; what lies beyond belongs to the last of them. */
-    partsMax: 10_000,
-    /** nesting of multipart and message/rfc822 in it. */
-    depthMax: 64,
-    /** fields of one header block that are told apart. */
-    fieldsMax: 10_000,
-    /** bytes in front of a colon that may be a field's name; RFC 5322 §2.1.1 allows lines of 998. */
-    fieldNameBytes: 998,
-    /** bytes of one field that ENVELOPE and BODYSTRUCTURE show. */
-    fieldBytes: 65_536,
-    /** addresses of one field that ENVELOPE shows. */
-    addressesMax: 2000,
-    /** encoded bytes of a text that a preview is looked for in, and its characters (RFC 8970 §3.1). */
-    previewBytes: 65_536,
-    previewCharacters: 200,
-  },
+  releaseSwap: releaseSwapLimits,
+  storedMessage: storedMessageLimits,
   imap: imapWireLimits,
   imapSession: imapSessionLimits,
-  imapFetch: {
-    /** messages taken in, or places kept in the output, by one FETCH; then nothing more is read until some are judged. */
-    heldMax: 64,
-    /** literals of one response that are kept; what has more is asked for again when its message is judged. */
-    heldLiteralsMax: 16,
-    /** pieces of one response between literals; more of them tell nothing that is kept. */
-    responsePartsMax: 1000,
-    /** messages named by UID that are looked up before a FETCH; clients that know what they want name fewer. */
-    sureMessagesMax: 1000,
-    /** responses whose showing is written down together. */
-    shownTogetherMax: 256,
-    /** times that messages are judged and asked for again in one FETCH, as others may change them meanwhile. */
-    roundsMax: 3,
-    /** messages that are asked for with one command of ours, and the characters of their set: servers bound their lines. */
-    askedTogetherMax: 1000,
-    askedSetCharacters: 4000,
-    /** whole messages asked for together at first, and bytes of them above which the next time there are fewer. */
-    bodiesTogetherLeast: 16,
-    bodiesTogetherBytes: 8_388_608,
-    /** values and nesting of a BODYSTRUCTURE that may tell a message without attachment; they have some fifty. */
-    structureValuesMax: 1000,
-    structureDepthMax: 24,
-  },
+  imapFetch: imapFetchLimits,
   config: {
     /** characters of a configuration file; big lists belong into files of their own. */
     fileBytes: 4_194_304,
@@ -370,29 +332,7 @@ export const limits = {
     mailerTimeoutMs: 300_000,
     mailerConnectTimeoutMs: 30_000,
   },
-  imapJudge: {
-    /** messages whose rows are written in one transaction; a few ms of the database thread. */
-    batchRows: 2048,
-    /** messages whose remembered facts are read at a time; some MB. */
-    settleRows: 1000,
-    /** messages decided again in one go before the event loop gets its turn; a few ms. */
-    settleSlice: 100,
-    /** pairs of a COPY written in one transaction. */
-    copyRows: 2000,
-    /** characters of what is remembered of one message for a later judgement; more is judged from its content again. */
-    factsCharacters: 32_768,
-    /** notices in memory; some 10 KB each. */
-    noticesMax: 500,
-    /** trace fields at the top of a message that may have been added to a released one; a mail makes a dozen hops. */
-    traceFieldsMax: 128,
-    /** endings of one message that are hashed to recognise it; each is of the length of a quarantined message. */
-    endingsMax: 4,
-    /** Delivered-To and X-Original-To fields that are read, and characters of an address in them. */
-    recipientsMax: 16,
-    addressCharacters: 1000,
-    /** mailboxes dropped in one transaction when nobody opened them for long. */
-    expireBatch: 20,
-  },
+  imapJudge: imapJudgeLimits,
   portal: {
     /** bytes of a form; ours has one field. */
     bodyBytes: 1024,
