@@ -8,7 +8,7 @@ import { incidentOf, newItem, subscribersOf } from './holding.js';
 import type { FreshNotice, Withheld, WithholdCommit } from './imap-store.js';
 import { type Item, newItemId } from './item.js';
 import { noticeFacts } from './personal-view.js';
-import { newToken, tokenHash } from './token-table.js';
+import { mailboxReaders, newToken, tokenHash } from './token-table.js';
 import type { Vault } from './vault.js';
 
 const dayMs = 86_400_000;
@@ -128,6 +128,11 @@ function newLink(item: Item, publicUrl: string | undefined) {
   if (publicUrl === undefined) return undefined;
   const token = newToken();
   // The notice never changes, so its link is good as long as the item is kept.
-  const entry = { hash: tokenHash(token), recipient: 'imap', action: 'request' as const, expires: item.expires };
+  const entry = {
+    hash: tokenHash(token),
+    recipient: mailboxReaders,
+    action: 'request' as const,
+    expires: item.expires,
+  };
   return { url: `${publicUrl.replace(/\/+$/, '')}/q/${token}`, token: entry };
 }
