@@ -163,6 +163,33 @@ t.test('a user whose name is not known is remembered as long as his connection',
   t.equal((await judge.test.vault.store.call('listIncidents', 10)).length, 1);
 });
 
+t.test('a row that is being written is not made less by metadata that comes behind it', async (t) => {
+  const judge = await JudgeFixture.open(t);
+  const mailbox = await judge.mailbox();
+  const intake = take(mailbox, clean);
+  const ruling = intake.judge({ uid: 1 });
+  await Promise.all([ruling, mailbox.showMetadata([1, 2])]);
+  intake.close();
+  t.equal(mailbox.standing(1), standings.original);
+  t.equal(mailbox.standing(2), standings.metadata);
+  t.equal(mailbox.bytes(1), clean.length);
+  const again = await judge.services.store.call(
+    'openMailbox',
+    { upstream: 'imap.example.org:143', user: anna, mailboxId: undefined, name: 'INBOX', utf8: false, uidValidity: 7 },
+    undefined,
+    0,
+  );
+  t.same([...again.rows.uids], [1, 2]);
+  t.same([...again.rows.states], [2, 1]);
+});
+
+t.test('a mailbox made anew under an old name and number is another one where servers say so', async (t) => {
+  const judge = await JudgeFixture.open(t);
+  await read(await judge.mailbox(anna, { mailboxId: 'F1' }), 1, clean);
+  t.equal((await judge.mailbox(anna, { mailboxId: 'F2' })).standing(1), standings.unjudged);
+  t.equal((await judge.mailbox(anna, { mailboxId: 'F1' })).standing(1), standings.original);
+});
+
 t.test('what was committed before a crash is what was shown', async (t) => {
   const directory = testDirectory(t);
   const before = await JudgeFixture.open(t, { directory });

@@ -2,6 +2,7 @@
 import t from 'tap';
 import { standings } from '../src/imap/handler.js';
 import { originalStarts } from '../src/pipeline/imap-recognise.js';
+import { tokenHash } from '../src/quarantine/token-table.js';
 import { GateError } from '../src/runtime/errors.js';
 import { holdRequest, sha256Of } from './support/held-message.js';
 import { JudgeFixture, noticeOf, policyOf, read } from './support/imap-judge.js';
@@ -104,7 +105,7 @@ t.test('when the original cannot be kept or its row not be written, it is neithe
   });
   const mailbox = await judge.mailbox();
   const mail = eicarMail();
-  for (const method of ['itemsOfLengths', 'noticeOf', 'withhold']) {
+  for (const method of ['lengthsOfItems', 'itemOfMessage', 'noticeOf', 'withhold']) {
     failing.add(method);
     t.match(await read(mailbox, 1, mail), { kind: 'defer', text: /keep the message safe/ }, method);
     failing.clear();
@@ -171,6 +172,43 @@ t.test('a message released over SMTP is recognised below the trace fields of the
   t.same(await read(mailbox, 3, top(mail, ...trace)), { kind: 'original' }, 'recognised again under another policy');
 });
 
+t.test('copies that differ in their trace fields alone are one item, given back at once', async (t) => {
+  const judge = await JudgeFixture.open(t);
+  const { vault } = judge.test;
+  const mail = eicarMail();
+  const to = (user: string) => top(mail, 'Return-Path: <bob@example.net>', `Delivered-To: ${user}`, 'Received: x');
+  const [hers, his] = [await judge.mailbox(anna), await judge.mailbox(carl)];
+  const first = noticeOf(await read(hers, 1, to(anna)));
+  const second = noticeOf(await read(his, 1, to(carl)));
+  t.equal(second.notice.item, first.notice.item);
+  t.equal(vault.blobs.list().ids.length, 1);
+  t.equal((await vault.store.call('listIncidents', 10)).length, 2);
+  t.not(noticeOf(await read(his, 2, top(mail, 'Subject: another'))).notice.item, first.notice.item);
+  await vault.release(first.notice.item, 'cli:root');
+  for (const [user, mailbox] of [
+    [anna, hers],
+    [carl, his],
+  ] as const) {
+    t.match(await judge.account(user).releases('INBOX'), [{ uid: 1, sha256: sha256Of(to(user)) }]);
+    t.same(await read(mailbox, 5, to(user)), { kind: 'original' });
+  }
+  t.same(await read(his, 6, to('dora@example.org')), { kind: 'original' }, 'also one that nobody had read before');
+});
+
+t.test('more items of one length than one attack can make hide no released one', async (t) => {
+  const judge = await JudgeFixture.open(t);
+  const { vault } = judge.test;
+  const mail = eicarMail({ subject: 'number 00' });
+  const { id } = await vault.hold(holdRequest(mail));
+  for (let count = 10; count < 40; count += 1) {
+    const other = Buffer.from(mail.toString('latin1').replace('number 00', `number ${count}`), 'latin1');
+    await vault.hold(holdRequest(other));
+  }
+  const mailbox = await judge.mailbox();
+  t.equal(noticeOf(await read(mailbox, 1, top(mail, ...trace))).notice.item, id);
+  t.equal(vault.blobs.list().ids.length, 31);
+});
+
 t.test('where an original may begin', (t) => {
   const fields = (...names: string[]) => names.map((name, at) => ({ name, start: at * 10, end: at * 10 + 10 }));
   t.same(originalStarts([]), [0]);
@@ -217,7 +255,7 @@ t.test('a released message waits for its new UID, step by step', async (t) => {
 });
 
 t.test('what expired is kept again when it is read again; what was deleted is not', async (t) => {
-  const judge = await JudgeFixture.open(t);
+  const judge = await JudgeFixture.open(t, { publicUrl: 'https://quarantine.example.org' });
   const { vault, clock } = judge.test;
   const mailbox = await judge.mailbox();
   const mail = eicarMail();
@@ -230,6 +268,9 @@ t.test('what expired is kept again when it is read again; what was deleted is no
   t.equal((await vault.detail(notice.item)).item.state, 'held');
   t.equal(vault.blobs.has(notice.item), true);
   t.equal(await vault.sweep(), 0, 'for as long as a new one');
+  const link = /\/q\/([\w-]{32})/.exec(notice.bytes.toString('latin1').replace(/=\r\n/g, ''))?.[1] ?? '';
+  const view = await vault.store.call('personalView', tokenHash(link), clock.now);
+  t.match(view, { item: notice.item, state: 'held', mayRequest: true }, 'the link of the old notice works again');
   await vault.delete(notice.item, 'cli:root');
   t.same(noticeOf(await read(mailbox, 3, mail)).notice, notice);
   t.equal((await vault.detail(notice.item)).item.state, 'deleted');

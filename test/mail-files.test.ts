@@ -567,6 +567,31 @@ t.test('OpenPGP without encryption is opened, and with it is flagged', async (t)
   t.equal(many.members[0]?.content.length, 150 - 6 - 98, 'a body in pieces of one byte');
 });
 
+t.test('random octets are no OpenPGP that would be withheld', async (t) => {
+  let state = 0x9e3779b9;
+  const next = () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return state;
+  };
+  const content = Buffer.alloc(740);
+  const alarming: string[] = [];
+  for (let file = 0; file < 200_000; file += 1) {
+    content.writeInt32LE(next(), 0);
+    // Half of them begin as a packet does, and the rest is new only where it counts.
+    if (file % 2 === 0) content[0] = 0x80 | (content[0] ?? 0);
+    for (let at = 4; at < 64; at += 4) content.writeInt32LE(next(), at);
+    content.writeInt32LE(next(), 64 + ((next() >>> 0) % 160) * 4);
+    if (!openPgpOpener.matches({ content, declaredType: '', detectedType: undefined, charset: undefined, names: [] }))
+      continue;
+    const opened = await openMembers([openPgpOpener], { content: Buffer.from(content) });
+    const named = [...everyMember(opened)].some(({ names }) => names.some((name) => name.includes('\0')));
+    if (named || opened.flags.includes('encrypted')) alarming.push(content.toString('hex', 0, 16));
+  }
+  t.same(alarming, []);
+});
+
 t.test('structures without bottom cost no more than their size', async (t) => {
   const timed = async (about: string, content: Buffer, bounds?: Bounds): Promise<OpenedFile> => {
     const began = cpuMs();

@@ -160,7 +160,8 @@ export class ImapIntake implements Intake {
     if (lost || verdict.action === 'defer') return this.#defer(ruled);
     const { withholding } = this.#tools.mailbox;
     const running = withholding.get(ruled.uid);
-    if (running !== undefined) return running.then(() => this.#rule(ruled));
+    if (running !== undefined)
+      return running.then(() => this.#rule(ruled)).catch((error: unknown) => this.#broken(error));
     return verdict.action === 'block' ? this.#withhold(ruled) : this.#show(ruled);
   }
 
@@ -190,8 +191,12 @@ export class ImapIntake implements Intake {
     return rulingOf(services.mailboxes.commit.add(mailbox, row));
   }
 
-  async #stored(notice: number, late: boolean): Promise<Ruling> {
-    return { kind: 'notice', notice: await this.#tools.services.mailboxes.notices.get(notice), late };
+  async #stored(id: number, late: boolean): Promise<Ruling> {
+    try {
+      return { kind: 'notice', notice: await this.#tools.services.mailboxes.notices.get(id), late };
+    } catch (error) {
+      return this.#broken(error);
+    }
   }
 
   #withhold(ruled: Ruled): Promise<Ruling> {

@@ -42,6 +42,8 @@ const quietPackets: ReadonlySet<number> = new Set([
   packets.marker,
   packets.padding,
 ]);
+/** RFC 9580 §10.3: session keys stand before what they open */
+const sessionKeyFollowers: ReadonlySet<number> = new Set([...encryptedPackets, packets.marker, packets.padding]);
 /** packets of one message, and messages in one text; honest ones have five and one */
 const packetsMax = 64;
 const headBytes = 4096;
@@ -69,7 +71,10 @@ function armorStart(content: Buffer): number {
   return at;
 }
 
-/** There is no signature, so the first packet has to make sense. */
+/**
+ * There is no signature, so the first packet has to make sense, and where that alone would be believed of one random
+ * file in some thousand, what follows it too.
+ */
 function isBinary(content: Buffer): boolean {
   const first = content[0] ?? 0;
   if (first < 0x80) return false;
@@ -79,9 +84,11 @@ function isBinary(content: Buffer): boolean {
   const version = body[0] ?? 0;
   switch (type) {
     case packets.keyEncrypted:
-      return (version === 3 && body.length > 10) || (version === 6 && body.length > 20);
+      if (version === 3 ? body.length <= 10 || (body[9] ?? 0xff) > 31 : version !== 6 || body.length <= 20)
+        return false;
+      return isFollowed(content, packet, sessionKeyFollowers);
     case packets.passwordEncrypted:
-      return version >= 4 && version <= 6 && (body[1] ?? 0) > 0 && (body[1] ?? 0) < 32 && body.length > 4;
+      return isPasswordKey(body) && isFollowed(content, packet, sessionKeyFollowers);
     case packets.onePassSignature:
       return (version === 3 && body.length === 13) || version === 6;
     case packets.compressed:
@@ -91,10 +98,34 @@ function isBinary(content: Buffer): boolean {
     case packets.marker:
       return body.toString('latin1') === 'PGP';
     case packets.encryptedProtected:
-      return version === 1 || version === 2;
+      return (version === 1 || version === 2) && readPacket(content, 0)?.next === content.length;
     default:
       return false;
   }
+}
+
+/** A key for a password, by its cipher and the way in which the key is made (RFC 9580 §5.3, §3.7.1). */
+function isPasswordKey(body: Buffer): boolean {
+  const [version = 0, second = 0, third = 0, fourth = 0, fifth = 0] = body;
+  const ways = [0, 1, 3, 4];
+  const isCipher = (id: number) => id >= 1 && id <= 13;
+  const isMode = (id: number) => id >= 1 && id <= 3;
+  switch (version) {
+    case 4:
+      return isCipher(second) && ways.includes(third);
+    case 5:
+      return isCipher(second) && isMode(third) && ways.includes(fourth);
+    case 6:
+      return isCipher(third) && isMode(fourth) && fifth > 0;
+    default:
+      return false;
+  }
+}
+
+/** Whether the packet ends where the head of one of these begins. */
+function isFollowed(content: Buffer, packet: Packet, by: ReadonlySet<number>): boolean {
+  const head = content[packet.next] ?? 0;
+  return head >= 0x80 && by.has((head & 0x40) !== 0 ? head & 0x3f : (head >> 2) & 0x0f);
 }
 
 function looksCompressed(body: Buffer): boolean {
@@ -114,14 +145,14 @@ function looksCompressed(body: Buffer): boolean {
 async function openPgp({ content }: OpenFile, out: OpenOutput): Promise<void> {
   let at = armorStart(content);
   if (at < 0) {
-    await openPackets(content, out);
+    await openPackets(content, false, out);
     return;
   }
   for (let blocks = 0; at >= 0 && !out.exhausted; blocks += 1) {
     if (blocks === packetsMax) return out.problem('unpack-limit');
     const { body, end } = readArmor(content, at);
     // Whatever cannot be read may be for somebody's key.
-    if (!(await openPackets(body, out))) out.flag(partFlags.encrypted);
+    if (!(await openPackets(body, true, out))) out.flag(partFlags.encrypted);
     at = content.indexOf(`\n${armorMark}`, end);
     if (at >= 0) at += 1;
   }
@@ -143,7 +174,7 @@ function readArmor(content: Buffer, start: number): { body: Buffer; end: number 
 }
 
 /** Returns whether it was a sequence of packets that is understood. */
-async function openPackets(bytes: Buffer, out: OpenOutput): Promise<boolean> {
+async function openPackets(bytes: Buffer, armored: boolean, out: OpenOutput): Promise<boolean> {
   let at = 0;
   for (let count = 0; count < packetsMax; count += 1) {
     const packet = readPacket(bytes, at);
@@ -151,7 +182,8 @@ async function openPackets(bytes: Buffer, out: OpenOutput): Promise<boolean> {
     const { type, body, next, cut } = packet;
     if (cut) out.problem('file-damaged');
     if (encryptedPackets.has(type)) {
-      out.flag(partFlags.encrypted);
+      // Behind octets that only look like packets, this is one of them.
+      if (armored || isBinary(bytes.subarray(at))) out.flag(partFlags.encrypted);
       return true;
     }
     if (type === packets.compressed) await addCompressed(body, out);
@@ -210,7 +242,8 @@ function readNewPacket(bytes: Buffer, at: number, type: number): Packet {
 async function addLiteral(body: Buffer, out: OpenOutput): Promise<void> {
   const nameBytes = body[1] ?? 0;
   const name = decodeRaw(body.toString('latin1', 2, 2 + nameBytes));
-  const names = name === '' || name === '_CONSOLE' ? [] : [name];
+  // What opens such a file takes no name from it unasked, and of random octets it would be an alarming one.
+  const names = name === '' || name === '_CONSOLE' || /\p{Cc}/u.test(name) ? [] : [name];
   await out.add({ names, method }, body.subarray(Math.min(body.length, 6 + nameBytes)));
 }
 
