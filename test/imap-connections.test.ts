@@ -51,7 +51,10 @@ t.test('a server that cannot be spoken to', async (t) => {
     const gate = await startImapGate(t, { upstream: { port: server.port, connectTimeoutMs: 500 } });
     t.equal(await heard(gate.port, 'a LOGIN bob secret\r\n'), unreachable, title);
     t.notMatch(server.received, /secret/, `${title}: no password went there`);
-    t.match(gate.log.map((line) => line.msg), ['no upstream', 'session ended']);
+    t.match(
+      gate.log.map((line) => line.msg),
+      ['no upstream', 'session ended'],
+    );
     t.same(gate.errors, []);
   }
   const gate = await startImapGate(t, { upstream: { port: 1 } });
@@ -191,7 +194,10 @@ t.test('PROXY headers, of the client and for the server', async (t) => {
   t.match(header, { kind: 'header', source: { address: '192.0.2.9', port: 4711 } });
   client.destroy();
   await waitFor('the session to end', 5000, () => gate.log.some((line) => line.msg === 'session ended'));
-  t.match(gate.log.find((line) => line.msg === 'session ended'), { peer: '192.0.2.9' });
+  t.match(
+    gate.log.find((line) => line.msg === 'session ended'),
+    { peer: '192.0.2.9' },
+  );
   t.match(await heard(gate.port, 'a NOOP\r\n'.repeat(20)), /^\* BYE /, 'a peer without header');
   t.match(await heard(gate.port), /^\* BYE /, 'a peer that says nothing');
 });
