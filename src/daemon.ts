@@ -17,6 +17,7 @@ import { SwapLocks } from './imap/release-swap.js';
 import { createInspector, type Inspector } from './inspect/inspection.js';
 import { DeliveredFiles } from './pipeline/delivered.js';
 import { createImapServices } from './pipeline/imap-handler.js';
+import type { ImapTally } from './pipeline/imap-record.js';
 import type { PipelineServices } from './pipeline/services.js';
 import { buildLivePolicy, type LivePolicy } from './policy/live-policy.js';
 import { loadReleaseKey, prepareKeys } from './quarantine/keys.js';
@@ -62,6 +63,7 @@ export class Daemon {
   #delivered: DeliveredFiles | undefined;
   #vault: Vault | undefined;
   #outbox: Outbox | undefined;
+  #tally: ImapTally | undefined;
   #inspector: Inspector | undefined;
   #scorer: Scorer | undefined;
   #spools: SpoolPool | undefined;
@@ -156,6 +158,9 @@ export class Daemon {
     }
     if (imap.listeners.length === 0) return;
     const services = { imap: createImapServices(pipeline, vault, spools), locks: new SwapLocks(), outbound };
+    this.#tally = services.imap.tally;
+    const keptMs = this.config.quarantine.retentionDays * 24 * hourMs;
+    this.#every(hourMs, 'unopened mailboxes', () => services.imap.mailboxes.expire(Date.now() - keptMs));
     for (const listener of imap.listeners) {
       const server = createImapListener(this.config, listener, services);
       await this.#listen(listener.name, server, imap.timeouts.shutdownSeconds * 1000);
@@ -241,6 +246,7 @@ export class Daemon {
 
   #refreshGauges(): void {
     const { metrics } = this;
+    this.#tally?.flush();
     metrics.spoolBytes.set(this.#spools?.usedBytes ?? 0);
     metrics.spoolFiles.set(this.#spools?.openFiles ?? 0);
     metrics.inspectionQueue.set(this.#inspector?.stats().queued ?? 0);

@@ -12,8 +12,8 @@ import { limits } from '../src/runtime/limits.js';
 import { SpoolPool } from '../src/runtime/spool.js';
 import { FakeOutlet } from './support/fake-session-io.js';
 import { expandImap, FakeImapIo, ImapDialogueRun, imapSettings } from './support/imap-dialogue.js';
-import { TrustingJudge } from './support/imap-judge.js';
 import { octetCut, parseDialogues, randomCut, wholeCut } from './support/smtp-dialogue-file.js';
+import { TrustingJudge } from './support/trusting-judge.js';
 
 /** compiled, this file lies in dist/test */
 const dialogueFolder = new URL('../../test/dialogues-imap/', import.meta.url).pathname;

@@ -115,6 +115,7 @@ function announcedLiteral(bytes: Buffer, from: number, end: number): Literal | W
   const close = bytes[end - 2] === octet.plus ? end - 2 : end - 1;
   const open = bytes.lastIndexOf(octet.openBrace, end - 1);
   if (open < from || !couldBeNumber(bytes[open + 1] ?? 0)) return undefined;
+  if (inString(bytes, from, open, end)) return undefined;
   const binary = bytes[open - 1] === octet.tilde;
   const start = binary ? open - 1 : open;
   const before = bytes[start - 1];
@@ -123,6 +124,16 @@ function announcedLiteral(bytes: Buffer, from: number, end: number): Literal | W
   const size = announcedSize(bytes, open, close);
   if (size < 0) return 'literal-size';
   return { size, synchronizing: close === end - 1, binary };
+}
+
+/** Whether the octet at `index` is in a string that is closed before the line's end, as in `"{5}" secret}`. */
+function inString(bytes: Buffer, from: number, index: number, end: number): boolean {
+  for (let at = from; at < index; at += 1) {
+    if (bytes[at] !== octet.quote) continue;
+    at = closingQuote(bytes, at + 1, end);
+    if (at === -1 || at > index) return at !== -1;
+  }
+  return false;
 }
 
 /** Whether all strings in `bytes[from..to)` are closed, and begin and end where arguments may. */

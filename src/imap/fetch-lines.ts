@@ -45,6 +45,7 @@ export class FetchLines {
   #end = 0;
   #place: Place = 'item';
   #depth = 0;
+  #uid = 0;
   #fault: WireFault = 'syntax';
   // Of the item that is being read; positions are counted from the response's first octet.
   #start = 0;
@@ -58,6 +59,7 @@ export class FetchLines {
   /** Begins a response behind its opening parenthesis. */
   begin(): void {
     this.items = [];
+    this.#uid = 0;
     this.#place = 'item';
   }
 
@@ -99,6 +101,21 @@ export class FetchLines {
   /** The announced literal will be passed on as it comes: it is the last item of what was read so far. */
   literalOpen(rawLength: number): void {
     this.#push(this.#literalForm, this.literalStart, rawLength, rawLength, 0, this.literalSize);
+  }
+
+  /**
+   * Makes the last literal that is a value an open one again, and forgets all behind it.
+   * @returns where it begins; -1 when there is none
+   */
+  reopenLiteral(): number {
+    let last = this.items.length - 1;
+    while (last >= 0 && (this.items[last]?.literalBytes ?? 0) === 0) last -= 1;
+    const item = this.items[last];
+    if (item === undefined) return -1;
+    this.items.length = last;
+    this.items.push({ ...item, valueEnd: item.valueStart, end: item.valueStart });
+    this.literalSize = item.literalBytes;
+    return item.valueStart;
   }
 
   /** Spaces, then a name or the end. True: the response is over; undefined: fault. */
@@ -153,15 +170,22 @@ export class FetchLines {
     let at = this.#at;
     for (; at < this.#end; at += 1) {
       const byte = bytes[at] ?? 0;
-      if (byte === octet.closeBracket && this.#depth === 0) return this.#endSection(at);
-      if (byte === octet.openParen) this.#depth += 1;
-      else if (byte === octet.closeParen) this.#depth -= 1;
-      else if (byte === octet.quote) {
-        at = closingQuote(bytes, at + 1, this.#end);
-        if (at === -1) return false;
+      if (this.#depth === 0) {
+        if (byte === octet.closeBracket) return this.#endSection(at);
+        if (byte === octet.space) {
+          at += 1;
+          if (bytes[at] !== octet.openParen) return false;
+          this.#depth = 1;
+        } else if (!isArgumentOctet(byte)) return this.#control(byte);
+      } else if (byte === octet.closeParen) {
+        at += 1;
+        return bytes[at] === octet.closeBracket && this.#endSection(at);
+      } else if (byte === octet.quote) {
+        const close = closingQuote(bytes, at + 1, this.#end);
+        if (close === -1 || this.#forbidden(at + 1, close)) return false;
+        at = close;
       } else if (byte === octet.openBrace) return this.#announce(at, false);
-      else if (byte < octet.space) return this.#control(byte);
-      if (this.#depth < 0 || this.#depth > 1) return false;
+      else if (byte !== octet.space && !isArgumentOctet(byte)) return this.#control(byte);
     }
     return false;
   }
@@ -192,6 +216,7 @@ export class FetchLines {
     if (at >= this.#end) return false;
     const byte = bytes[at] ?? 0;
     this.#valueStart = at - this.#base;
+    if (this.#name === 'UID') return this.#readUid(at);
     if (byte === octet.openBrace) return this.#announce(at, true);
     if (byte === octet.tilde && bytes[at + 1] === octet.openBrace) return this.#announce(at + 1, true);
     if (byte === octet.quote) {
@@ -209,6 +234,15 @@ export class FetchLines {
     return this.#readAtom(at);
   }
 
+  /** One UID a response: of two, a client may believe the other. */
+  #readUid(from: number): boolean {
+    if (!this.#readAtom(from)) return false;
+    const uid = this.items.at(-1)?.number ?? 0;
+    const first = this.#uid === 0 || this.#uid === uid;
+    this.#uid = uid;
+    return first && uid >= 1 && uid <= 0xffffffff;
+  }
+
   #readAtom(from: number): boolean {
     const bytes = this.#bytes;
     let at = from;
@@ -219,7 +253,6 @@ export class FetchLines {
     }
     if (at === from || at === this.#end) return false;
     const number = decimal(bytes, from, at);
-    if (this.#name === 'UID' && !(number >= 1 && number <= 0xffffffff)) return false;
     const form = number >= 0 ? 'number' : isNil(bytes, from, at) ? 'nil' : 'atom';
     this.#finish(form, this.#valueStart, at - this.#base, at, number >= 0 ? number : 0);
     return true;

@@ -10,11 +10,11 @@ import { formatSection, parseSection, sameSection } from './section.js';
 import { parseSet } from './sequence-set.js';
 import type { Command, FetchItem, FetchRequest, ResponseItem, Section, Token } from './wire.js';
 
-const macros: Readonly<Record<string, readonly string[]>> = {
-  ALL: ['FLAGS', 'INTERNALDATE', 'RFC822.SIZE', 'ENVELOPE'],
-  FAST: ['FLAGS', 'INTERNALDATE', 'RFC822.SIZE'],
-  FULL: ['FLAGS', 'INTERNALDATE', 'RFC822.SIZE', 'ENVELOPE', 'BODY'],
-};
+const macros: ReadonlyMap<string, readonly string[]> = new Map([
+  ['ALL', ['FLAGS', 'INTERNALDATE', 'RFC822.SIZE', 'ENVELOPE']],
+  ['FAST', ['FLAGS', 'INTERNALDATE', 'RFC822.SIZE']],
+  ['FULL', ['FLAGS', 'INTERNALDATE', 'RFC822.SIZE', 'ENVELOPE', 'BODY']],
+]);
 
 /**
  * How much of a message an item tells: `free` what the server knows about it as a thing in a mailbox, `metadata` what
@@ -66,8 +66,9 @@ export function parseFetch(command: Command): FetchRequest | FetchError {
   let modifiers = rest;
   if (wanted.kind === 'list') items = parseItems(wanted.items);
   else {
-    const macro = macros[upperCase(wanted.bytes.toString('latin1'))];
-    const lazy = isLazy(rest[0]);
+    const name = upperCase(wanted.bytes.toString('latin1'));
+    const macro = macros.get(name);
+    const lazy = name === 'PREVIEW' && isLazy(rest[0]);
     if (lazy) modifiers = rest.slice(1);
     items = macro === undefined ? parseItems(lazy ? [wanted, ...rest.slice(0, 1)] : [wanted]) : macro.map(plainItem);
   }

@@ -68,6 +68,10 @@ export function isDigit(byte: number): boolean {
   return byte >= octet.zero && byte <= octet.nine;
 }
 
+export function isLetter(byte: number): boolean {
+  return (byte >= 65 && byte <= 90) || (byte >= 97 && byte <= 122);
+}
+
 /** Index of the quote that closes the string whose first octet is at `from`; -1 when it is not before `to`. */
 export function closingQuote(bytes: Buffer, from: number, to: number): number {
   for (let at = from; at < to; at += 1) {

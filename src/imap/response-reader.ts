@@ -8,6 +8,7 @@ import {
   decimal,
   endsAnnouncement,
   holdsForbidden,
+  isLetter,
   isTagOctet,
   NameTable,
   octet,
@@ -61,12 +62,16 @@ export class ResponseReader {
   next(): ServerEvent | undefined {
     if (this.#fault !== undefined) return this.#fault;
     if (this.#streaming > 0) return this.#stream();
+    return this.#read() ?? this.#fault ?? this.#relieve();
+  }
+
+  #read(): ServerEvent | undefined {
     const input = this.#input;
     for (;;) {
       if (this.#awaited > 0 && !this.#takeLiteral()) return undefined;
       if (this.#at >= input.end) return undefined;
       const lineFeed = this.#lineEnd();
-      if (lineFeed === -1) return this.#fault;
+      if (lineFeed === -1) return undefined;
       const end = lineFeed - 1;
       if (end < this.#at || input.bytes[end] !== octet.carriageReturn) return this.#fail('bare-line-end');
       const event = this.#line(this.#at, end);
@@ -152,7 +157,7 @@ export class ResponseReader {
     for (let at = from; at < nameEnd; at += 1) {
       if (!isTagOctet(bytes[at] ?? 0)) return this.#textFault(at, end) ?? this.#fail('syntax');
     }
-    if (nameEnd === from) return this.#fail('syntax');
+    if (!isLetter(bytes[from] ?? 0)) return this.#fail('syntax');
     const name = dataNames.name(bytes, from, nameEnd);
     if (number === undefined) {
       if (name === 'OK' || name === 'NO' || name === 'BAD' || name === 'BYE' || name === 'PREAUTH') {
@@ -208,6 +213,22 @@ export class ResponseReader {
     }
     if (more) return { kind: 'fetch-more', items, raw, open };
     return { kind: 'fetch', sequence: this.#sequence, items, raw, open };
+  }
+
+  /**
+   * Passes on what is there of a long response that is not whole: all to its last literal, which goes as one that is
+   * open. Short literals would pile up else, as each was there when its turn came.
+   */
+  #relieve(): ServerEvent | undefined {
+    const input = this.#input;
+    if (this.#state === 'start' || this.#state === 'data' || input.length <= limits.imap.inlineResponseBytes) {
+      return undefined;
+    }
+    const literalStart = this.#fetch.reopenLiteral();
+    if (literalStart === -1) return undefined;
+    this.#streaming = this.#fetch.literalSize;
+    this.#awaited = 0;
+    return this.#fetchEvent(input.start + literalStart - 2, true);
   }
 
   #stream(): ServerEvent | undefined {

@@ -54,7 +54,8 @@ export function setContains(ranges: readonly NumberRange[], number: number, larg
   return ranges.some(({ first, last }) => {
     if (last !== lastOne) return number >= first && number <= last;
     if (largest === undefined) return true;
-    return number >= Math.min(first, largest) && number <= largest;
+    if (first === lastOne) return number === largest;
+    return number >= Math.min(first, largest) && number <= Math.max(first, largest);
   });
 }
 

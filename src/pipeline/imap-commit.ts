@@ -2,7 +2,7 @@
  * Writes down what is about to be shown. Rows that come while a transaction runs go into the next one together, so
  * that a mailbox full of small mail costs one commit for hundreds of messages, and one promise.
  */
-import type { RowBatch } from '../quarantine/mailbox-table.js';
+import { exposures, type RowBatch } from '../quarantine/mailbox-table.js';
 import type { StoreAccess } from '../quarantine/store-access.js';
 import { messageOf } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
@@ -57,8 +57,12 @@ class Batch {
     const without = new Set(refused);
     const failed = new Set<RowOwner>();
     for (const [at, owner] of this.owners.entries()) {
+      const uid = uids[at] ?? 0;
+      const state = states[at] ?? 0;
       if (refused === undefined || without.has(at)) failed.add(owner);
-      else owner.rows.set(uids[at] ?? 0, states[at] ?? 0, bytes[at] ?? 0, revisions[at] ?? 0, 0);
+      // Seen in full meanwhile, it is not less for its metadata.
+      else if (state !== exposures.metadata || owner.rows.find(uid) === -1)
+        owner.rows.set(uid, state, bytes[at] ?? 0, revisions[at] ?? 0, 0);
     }
     for (const [owner, resolve] of this.#settle) resolve(!failed.has(owner));
   }

@@ -36,9 +36,10 @@ export class ImapIntake implements Intake {
   readonly #tools: IntakeTools;
   readonly #inspection: Inspection;
   #full = false;
+  /** made when scores are waited for */
   #abort: AbortController | undefined;
   #closed = false;
-  #judging = false;
+  #judged = false;
   #id: string | undefined;
 
   constructor(tools: IntakeTools) {
@@ -69,7 +70,7 @@ export class ImapIntake implements Intake {
     this.#closed = true;
     this.onDrain = undefined;
     this.#abort?.abort();
-    if (!this.#judging) this.#inspection.abort();
+    if (!this.#judged) this.#inspection.abort();
     this.spool.release();
   }
 
@@ -78,15 +79,14 @@ export class ImapIntake implements Intake {
     const { spool } = this;
     const started = services.now();
     const { policy, plain, scored } = revisions.now();
-    const abort = new AbortController();
-    this.#abort = abort;
-    this.#judging = true;
     const inspection = this.#inspection;
     const failed = (error: unknown) => this.#failed(error);
-    const mail = { services, reader, policy, spool, inspection, signal: abort.signal, failed };
+    const signal = () => this.#signal();
+    const mail = { services, reader, policy, spool, inspection, signal, failed };
     const rule = (judged: JudgedMail): Ruling | Promise<Ruling> => {
+      this.#judged = true;
       const judgeMs = services.now() - started;
-      services.tally.count(reader.listener.name, judged.verdict, spool.length, judgeMs);
+      if (!this.#closed) this.#count(judged, policy, judgeMs);
       const revision = judged.scores.length > 0 ? scored : plain;
       return this.#rule({ judged, policy, revision, uid: facts.uid, judgeMs });
     };
@@ -111,8 +111,25 @@ export class ImapIntake implements Intake {
     }
   }
 
+  #count({ verdict }: JudgedMail, { logFallback }: LivePolicy, judgeMs: number): void {
+    const { services, reader } = this.#tools;
+    services.tally.count(reader.listener.name, verdict, this.spool.length, judgeMs);
+    for (const reason of verdict.reasons) {
+      if (reason.code !== 'fallback') continue;
+      const { cause, action, detail } = reason;
+      services.metrics.fallbacks.inc({ cause, action });
+      if (logFallback) services.log.warn({ id: this.#messageId, cause, action, detail }, 'fallback');
+    }
+  }
+
+  #signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#closed) this.#abort.abort();
+    return this.#abort.signal;
+  }
+
   #done(): void {
-    this.#judging = false;
+    this.#abort = undefined;
     this.spool.release();
   }
 
@@ -143,7 +160,8 @@ export class ImapIntake implements Intake {
     if (lost || verdict.action === 'defer') return this.#defer(ruled);
     const { withholding } = this.#tools.mailbox;
     const running = withholding.get(ruled.uid);
-    if (running !== undefined) return running.then(() => this.#rule(ruled));
+    if (running !== undefined)
+      return running.then(() => this.#rule(ruled)).catch((error: unknown) => this.#broken(error));
     return verdict.action === 'block' ? this.#withhold(ruled) : this.#show(ruled);
   }
 
@@ -173,8 +191,12 @@ export class ImapIntake implements Intake {
     return rulingOf(services.mailboxes.commit.add(mailbox, row));
   }
 
-  async #stored(notice: number, late: boolean): Promise<Ruling> {
-    return { kind: 'notice', notice: await this.#tools.services.mailboxes.notices.get(notice), late };
+  async #stored(id: number, late: boolean): Promise<Ruling> {
+    try {
+      return { kind: 'notice', notice: await this.#tools.services.mailboxes.notices.get(id), late };
+    } catch (error) {
+      return this.#broken(error);
+    }
   }
 
   #withhold(ruled: Ruled): Promise<Ruling> {

@@ -29,7 +29,7 @@ export interface MailInQuestion {
   readonly spool: Spool;
   readonly inspection: Inspection;
   /** ends the wait for scores */
-  readonly signal: AbortSignal;
+  readonly signal: () => AbortSignal;
   readonly failed: (error: unknown) => void;
 }
 
@@ -65,7 +65,7 @@ function reach({ services, reader, policy, spool, inspection, signal }: MailInQu
   return then(inspection.finish(), (report) =>
     then(envelopeOf(inspection.header.fields, spool), (envelope) => {
       const question = { report, ...withReader(envelope, reader), policy: imapPolicyOf(policy) };
-      const judged = judgeReport(question, (requests) => askScores(services, spool, signal)(requests));
+      const judged = judgeReport(question, (requests) => askScores(services, spool, signal())(requests));
       return then(judged, (known): JudgedMail => ({ ...known, envelope, unread: false }));
     }),
   );

@@ -65,8 +65,13 @@ export class ImapMailboxes {
   /** Rejects with `store-failed`. */
   async open(upstream: string, user: string, identity: MailboxIdentity): Promise<Lease> {
     const text = keyText(upstream, user, identity);
-    const shared = await this.#shared(text, identity);
-    if (shared !== undefined) return shared;
+    // Between a look that finds nothing and the new entry nobody else may look.
+    for (let found = this.#entries.get(text); found?.uidValidity === identity.uidValidity; ) {
+      const shared = await this.#shared(text, found, identity);
+      if (shared !== undefined) return shared;
+      const next = this.#entries.get(text);
+      found = next === found ? undefined : next;
+    }
     const key = storeKey(upstream, user, identity);
     const opening = this.#tools.store
       .call('openMailbox', key, identity.uidNext, this.#tools.clock())
@@ -82,9 +87,7 @@ export class ImapMailboxes {
   }
 
   /** The open one, unless this is another mailbox under its name: then the old one is left to those who hold it. */
-  async #shared(text: string, { uidValidity, uidNext }: MailboxIdentity): Promise<Lease | undefined> {
-    const entry = this.#entries.get(text);
-    if (entry === undefined || entry.uidValidity !== uidValidity) return undefined;
+  async #shared(text: string, entry: Entry, { uidNext }: MailboxIdentity): Promise<Lease | undefined> {
     entry.sessions += 1;
     let mailbox: SharedMailbox | undefined;
     try {

@@ -1,9 +1,10 @@
 /**
  * Finds out whether a message of a mailbox is one that lies in quarantine already: its last octets are those of an
- * item, and all before them is complete trace fields, as mail servers put them on top.
+ * item, and all before them is complete trace fields, as mail servers put them on top; or nothing but such fields
+ * makes it differ from a message that was withheld in another mailbox of this server.
  */
 import type { FieldRange } from '../inspect/inspection.js';
-import type { ItemOfLength } from '../quarantine/imap-notice-table.js';
+import type { Ending, KnownItem } from '../quarantine/imap-notice-table.js';
 import { limits } from '../runtime/limits.js';
 import type { Spool } from '../runtime/spool.js';
 import type { ImapServices } from './imap-services.js';
@@ -11,31 +12,34 @@ import type { ImapServices } from './imap-services.js';
 /** What mail servers add on the way; RFC 5321 §4.4, RFC 8601 and common practice. */
 const traceNames = new Set(['received', 'return-path', 'delivered-to', 'x-original-to', 'authentication-results']);
 
-/**
- * The item, released ones before others; undefined when there is none. The store is asked once, and only endings of the
- * length of an item are hashed.
- * @param sha256 of the whole message
- */
-export async function recogniseItem(
-  services: Pick<ImapServices, 'store' | 'inspector'>,
+export interface RecognisedMessage {
+  /** lower-case hex, of the whole message */
+  readonly sha256: string;
+  /** of the message without the trace fields on top, which differ from mailbox to mailbox */
+  readonly coreSha256: string;
+  /** the item that it is; undefined when there is none */
+  readonly item: KnownItem | undefined;
+}
+
+/** Endings are hashed only where an item has their length, so that a message with many trace fields costs no more. */
+export async function recogniseMessage(
+  { store, inspector }: Pick<ImapServices, 'store' | 'inspector'>,
   upstream: string,
-  message: { readonly fields: readonly FieldRange[]; readonly spool: Spool; readonly sha256: string },
-): Promise<ItemOfLength | undefined> {
-  const { fields, spool, sha256 } = message;
-  const lengths = originalStarts(fields).map((start) => spool.length - start);
-  const items = await services.store.call('itemsOfLengths', upstream, lengths);
-  let hashed = 0;
-  let found: ItemOfLength | undefined;
-  for (const bytes of new Set(items.map((item) => item.bytes))) {
-    if (bytes !== spool.length) hashed += 1;
-    if (hashed > limits.imapJudge.endingsMax) break;
-    const digest = bytes === spool.length ? sha256 : await services.inspector.digest(spool, spool.length - bytes);
-    const same = items.filter((item) => item.bytes === bytes && item.sha256 === digest);
-    const released = same.find(({ state }) => state === 'released');
-    if (released !== undefined) return released;
-    found ??= same[0];
+  { fields, spool }: { readonly fields: readonly FieldRange[]; readonly spool: Spool },
+): Promise<RecognisedMessage> {
+  const starts = originalStarts(fields);
+  const sha256 = await inspector.digest(spool);
+  const digest = async (start: number) => (start === 0 ? sha256 : inspector.digest(spool, start));
+  const coreSha256 = await digest(starts.at(-1) ?? 0);
+  const lengths = await store.call(
+    'lengthsOfItems',
+    starts.map((start) => spool.length - start),
+  );
+  const endings: Ending[] = [];
+  for (const bytes of lengths.slice(0, limits.imapJudge.endingsMax)) {
+    endings.push({ bytes, sha256: await digest(spool.length - bytes) });
   }
-  return found;
+  return { sha256, coreSha256, item: await store.call('itemOfMessage', upstream, endings, coreSha256) };
 }
 
 /** Where an original may begin: at the start, and behind each trace field of those that stand on top of all others. */

@@ -7,7 +7,7 @@ import { GateError } from '../runtime/errors.js';
 import type { Spool } from '../runtime/spool.js';
 import { type JudgedMail, withReader } from './imap-judge.js';
 import type { SharedMailbox } from './imap-mailboxes.js';
-import { recogniseItem } from './imap-recognise.js';
+import { recogniseMessage } from './imap-recognise.js';
 import type { ImapServices, Reader } from './imap-services.js';
 
 export interface BadMail {
@@ -32,8 +32,7 @@ export async function withholdMail(mail: BadMail): Promise<HeldMail> {
   let failed = true;
   spool.taskStarted();
   try {
-    const sha256 = await services.inspector.digest(spool);
-    const copyOf = await recogniseItem(services, upstream, { fields: mail.fields, spool, sha256 });
+    const { sha256, coreSha256, item: copyOf } = await recogniseMessage(services, upstream, mail);
     if (copyOf?.state === 'released') {
       failed = false;
       return { kind: 'released', item: copyOf.id };
@@ -41,6 +40,7 @@ export async function withholdMail(mail: BadMail): Promise<HeldMail> {
     const held = await services.withholding.withhold({
       source: spool.source(),
       sha256,
+      coreSha256,
       envelope: storedEnvelope(mail),
       listener: reader.listener.name,
       clientAddress: reader.clientAddress,

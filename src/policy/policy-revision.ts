@@ -1,4 +1,4 @@
-/** A short name for everything in a snapshot that decides about a message, so that a verdict can be known to be as it would be now. */
+/** A short name for everything in a snapshot that decides about a message read over IMAP, so that a verdict can be known to be as it would be now. */
 import { createHash } from 'node:crypto';
 import type { LivePolicy } from './live-policy.js';
 
@@ -14,8 +14,8 @@ export function policyRevision(policy: LivePolicy): string {
   return revision;
 }
 
-function makeRevision({ decision, allowRules, addresses, hashes }: LivePolicy): string {
+function makeRevision({ imapDecision, allowRules, addresses, hashes }: LivePolicy): string {
   const tables = [addresses.allow, addresses.block, hashes.allow, hashes.block].map(({ version }) => version);
-  const facts = [decisionVersion, decision, allowRules, tables];
+  const facts = [decisionVersion, imapDecision, allowRules, tables];
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }

@@ -33,10 +33,15 @@ export interface SwapAdvance {
 }
 
 /** An item that a message of a mailbox may be. */
-export interface ItemOfLength {
+export interface KnownItem {
   readonly id: string;
   readonly state: ItemState;
+}
+
+/** A message or the end of one. */
+export interface Ending {
   readonly bytes: number;
+  /** lower-case hex */
   readonly sha256: string;
 }
 
@@ -45,6 +50,8 @@ type ReleasedColumns = Omit<ReleasedRow, 'uidNextBefore' | 'copyUid'> & {
   readonly copyUid: number | null;
 };
 
+const isKept = "state NOT IN ('deleted', 'expired')";
+
 export class ImapNoticeTable {
   readonly #find;
   readonly #insert;
@@ -52,15 +59,17 @@ export class ImapNoticeTable {
   readonly #tell;
   readonly #released;
   readonly #advance;
-  readonly #items;
+  readonly #length;
+  readonly #ending;
+  readonly #core;
 
   constructor(database: Database) {
     this.#find = database.prepare<[string, string], NoticeRow>(
       `SELECT imap_notices.id, item, state FROM imap_notices JOIN items ON items.id = item
        WHERE upstream = ? AND imap_notices.sha256 = ?`,
     );
-    this.#insert = database.prepare<[string, string, number, string, Uint8Array]>(
-      'INSERT INTO imap_notices (upstream, sha256, bytes, item, message) VALUES (?, ?, ?, ?, ?)',
+    this.#insert = database.prepare<[string, string, string, number, string, Uint8Array]>(
+      'INSERT INTO imap_notices (upstream, sha256, core_sha256, bytes, item, message) VALUES (?, ?, ?, ?, ?, ?)',
     );
     this.#message = database.prepare<[number], { item: string; message: Buffer }>(
       'SELECT item, message FROM imap_notices WHERE id = ?',
@@ -83,11 +92,18 @@ export class ImapNoticeTable {
        ON CONFLICT DO UPDATE SET step = excluded.step, next_before = coalesce(excluded.next_before, next_before),
        copy_uid = coalesce(excluded.copy_uid, copy_uid)`,
     );
+    this.#length = database.prepare<[number], { bytes: number }>(
+      `SELECT bytes FROM items WHERE bytes = ? AND ${isKept} LIMIT 1`,
+    );
     // Messages withheld over SMTP, and those of this server: what another server's administrator released is his.
-    this.#items = database.prepare<[number, string], ItemOfLength>(
-      `SELECT id, state, bytes, sha256 FROM items WHERE bytes = ? AND state NOT IN ('deleted', 'expired')
+    this.#ending = database.prepare<[number, string, string], KnownItem>(
+      `SELECT id, state FROM items WHERE bytes = ? AND sha256 = ? AND ${isKept}
        AND (protocol = 'smtp' OR EXISTS (SELECT 1 FROM imap_notices WHERE item = items.id AND upstream = ?))
-       ORDER BY state <> 'released', created DESC LIMIT 16`,
+       ORDER BY state <> 'released', created DESC LIMIT 1`,
+    );
+    this.#core = database.prepare<[string, string], KnownItem>(
+      `SELECT items.id, state FROM imap_notices JOIN items ON items.id = item
+       WHERE upstream = ? AND core_sha256 = ? AND ${isKept} ORDER BY state <> 'released', created DESC LIMIT 1`,
     );
   }
 
@@ -95,8 +111,9 @@ export class ImapNoticeTable {
     return this.#find.get(upstream, sha256);
   }
 
-  insert(upstream: string, sha256: string, bytes: number, item: string, message: Uint8Array): number {
-    return Number(this.#insert.run(upstream, sha256, bytes, item, message).lastInsertRowid);
+  insert(upstream: string, original: Ending, coreSha256: string, item: string, message: Uint8Array): number {
+    const { bytes, sha256 } = original;
+    return Number(this.#insert.run(upstream, sha256, coreSha256, bytes, item, message).lastInsertRowid);
   }
 
   message(id: number): { readonly item: string; readonly message: Buffer } | undefined {
@@ -121,7 +138,18 @@ export class ImapNoticeTable {
     return this.#advance.run(uid, step, uidNextBefore ?? null, copyUid ?? null, mailbox).changes > 0;
   }
 
-  itemsOfLengths(upstream: string, lengths: readonly number[]): ItemOfLength[] {
-    return lengths.flatMap((bytes) => this.#items.all(bytes, upstream));
+  /** Those of the lengths that some item has. */
+  lengthsOfItems(lengths: readonly number[]): number[] {
+    return lengths.filter((bytes) => this.#length.get(bytes) !== undefined);
+  }
+
+  /** The item that is one of these, released ones before others; undefined when none is. */
+  itemOfEndings(upstream: string, endings: readonly Ending[]): KnownItem | undefined {
+    const items = endings.map(({ bytes, sha256 }) => this.#ending.get(bytes, sha256, upstream));
+    return items.find((item) => item?.state === 'released') ?? items.find((item) => item !== undefined);
+  }
+
+  itemOfCore(upstream: string, sha256: string): KnownItem | undefined {
+    return this.#core.get(upstream, sha256);
   }
 }

@@ -8,8 +8,9 @@ import type { AdministratorTable } from './administrator-table.js';
 import type { AuditTable } from './audit.js';
 import type { Database } from './database.js';
 import {
+  type Ending,
   ImapNoticeTable,
-  type ItemOfLength,
+  type KnownItem,
   type NoticeRow,
   type ReleasedRow,
   type SwapAdvance,
@@ -19,7 +20,7 @@ import type { Item } from './item.js';
 import type { ItemTable } from './item-table.js';
 import { type Exposure, type MailboxKey, MailboxTable, type PackedRows, type RowBatch } from './mailbox-table.js';
 import type { Subscribers } from './store.js';
-import type { NewToken, TokenTable } from './token-table.js';
+import { mailboxReaders, type NewToken, type TokenTable } from './token-table.js';
 
 export interface StoreTables {
   readonly items: ItemTable;
@@ -40,6 +41,8 @@ export interface WithholdCommit {
   readonly user: string;
   /** of the original as it is in the mailbox */
   readonly sha256: string;
+  /** of the same without the trace fields on top */
+  readonly coreSha256: string;
   readonly bytes: number;
   /** undefined for a mailbox that is not remembered */
   readonly row: { readonly mailbox: number; readonly uid: number } | undefined;
@@ -139,8 +142,16 @@ export class ImapStore {
     return this.#notices.find(upstream, sha256);
   }
 
-  itemsOfLengths(upstream: string, lengths: readonly number[]): ItemOfLength[] {
-    return this.#notices.itemsOfLengths(upstream, lengths);
+  lengthsOfItems(lengths: readonly number[]): number[] {
+    return this.#notices.lengthsOfItems(lengths);
+  }
+
+  /** The item that a message is: by one of its endings, else by its core. */
+  itemOfMessage(upstream: string, endings: readonly Ending[], coreSha256: string): KnownItem | undefined {
+    const ending = this.#notices.itemOfEndings(upstream, endings);
+    if (ending?.state === 'released') return ending;
+    const core = this.#notices.itemOfCore(upstream, coreSha256);
+    return core?.state === 'released' ? core : (ending ?? core);
   }
 
   /** Everything that a notice promises, in one transaction: item, notice, incident, administrators' events, row. */
@@ -154,7 +165,7 @@ export class ImapStore {
   }
 
   #withhold(commit: WithholdCommit): Withheld {
-    const { upstream, sha256, bytes, row, fresh, now } = commit;
+    const { upstream, sha256, coreSha256, bytes, row, fresh, now } = commit;
     let known = this.#notices.find(upstream, sha256);
     let created = false;
     if (known === undefined) {
@@ -165,12 +176,14 @@ export class ImapStore {
       if (state === undefined || state === 'deleted' || state === 'expired') throw new Refusal(`item ${item} is gone`);
       if (state === 'released') return { kind: 'released', item };
       if (fresh.token !== undefined) this.#tables.tokens.add(item, fresh.token);
-      known = { id: this.#notices.insert(upstream, sha256, bytes, item, fresh.message), item, state };
+      known = { id: this.#notices.insert(upstream, { bytes, sha256 }, coreSha256, item, fresh.message), item, state };
     }
     const { item } = known;
     if (known.state === 'released') return { kind: 'released', item };
     if (known.state === 'expired' && commit.keptUntil !== undefined) {
       this.#tables.items.revive(item, commit.keptUntil);
+      // The notice and its link are those of the first time.
+      this.#tables.tokens.renew(item, mailboxReaders, commit.keptUntil);
       this.#tables.audit.append({ at: now, actor: 'gate', action: 'held-again', item, detail: { sha256 } });
     }
     const exposure = row === undefined ? undefined : this.#mailboxes.withhold(row.mailbox, row.uid, bytes, known.id);

@@ -104,11 +104,12 @@ export class MailboxTable {
     this.#rows = database
       .prepare<[number], MessageRow>('SELECT uid, state, bytes, revision, notice FROM imap_messages WHERE mailbox = ?')
       .raw();
-    // A mailbox that was dropped takes nothing, and a notice gives way to nothing.
+    // A mailbox that was dropped takes nothing; a notice gives way to nothing, and metadata is the least of all.
     this.#put = database.prepare<[number, number, number, number, number]>(
       `INSERT INTO imap_messages SELECT id, ?, ?, ?, ?, 0 FROM imap_mailboxes WHERE id = ?
-       ON CONFLICT DO UPDATE SET state = excluded.state, bytes = excluded.bytes, revision = excluded.revision
-       WHERE imap_messages.state NOT IN (3, 4)`,
+       ON CONFLICT DO UPDATE SET state = iif(excluded.state = 1, state, excluded.state),
+       bytes = iif(excluded.state = 1, bytes, excluded.bytes),
+       revision = iif(excluded.state = 1, revision, excluded.revision) WHERE state NOT IN (3, 4)`,
     );
     this.#putFacts = database.prepare<[number, number, string]>(
       'INSERT INTO imap_facts VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET facts = excluded.facts',
@@ -148,7 +149,8 @@ export class MailboxTable {
     const utf8 = key.utf8 ? 1 : 0;
     const mailbox = mailboxText(key);
     // Filled by a COPY before it was opened, it is known by its name alone.
-    const known = this.#find.get(upstream, user, mailbox, utf8) ?? this.#findName.get(upstream, user, name, utf8);
+    const byName = mailboxText({ ...key, mailboxId: undefined });
+    const known = this.#find.get(upstream, user, mailbox, utf8) ?? this.#find.get(upstream, user, byName, utf8);
     if (known !== undefined && known.uid_validity === uidValidity) {
       this.#rename.run(mailbox, name, now, known.id);
       return known.id;

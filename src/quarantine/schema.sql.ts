@@ -164,17 +164,20 @@ CREATE TABLE imap_mailboxes (
 CREATE INDEX imap_mailboxes_name ON imap_mailboxes (upstream, user, name);
 CREATE INDEX imap_mailboxes_opened ON imap_mailboxes (opened);
 
--- The mail in which a withheld message is shown, by the upstream server and the digest of the original there.
+-- The mail in which a withheld message is shown, by the upstream server and the digest of the original there; the core
+-- is the original without the trace fields on top, which differ from mailbox to mailbox.
 CREATE TABLE imap_notices (
   id           INTEGER PRIMARY KEY,
   upstream     TEXT NOT NULL,
   sha256       TEXT NOT NULL,
   bytes        INTEGER NOT NULL,
+  core_sha256  TEXT NOT NULL,
   item         TEXT NOT NULL REFERENCES items (id),
   message      BLOB NOT NULL,
   UNIQUE (upstream, sha256)
 ) STRICT;
 CREATE INDEX imap_notices_item ON imap_notices (item);
+CREATE INDEX imap_notices_core ON imap_notices (upstream, core_sha256);
 
 CREATE TABLE imap_messages (
   mailbox      INTEGER NOT NULL REFERENCES imap_mailboxes (id) ON DELETE CASCADE,
@@ -211,7 +214,7 @@ CREATE TABLE imap_swaps (
   PRIMARY KEY (mailbox, uid)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX items_bytes ON items (bytes);
+CREATE INDEX items_bytes ON items (bytes, sha256);
 `;
 
 export const migrations: readonly string[] = [first, verdicts, imap];

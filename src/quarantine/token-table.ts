@@ -48,6 +48,7 @@ export class TokenTable {
   readonly #find;
   readonly #use;
   readonly #revoke;
+  readonly #renew;
 
   constructor(database: Database) {
     this.#insert = database.prepare<[Uint8Array, string, string, TokenAction, number]>(
@@ -59,6 +60,9 @@ export class TokenTable {
     this.#use = database.prepare<[number, Uint8Array]>('UPDATE tokens SET used = ? WHERE hash = ?');
     this.#revoke = database.prepare<[number, string]>(
       'UPDATE tokens SET revoked = ? WHERE item = ? AND revoked IS NULL',
+    );
+    this.#renew = database.prepare<[number, string, string]>(
+      'UPDATE tokens SET expires = ?, revoked = NULL WHERE item = ? AND recipient = ?',
     );
   }
 
@@ -74,6 +78,11 @@ export class TokenTable {
 
   use(hash: Uint8Array, now: number): void {
     this.#use.run(now, hash);
+  }
+
+  /** The tokens of this recipient hold again, until then. */
+  renew(item: string, recipient: string, expires: number): void {
+    this.#renew.run(expires, item, recipient);
   }
 
   revokeOf(item: string, now: number): void {

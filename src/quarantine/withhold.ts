@@ -8,7 +8,7 @@ import { incidentOf, newItem, subscribersOf } from './holding.js';
 import type { FreshNotice, Withheld, WithholdCommit } from './imap-store.js';
 import { type Item, newItemId } from './item.js';
 import { noticeFacts } from './personal-view.js';
-import { newToken, tokenHash } from './token-table.js';
+import { mailboxReaders, newToken, tokenHash } from './token-table.js';
 import type { Vault } from './vault.js';
 
 const dayMs = 86_400_000;
@@ -18,8 +18,10 @@ export interface WithholdRequest extends Omit<HoldRequest, 'protocol' | 'notify'
   readonly upstream: string;
   /** empty when he is not known */
   readonly user: string;
+  /** lower-case hex SHA-256 of the message without the trace fields on top */
+  readonly coreSha256: string;
   readonly row: WithholdCommit['row'];
-  /** an item of which this message is a copy, with trace fields before it or without */
+  /** an item of which this message is a copy, with other trace fields on top or the same */
   readonly copyOf: string | undefined;
   /** where readers ask by mail; empty for none */
   readonly releaseRequestAddress: string;
@@ -56,12 +58,12 @@ export class MailboxQuarantine {
     const known = await store.call('noticeOf', request.upstream, request.sha256);
     if (known !== undefined) {
       const { item, state } = known;
-      const kept = state !== 'deleted' && state !== 'released';
-      // A withheld message can be released only as long as somebody keeps it.
-      const again = kept && !blobs.has(item);
-      if (again) await this.#sealAgain(item, request);
-      const keptUntil = this.#vault.clock() + this.#vault.policy.retentionDays * dayMs;
-      return store.call('withhold', { ...this.#commit(request), keptUntil: kept ? keptUntil : undefined });
+      // A withheld message can be given to those who never saw it only as long as somebody keeps it.
+      const wanted = state !== 'deleted' && state !== 'released';
+      if (wanted && !blobs.has(item)) await this.#sealAgain(item, request);
+      const until = this.#vault.clock() + this.#vault.policy.retentionDays * dayMs;
+      const keptUntil = wanted && blobs.has(item) ? until : undefined;
+      return store.call('withhold', { ...this.#commit(request), keptUntil });
     }
     if (request.copyOf === undefined) return this.#hold(request);
     const { item } = await this.#vault.detail(request.copyOf);
@@ -96,12 +98,13 @@ export class MailboxQuarantine {
 
   #commit(request: WithholdRequest): WithholdCommit {
     const { policy, clock } = this.#vault;
-    const { upstream, user, sha256, row } = request;
+    const { upstream, user, sha256, coreSha256, row } = request;
     const now = clock();
     return {
       upstream,
       user,
       sha256,
+      coreSha256,
       bytes: request.source.length,
       row,
       incident: incidentOf(newItemId(), undefined, 'block', { ...request, protocol: 'imap' }, now),
@@ -128,6 +131,11 @@ function newLink(item: Item, publicUrl: string | undefined) {
   if (publicUrl === undefined) return undefined;
   const token = newToken();
   // The notice never changes, so its link is good as long as the item is kept.
-  const entry = { hash: tokenHash(token), recipient: 'imap', action: 'request' as const, expires: item.expires };
+  const entry = {
+    hash: tokenHash(token),
+    recipient: mailboxReaders,
+    action: 'request' as const,
+    expires: item.expires,
+  };
   return { url: `${publicUrl.replace(/\/+$/, '')}/q/${token}`, token: entry };
 }

@@ -5,8 +5,8 @@ import { ImapSession } from '../../src/imap/session.js';
 import type { SessionIo, SessionSettings, SessionSummary } from '../../src/imap/session-io.js';
 import { SpoolPool } from '../../src/runtime/spool.js';
 import { FakeOutlet } from './fake-session-io.js';
-import { TrustingJudge } from './imap-judge.js';
 import { type Cut, type Dialogue, wholeCut } from './smtp-dialogue-file.js';
+import { TrustingJudge } from './trusting-judge.js';
 
 /** `* greeted CAPABILITY…` and `* login` and `* selected` stand for the usual openings. */
 export function expandImap(line: string): string[] {

@@ -9,8 +9,8 @@ import { createLog } from '../../src/runtime/log.js';
 import { createMetrics } from '../../src/runtime/metrics.js';
 import { SpoolPool } from '../../src/runtime/spool.js';
 import { imapSettings } from './imap-dialogue.js';
-import { TrustingJudge } from './imap-judge.js';
 import type { TestCertificates } from './tls.js';
+import { TrustingJudge } from './trusting-judge.js';
 
 export interface ImapGateOptions {
   readonly tls?: ImapServerOptions['tls'];
