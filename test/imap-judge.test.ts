@@ -140,6 +140,19 @@ t.test('a changed list or threshold is applied to what is remembered, without a 
   t.equal(noticeOf(await read(mailbox, 1, clean)).notice.item, late.notice.item, 'also for who asks to judge it again');
 });
 
+t.test('what is remembered is never of another content than what was judged last', async (t) => {
+  const judge = await JudgeFixture.open(t);
+  const mailbox = await judge.mailbox();
+  await read(mailbox, 1, clean);
+  judge.policy = await policyOf('policy: { fallback: { default: permit } }');
+  judge.backend.script = () => judge.backend.none('backend-unavailable');
+  const many = Array.from({ length: 5000 }, (_, count) => `anna${count}@example.org`).join(',\r\n ');
+  t.equal((await read(mailbox, 1, buildMail({ to: many, attachment: file }))).kind, 'original', 'by its fallback');
+  judge.policy = await policyOf('');
+  await mailbox.settle([1]);
+  t.equal(mailbox.standing(1), standings.unjudged);
+});
+
 t.test('scores that are not known any more need the content', async (t) => {
   const judge = await JudgeFixture.open(t);
   const mailbox = await judge.mailbox();

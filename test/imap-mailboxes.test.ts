@@ -1,10 +1,13 @@
 /** What is remembered of mailboxes: whose it is, for how long, and that a message is never taken for another one. */
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import Sqlite from 'better-sqlite3';
 import fc from 'fast-check';
 import t from 'tap';
 import { type Mailbox, standings } from '../src/imap/handler.js';
 import { readFacts, writeFacts } from '../src/pipeline/imap-facts.js';
 import { ImapRows } from '../src/pipeline/imap-rows.js';
+import { migrations } from '../src/quarantine/schema.sql.js';
 import { report } from './support/held-message.js';
 import { identityOf, JudgeFixture, noticeOf, policyOf, read, take } from './support/imap-judge.js';
 import { buildMail, eicarMail } from './support/mail.js';
@@ -277,6 +280,21 @@ t.test('a hundred thousand messages are at hand when their mailbox is opened', a
   t.equal(loaded.standing(1), standings.metadata);
   t.equal(loaded.standing(count), standings.metadata);
   t.equal(loaded.standing(count + 1), standings.unjudged);
+});
+
+t.test('a database of an older version gets the tables of mailboxes and keeps what it has', async (t) => {
+  const directory = testDirectory(t);
+  const old = new Sqlite(join(directory, 'sluice.db'));
+  for (const statements of migrations.slice(0, 2)) old.exec(statements);
+  old.pragma('user_version = 2');
+  old.exec("INSERT INTO meta VALUES ('kept', 'yes')");
+  old.close();
+  const judge = await JudgeFixture.open(t, { directory });
+  t.equal((await read(await judge.mailbox(), 1, bad)).kind, 'notice');
+  const database = new Sqlite(join(directory, 'sluice.db'), { readonly: true });
+  t.same(database.prepare('SELECT value FROM meta').all(), [{ value: 'yes' }]);
+  t.equal(database.pragma('user_version', { simple: true }), migrations.length);
+  database.close();
 });
 
 t.test('rows are a map from UIDs', (t) => {
