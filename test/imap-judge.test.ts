@@ -3,7 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { type Ruling, standings } from '../src/imap/handler.js';
 import { createImapHandler } from '../src/pipeline/imap-handler.js';
+import { logMessage } from '../src/pipeline/imap-record.js';
 import { GateError } from '../src/runtime/errors.js';
+import { createLog } from '../src/runtime/log.js';
+import { report, verdict } from './support/held-message.js';
 import { identityOf, JudgeFixture, listener, noticeOf, peer, policyOf, read, take } from './support/imap-judge.js';
 import { buildMail, eicarMail } from './support/mail.js';
 
@@ -41,6 +44,28 @@ t.test('a clean message stands as its original, a bad one as its notice, here an
     [{ protocol: 'imap', uid: 3, outcome: 'notice', action: 'block', user: anna, client: '192.0.2.9' }],
     'one line, for the message that is not clean',
   );
+});
+
+t.test('whose mail it was is told as the log is set to', (t) => {
+  for (const [addresses, shown] of [
+    ['full', true],
+    ['hashed', false],
+    ['none', false],
+  ] as const) {
+    const written: string[] = [];
+    const log = createLog(
+      { level: 'info', addresses, file: undefined },
+      { write: (line: string) => written.push(line) },
+    );
+    const reader = { listener, upstream: 'imap.example.org:143', user: anna, clientAddress: '192.0.2.9' };
+    const fate = { id: 'x', reader, mailbox: 'Sick leave', uid: 5, outcome: 'notice', judgeMs: 1 } as const;
+    logMessage(log.logger, fate, report(), verdict());
+    log.flush();
+    t.equal(written.join('').includes(anna), shown, addresses);
+    t.equal(written.join('').includes('Sick leave'), shown, addresses);
+    t.match(written.join(''), /"uid":5/);
+  }
+  t.end();
 });
 
 t.test('which servers are judged', async (t) => {
