@@ -400,6 +400,10 @@ t.test('the demo shows what happens, ends well and leaves nothing', async (t) =>
     /\$ sluice quarantine release [a-z2-7]{26}\n {2}anna@example\.org delivered: 250/,
     /identical to what the client sent\./,
     /secops@example\.org was told/,
+    /EICAR test file, from before the gate {3}in its place: Malware Detected {12}(\d{4}), \1\n/,
+    /EICAR test file, to three people {8}the mail, byte for byte/,
+    /The mailbox of [^$]*\$ sluice quarantine release [a-z2-7]{26}\nreleased /,
+    /with UID 7 instead of 1/,
     /Everything happened as it should\.\n$/,
   ])
     t.match(out, text);
@@ -435,8 +439,11 @@ t.test('what the demo keeps can be looked into with the other commands', async (
   t.equal(exported.code, 0, exported.err);
   const original = readFileSync(join(kept, 'original.eml'));
   t.equal(createHash('sha256').update(original).digest('hex'), item.sha256);
-  t.match(await sluice(['incidents', '-c', config]), { code: 0, out: /EICAR-Test-File/ });
-  t.match(await sluice(['incidents', 'set', id, '--status', 'complete', '-c', config]), { code: 0, out: /complete/ });
+  const incidents = await sluice(['incidents', '-c', config]);
+  t.match(incidents, { code: 0, out: /EICAR-Test-File/ });
+  const [incident = ''] = /[a-z2-7]{26}/.exec(incidents.out) ?? [];
+  const set = ['incidents', 'set', incident, '--status', 'complete', '-c', config];
+  t.match(await sluice(set), { code: 0, out: /complete/ });
 
   t.equal((await sluice(['preview', '-c', config, '--out', join(kept, 'preview')])).code, 0);
   t.match(readFileSync(join(kept, 'preview', 'notice.eml'), 'latin1'), /^Subject: Malware Detected\r$/m);

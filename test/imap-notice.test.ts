@@ -2,18 +2,27 @@
  * FETCH items answered from one message: every piece belongs to the same octets, whatever the message is, and the
  * answers are those of a real server.
  */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
-import t from 'tap';
+import t, { type Test } from 'tap';
+import { Daemon } from '../src/daemon.js';
 import { answerItem, isContentItem, parseStored, type StoredMessage } from '../src/imap/stored-message.js';
 import { renderNotice } from '../src/notice/notice.js';
 import type { NoticeFacts, NoticeSettings } from '../src/notice/settings.js';
+import { createLog } from '../src/runtime/log.js';
 import { Dovecot, dovecotPrograms } from './support/dovecot.js';
 import { differences, explained } from './support/fetch-differences.js';
 import { answered, itemOf } from './support/fetch-forms.js';
 import { fetchMails, oddMails } from './support/fetch-mails.js';
 import { mailSoup, mailTree } from './support/fetch-random.js';
-import { ImapClient } from './support/imap-client.js';
+import { type ImapAnswer, ImapClient } from './support/imap-client.js';
+import { cleanMails, maliciousMails } from './support/imap-mails.js';
+import { fetchForms } from './support/imap-matrix.js';
 import { bytesOf, fetchItemsOf, type ImapValue, numberIn, plainValue } from './support/imap-values.js';
+import { eicarMail } from './support/mail.js';
 import { skipWithout } from './support/missing.js';
 
 t.setTimeout(240_000);
@@ -349,12 +358,14 @@ t.test('Dovecot answers the same', { skip: skipWithout(...dovecotPrograms) }, as
   t.teardown(() => dovecot.stop());
   const client = await ImapClient.login(dovecot.port, dovecot.user('anna'), dovecot.password);
   t.teardown(() => client.logout());
-  const mails = { ...(await notices()), ...fetchMails, ...oddMails };
+  const usual = [...cleanMails(40), ...maliciousMails()].map(({ id, mail }) => [id, mail] as const);
+  const mails = { ...(await notices()), ...fetchMails, ...oddMails, ...Object.fromEntries(usual) };
   for (const mail of Object.values(mails)) await client.ok('APPEND INBOX ', { literal: mail });
   await client.ok('SELECT INBOX');
   const met = new Set<string>();
   for (const [index, [name, mail]] of Object.entries(mails).entries()) {
-    const message = parseStored(mail);
+    // Dovecot gives every line the end that RFC 5322 §2.1 wants.
+    const message = parseStored(Buffer.from(mail.toString('latin1').replace(/(?<!\r)\n/g, '\r\n'), 'latin1'));
     const unexplained: string[] = [];
     for (const form of everyForm()) {
       const answer = await client.command(`FETCH ${index + 1} (${form.replace(/^(BODY|BINARY)\[/, '$1.PEEK[')})`);
@@ -376,3 +387,63 @@ t.test('Dovecot answers the same', { skip: skipWithout(...dovecotPrograms) }, as
     'each difference is still one',
   );
 });
+
+async function startGate(t: Test, upstreamPort: number): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-notice-'));
+  const upstream = `{ host: 127.0.0.1, port: ${upstreamPort} }`;
+  const file = join(folder, 'sluice.yaml');
+  writeFileSync(
+    file,
+    `hostname: gate.example.org\nimap:\n  listeners:\n    - { name: it, listen: 127.0.0.1:0, upstream: ${upstream} }\n`,
+  );
+  const log = createLog({ level: 'error', addresses: 'none', file: undefined }, { write: () => {} });
+  const daemon = await Daemon.start(file, { log });
+  t.teardown(async () => {
+    await daemon.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return daemon.ports.get('it') ?? 0;
+}
+
+/** All that an answer says of the one message, by item. */
+function itemsIn(answer: ImapAnswer): Map<string, string> {
+  const responses = answer.untagged.filter(({ name }) => name === 'FETCH');
+  return new Map(
+    responses.flatMap((response) => [...fetchItemsOf(response)].map(([k, v]) => [k, plainValue(v)] as const)),
+  );
+}
+
+t.test(
+  'a withheld message is answered as if the notice lay there',
+  { skip: skipWithout(...dovecotPrograms) },
+  async (t) => {
+    const dovecot = await Dovecot.start();
+    t.teardown(() => dovecot.stop());
+    const port = await startGate(t, dovecot.port);
+    const [bad, plain] = [dovecot.user('withheld'), dovecot.user('plain')];
+    dovecot.putMaildir(bad, [eicarMail()]);
+    const through = await ImapClient.login(port, bad, dovecot.password);
+    await through.ok('SELECT INBOX');
+    const [first] = (await through.ok('FETCH 1 BODY.PEEK[]')).untagged;
+    const notice = first === undefined ? undefined : bytesOf(fetchItemsOf(first).get('BODY[]'));
+    t.match(notice?.toString(), /^To: "undisclosed-recipients":;\r$[\s\S]*^Reference: [a-z2-7]{26}\r$/m);
+    dovecot.putMaildir(plain, [notice ?? Buffer.alloc(0)]);
+    const direct = await ImapClient.login(dovecot.port, plain, dovecot.password);
+    await direct.ok('SELECT INBOX');
+    const message = parseStored(notice ?? Buffer.alloc(0));
+    for (const form of fetchForms()) {
+      for (const command of [`FETCH 1 ${form}`, `UID FETCH 1 ${form}`]) {
+        const answers = [await through.command(command), await direct.command(command)] as const;
+        const [ours, theirs] = answers.map(itemsIn) as [Map<string, string>, Map<string, string>];
+        const unlike = [...new Set([...ours.keys(), ...theirs.keys()])].filter((item) => {
+          const [our, their] = [ours.get(item) ?? 'absent', theirs.get(item) ?? 'absent'];
+          const compared = { mail: 'a notice', form: item, ours: our, theirs: their, message };
+          return our !== their && item !== 'MODSEQ' && item !== 'SAVEDATE' && explained(compared) === undefined;
+        });
+        t.same([answers[0].status, unlike], [answers[1].status, []], command);
+      }
+    }
+    through.destroy();
+    direct.destroy();
+  },
+);

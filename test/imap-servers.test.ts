@@ -7,14 +7,16 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { dovecotPrograms } from './support/dovecot.js';
-import { type ImapBed, loginTwins, startPlainBed } from './support/imap-bed.js';
+import { type ImapBed, loginTwins, startBed } from './support/imap-bed.js';
 import { ImapClient } from './support/imap-client.js';
 import { cleanMails, type MailboxMail, maliciousMails } from './support/imap-mails.js';
 import { differences, fetchForms, fetchSets, messagesIn } from './support/imap-matrix.js';
+import { mailPrograms } from './support/imap-programs.js';
 import { parseScript, playScript, transcriptDifferences } from './support/imap-script.js';
 import { SharedContent, StressClient } from './support/imap-stress.js';
 import { bytesOf } from './support/imap-values.js';
 import { skipWithout } from './support/missing.js';
+import { folderOf } from './support/running.js';
 import { SecretWatch } from './support/secret-watch.js';
 
 t.setTimeout(500_000);
@@ -104,7 +106,7 @@ async function ask(t: Test, bed: ImapBed, name: string, questions: readonly Ques
 }
 
 t.test('every form of FETCH', { skip }, async (t) => {
-  const bed = await startPlainBed(t);
+  const bed = await startBed(t);
   const mails = await asShown(bed, [...cleanMails(400), ...maliciousMails()]);
   const withheld = mails.filter(({ mail, shown }) => mail !== shown);
   const clean = mails.filter(({ secrets }) => secrets.length === 0);
@@ -149,10 +151,42 @@ t.test('every form of FETCH', { skip }, async (t) => {
   else t.not(watch.found.length, 0, 'the payloads are seen where nothing is withheld');
 });
 
+t.test('mail programs fetch what is there', { skip }, async (t) => {
+  const bed = await startBed(t);
+  const { dovecot } = bed;
+  const malicious = maliciousMails().slice(0, 9);
+  const mails = await asShown(bed, [...cleanMails(45), ...malicious]);
+  const watch = new SecretWatch(malicious.flatMap(({ secrets }) => secrets));
+  for (const { name, needs, fetch } of mailPrograms) {
+    await t.test(name, { skip: skipWithout(...needs) }, async (t) => {
+      const users = { direct: dovecot.user(`${name}-direct`), through: dovecot.user(`${name}-through`) };
+      dovecot.putMaildir(
+        users.direct,
+        mails.map(({ shown }) => shown),
+      );
+      dovecot.putMaildir(
+        users.through,
+        mails.map(({ mail }) => mail),
+      );
+      const common = { password: dovecot.password, mails: mails.length };
+      const direct = await fetch({ ...common, folder: folderOf(t), port: bed.direct, user: users.direct });
+      const through = await fetch({ ...common, folder: folderOf(t), port: bed.through, user: users.through });
+      t.equal(through.length, direct.length, 'as many messages');
+      const other = direct.findIndex((mail, number) => through[number]?.equals(mail) !== true);
+      t.equal(other, -1, `the same octets, also number ${other}`);
+      t.ok(Buffer.concat(direct).length > 500_000, 'and all of them');
+      const look = watch.connection(name);
+      for (const mail of through) look(mail);
+    });
+  }
+  if (bed.blocks) t.same(watch.found, [], 'nothing of a payload was fetched');
+  else t.not(watch.found.length, 0, 'payloads are found where nothing is withheld');
+});
+
 const scriptFolder = fileURLToPath(new URL('../../test/imap-scripts', import.meta.url));
 
 t.test('scripts of commands are answered the same, line by line', { skip }, async (t) => {
-  const bed = await startPlainBed(t);
+  const bed = await startBed(t);
   const names = readdirSync(scriptFolder).filter((name) => name.endsWith('.txt'));
   t.ok(names.length >= 70, 'there are enough scripts');
   for (const name of names) {
@@ -169,7 +203,7 @@ t.test('scripts of commands are answered the same, line by line', { skip }, asyn
 });
 
 t.test('clients that share a mailbox never see it break its word', { skip }, async (t) => {
-  const bed = await startPlainBed(t);
+  const bed = await startBed(t);
   const { dovecot } = bed;
   const user = dovecot.user('shared');
   const bad = maliciousMails().slice(0, 7);

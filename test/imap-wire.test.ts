@@ -1,4 +1,6 @@
 /** The parts of the IMAP engine that turn octets into values and back, against the obvious way of doing it. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import t from 'tap';
@@ -17,9 +19,12 @@ import {
   parseSet,
   setContains,
 } from '../src/imap/sequence-set.js';
-import type { Command, FetchItem, FetchRequest, Section, Token, WireFault } from '../src/imap/wire.js';
+import type { Command, FetchItem, FetchRequest, ResponseItem, Section, Token, WireFault } from '../src/imap/wire.js';
 import { limits } from '../src/runtime/limits.js';
+import { dovecotPrograms, startDovecot } from './support/dovecot.js';
+import { ImapClient } from './support/imap-client.js';
 import { sampleArguments, toldArguments, writeArguments } from './support/imap-commands.js';
+import { fetchForms } from './support/imap-matrix.js';
 import {
   octets,
   piecesOf,
@@ -29,6 +34,8 @@ import {
   wholeCommands,
 } from './support/imap-octets.js';
 import { sampleResponse } from './support/imap-responses.js';
+import { fetchItemsOf, type ImapValue, plainValue, readResponse, valuesOf } from './support/imap-values.js';
+import { skipWithout } from './support/missing.js';
 
 const cutPoints = fc.oneof(fc.constant([]), fc.array(fc.nat(100_000), { maxLength: 12 }));
 
@@ -228,6 +235,15 @@ const wrongResponses: readonly (readonly [string, WireFault])[] = [
   [fetch('BODY[(("a"))] x'), 'syntax'],
   [fetch('BODY[)] x'), 'syntax'],
   [fetch('BODY["] x'), 'syntax'],
+  [fetch('BODY["a"] x'), 'syntax'],
+  [fetch('BODY[a b] x'), 'syntax'],
+  [fetch('BODY[(a)] x'), 'syntax'],
+  [fetch('BODY[X ((a))] x'), 'syntax'],
+  [fetch('BODY[X (a)b] x'), 'syntax'],
+  [fetch('BODY[X (a)<0>] x'), 'syntax'],
+  [fetch('BODY[X ("a\rb")] x'), 'bare-line-end'],
+  [fetch('BODY[X ("\0")] x'), 'nul'],
+  [fetch('BODY[ FLAGS () X[] x'), 'syntax'],
   [fetch('[] x'), 'syntax'],
   [fetch('UID 5 FLAGS () UID 6'), 'syntax'],
   [`* 5 FETCH (UID 5 BODY[] {50000}\r\n${'x'.repeat(50_000)} UID 6)\r\n`, 'syntax'],
@@ -1252,4 +1268,86 @@ t.test('what is kept is bounded, whatever a peer sends', (t) => {
   t.same(most(chunk, 'A APPEND x {4294967295+}\r\n', new CommandReader()), { buffered: 0, fault: undefined });
   t.equal(most('x'.repeat(10), '', new CommandReader(100)).fault, 'line-too-long', 'a bound of the caller');
   t.end();
+});
+
+function itemValue(item: ResponseItem, raw: Buffer): ImapValue {
+  const octetsOf = raw.subarray(item.valueStart, item.valueEnd);
+  switch (item.form) {
+    case 'literal':
+    case 'literal8':
+      return { kind: 'string', bytes: octetsOf, form: item.form };
+    case 'quoted':
+      return { kind: 'string', bytes: octets(octetsOf.toString('latin1').replace(/\\(.)/g, '$1')), form: 'quoted' };
+    case 'list': {
+      const line = Buffer.concat([octets(' '), octetsOf, octets('\r\n')]);
+      const [list] = valuesOf({ raw: line, tag: '*', name: '', number: undefined, start: 0 });
+      return list ?? { kind: 'list', items: [] };
+    }
+    default:
+      return { kind: 'atom', text: octetsOf.toString('latin1') };
+  }
+}
+
+function nameOf(item: ResponseItem): string {
+  const origin = item.origin === undefined ? '' : `<${item.origin}>`;
+  return `${item.name.replace(/\[\]$/, () => `[${item.section.toUpperCase().replaceAll('"', '')}]`)}${origin}`;
+}
+
+/**
+ * What is wrong with our reading of one answer to `FETCH 1:* form`, against another reader written for tests.
+ * @param whole the command succeeded; else the server may have left out what it could not decode
+ */
+function misreadings(form: string, raw: Buffer, whole: boolean): string[] {
+  const reader = new ResponseReader();
+  reader.push(raw);
+  const event = reader.next();
+  if (event?.kind !== 'fetch' || event.open || event.raw.length !== raw.length) return [`${form}: ${event?.kind}`];
+  const request = requestOf(`1:* ${form}`);
+  if (typeof request === 'string') return [`${form}: ${request}`];
+  const asked = [...request.items, { name: 'UID', section: undefined, partial: undefined, lazy: false }];
+  const problems = asked
+    .filter((item) => whole && event.items.filter((answer) => matches(item, answer)).length !== 1)
+    .map((item) => `${form}: no answer to ${formatItem(item)} in ${raw.toString('latin1', 0, 80)}`);
+  const expected = fetchItemsOf(readResponse(raw));
+  const names = event.items.map(nameOf);
+  if (names.join() !== [...expected.keys()].join()) problems.push(`${form}: ${names} is not ${[...expected.keys()]}`);
+  for (const item of event.items) {
+    const [ours, theirs] = [plainValue(itemValue(item, event.raw)), plainValue(expected.get(nameOf(item)))];
+    if (ours !== theirs) problems.push(`${form} ${item.name}: ${ours.slice(0, 200)} is not ${theirs.slice(0, 200)}`);
+    if (item.form === 'number' && item.number !== Number(theirs)) problems.push(`${form} ${item.name}: ${item.number}`);
+  }
+  return problems;
+}
+
+t.test('what Dovecot says is read to the octet', { skip: skipWithout(...dovecotPrograms) }, async (t) => {
+  const dovecot = await startDovecot(t);
+  const user = dovecot.user('reader');
+  const corpus = fileURLToPath(new URL('../../test/corpus/', import.meta.url));
+  const mails = readdirSync(corpus)
+    .filter((name) => name.endsWith('.eml'))
+    .map((name) => readFileSync(`${corpus}${name}`));
+  const long = octets(`Subject: a long one\r\n\r\n${'A line of a long mail, {5}\r\n'.repeat(8000)}`);
+  dovecot.putMaildir(user, [...mails, long]);
+  const client = await ImapClient.login(dovecot.port, user, dovecot.password);
+  await client.ok('SELECT INBOX');
+  let compared = 0;
+  for (const form of fetchForms()) {
+    const answer = await client.command(`UID FETCH 1:* ${form}`);
+    const responses = answer.untagged.filter((response) => response.name === 'FETCH').map(({ raw }) => raw);
+    const problems = responses.flatMap((raw) => misreadings(form, raw, answer.status === 'OK'));
+    const all = Buffer.concat(responses);
+    const whole = readResponses([all]);
+    const cut = readResponses(
+      piecesOf(
+        all,
+        Array.from({ length: all.length / 9000 }, (_, index) => index * 8999 + 13),
+      ),
+    );
+    if (whole.fault !== undefined || whole.told.length !== responses.length) problems.push(`${form}: ${whole.fault}`);
+    if (!isDeepStrictEqual(whole.told, cut.told)) problems.push(`${form}: cut it is read differently`);
+    t.same(problems.slice(0, 5), [], form);
+    compared += responses.length;
+  }
+  await client.logout();
+  t.ok(compared > 100 * mails.length, `${compared} responses`);
 });

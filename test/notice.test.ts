@@ -93,6 +93,7 @@ t.test('a notice is an automatic 7-bit mail with text and HTML that say the same
     'RFC 5322 §2.1.1',
   );
   t.same(fieldsNamed(eml, 'Auto-Submitted'), ['Auto-Submitted: auto-generated']);
+  t.same(fieldsNamed(eml, 'X-Sluice-Notice'), [`X-Sluice-Notice: ${facts.id}`]);
   const parsed = await simpleParser(eml);
   t.equal(parsed.subject, 'Schädliche Anhänge gefunden');
   t.equal(String(parsed.text).trim(), text.trim());

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 
 const examples = `
-Needs nothing else: the mail server, the gate and the client run in this process, on free ports of this machine.
+Needs nothing else: mail servers, the gate and clients run in this process, on free ports of this machine.
 
 Exit code: 0 everything happened as it should, 1 something did not, 2 wrong use.
 
@@ -13,7 +13,7 @@ Examples:
 export function registerDemo(program: Command): void {
   program
     .command('demo')
-    .description('Show the gate at work: five mails through it, and a release from quarantine')
+    .description('Show the gate at work: five mails through it, a mailbox behind it, releases from quarantine')
     .option('--keep', 'leave the folder with configuration, log, keys and quarantine')
     .addHelpText('after', examples)
     .action(async ({ keep }: { keep?: boolean }) => {

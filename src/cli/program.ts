@@ -12,6 +12,7 @@ import { registerQuarantine } from './quarantine.js';
 import { registerRun } from './run.js';
 import { registerScan } from './scan.js';
 import { storeContext } from './store-program.js';
+import { registerSweep } from './sweep.js';
 
 const examples = `
 Exit code of every command: 0 done, 1 problem found, 2 wrong use.
@@ -20,6 +21,7 @@ Examples:
   sluice demo                              see the gate at work, nothing else is needed
   sluice check-config sluice.yaml          then: sluice run --config sluice.yaml
   sluice scan --pretty mail.eml            what the gate would do with a message
+  sluice sweep --user anna@example.org     have her mailboxes judged before she looks
   sluice quarantine list                   what it holds; release, show, export, delete`;
 
 export function createProgram(): Command {
@@ -42,6 +44,7 @@ export function createProgram(): Command {
   registerQuarantine(program, context);
   registerIncidents(program, context);
   registerLists(program);
+  registerSweep(program);
   registerKeygen(program, context);
   return program;
 }

@@ -170,13 +170,19 @@ async function release(
       // The answers are printed below.
     },
   };
+  const { protocol } = (await vault.detail(id)).item;
   const signal = AbortSignal.timeout(limits.quarantine.commandReleaseMs);
   const report = await releaseNow(id, commandActor(), newOwner(), tools, signal);
-  context.stdout.write(`${report.deliveries.map(deliveryText).join('\n')}\n`);
+  for (const delivery of report.deliveries) context.stdout.write(`${deliveryText(delivery)}\n`);
   const reason = report.reason === undefined ? '' : `: ${terminalText(report.reason, 500)}`;
   switch (report.outcome) {
     case 'released':
       context.stdout.write(`released ${id}\n`);
+      if (protocol === 'imap') {
+        context.stdout.write(
+          'Its original lies in the mailbox, and is shown from the next time that this is opened.\n',
+        );
+      }
       return 0;
     case 'queued':
       context.stderr.write(

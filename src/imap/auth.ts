@@ -62,7 +62,6 @@ class Authentication implements Exchange, PieceTaker {
   readonly #session: ImapSession;
   readonly #command: CollectedCommand;
   readonly #mechanism: string;
-  readonly #initial: boolean;
   readonly #responses: Buffer[] = [];
   #bytes = 0;
   #tag = '';
@@ -72,7 +71,6 @@ class Authentication implements Exchange, PieceTaker {
     this.#session = session;
     this.#command = command;
     this.#mechanism = mechanism;
-    this.#initial = initial !== undefined;
     // RFC 4959 §3: `=` stands for an empty one.
     if (initial !== undefined) this.#responses.push(Buffer.from(initial === '=' ? '' : initial, 'latin1'));
   }
@@ -113,7 +111,7 @@ class Authentication implements Exchange, PieceTaker {
 
   #answered(entry: UnderWay, response: TaggedResponse): void {
     this.#session.intake.done();
-    const user = saslUser(this.#mechanism, this.#responses, this.#initial);
+    const user = saslUser(this.#mechanism, this.#responses);
     this.abort();
     if (response.status === 'OK') this.#session.loggedIn(user);
     this.#session.answers.pass(entry, response);

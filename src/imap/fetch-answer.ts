@@ -97,8 +97,9 @@ function withoutUid(raw: Buffer, items: readonly ResponseItem[], edit: Edit): Pi
   return [raw.subarray(0, uid.start), raw.subarray(next.start)];
 }
 
-/** The response as the client asked for it, with its literals. */
+/** The response as the client asked for it, with its literals; nothing when it did not ask for any of it. */
 export function passed({ parts }: Response, edit: Edit): Piece[] {
+  if (edit.cut.size > 0 && parts.every(({ items }) => items.every(({ name }) => edit.cut.has(name)))) return [];
   return parts.flatMap((part, index) => editedPart(part, edit, index === 0));
 }
 

@@ -5,7 +5,7 @@
  */
 import { limits } from '../runtime/limits.js';
 import type { ExchangePort, Piece } from './exchange.js';
-import { editedPart, fromNotice, newNames, passed, type Response, type ResponsePart, reduced } from './fetch-answer.js';
+import { editedPart, fromNotice, passed, type Response, type ResponsePart, reduced } from './fetch-answer.js';
 import {
   factsOf,
   type Handling,
@@ -78,7 +78,7 @@ export class AnswerTaker implements ResponseTaker {
     if (uid === undefined || uid === 0) return 'hold';
     const standing = port.mailbox.standing(uid);
     if (standing === standings.original && !this.#differs(look, uid)) {
-      if (this.#doubles(head)) return 'hold';
+      if (this.#mustHold(head)) return 'hold';
       this.#streamed = uid;
       this.#host.served(head.sequence, uid);
       return 'stream';
@@ -88,12 +88,10 @@ export class AnswerTaker implements ResponseTaker {
   }
 
   /** A literal that is wanted twice, or not at all, cannot be passed as it comes. */
-  #doubles({ parts }: Response): boolean {
-    if (this.#edit.none) return false;
-    return parts.some(({ items }) => {
-      const item = items[items.length - 1];
-      return item !== undefined && (this.#edit.cut.has(item.name) || (newNames(item, this.#edit)?.length ?? 1) > 1);
-    });
+  #mustHold({ parts }: Response): boolean {
+    const { none, cut, whole, text } = this.#edit;
+    if (none) return false;
+    return whole.length > 1 || text.length > 1 || parts.some((part) => cut.has(lastOpen(part)?.name ?? ''));
   }
 
   streamPart(part: ResponsePart, first: boolean): void {
@@ -112,7 +110,7 @@ export class AnswerTaker implements ResponseTaker {
     const rest = { sequence: 0, parts: [part] };
     const look = survey(rest);
     if (look.uid !== undefined && look.uid !== this.#streamed) return false;
-    return !this.#differs(look, this.#streamed) && !(part.open && this.#doubles(rest));
+    return !this.#differs(look, this.#streamed) && !this.#mustHold(rest);
   }
 
   streamData(bytes: Buffer): void {
@@ -170,8 +168,6 @@ export class AnswerTaker implements ResponseTaker {
 
   #passFree(response: Response): void {
     this.#endRun();
-    const items: readonly ResponseItem[] = response.parts[0]?.items ?? [];
-    if (items.length > 0 && items.every(({ name }) => this.#edit.cut.has(name))) return;
     this.#put(passed(response, this.#edit), undefined, []);
   }
 

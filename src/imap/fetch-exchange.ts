@@ -9,7 +9,7 @@ import { ResponseAssembly, type ResponseTaker } from './fetch-assembly.js';
 import { BodyTaker, FlagTaker } from './fetch-bodies.js';
 import { createFetchGuard } from './fetch-guard.js';
 import { Holdings } from './fetch-hold.js';
-import { editOf, type FetchPlan, plainItem, planFetch, uidItem, wholeItem } from './fetch-plan.js';
+import { editOf, type FetchPlan, plainItem, planFetch, surelyWaiting, uidItem, wholeItem } from './fetch-plan.js';
 import { formatFetch } from './fetch-request.js';
 import { FinalStatus } from './fetch-status.js';
 import { standings } from './handler.js';
@@ -55,7 +55,7 @@ class FreeFetch implements Exchange {
 }
 
 class JudgedFetch implements Exchange, AnswerHost {
-  readonly plan: FetchPlan;
+  plan: FetchPlan;
   readonly port: ExchangePort;
   readonly holdings: Holdings;
   readonly noticed = new Set<number>();
@@ -82,7 +82,16 @@ class JudgedFetch implements Exchange, AnswerHost {
   }
 
   start(): void {
+    // What is known of the messages may have changed since the command was read.
+    this.plan = planFetch(this.plan.request, this.port.mailbox);
+    this.#taker = new AnswerTaker(this, this.plan.edit);
     const { request, items } = this.plan;
+    const waiting = surelyWaiting(this.plan, this.port.mailbox);
+    if (waiting !== undefined) {
+      for (const uid of waiting) this.pend(0, uid);
+      this.port.supervise(this.#workOff());
+      return;
+    }
     this.port.send(formatFetch({ ...request, items }), (response) => {
       this.#status.add(response);
       this.#interrupt();

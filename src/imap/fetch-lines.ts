@@ -170,15 +170,22 @@ export class FetchLines {
     let at = this.#at;
     for (; at < this.#end; at += 1) {
       const byte = bytes[at] ?? 0;
-      if (byte === octet.closeBracket && this.#depth === 0) return this.#endSection(at);
-      if (byte === octet.openParen) this.#depth += 1;
-      else if (byte === octet.closeParen) this.#depth -= 1;
-      else if (byte === octet.quote) {
-        at = closingQuote(bytes, at + 1, this.#end);
-        if (at === -1) return false;
+      if (this.#depth === 0) {
+        if (byte === octet.closeBracket) return this.#endSection(at);
+        if (byte === octet.space) {
+          at += 1;
+          if (bytes[at] !== octet.openParen) return false;
+          this.#depth = 1;
+        } else if (!isArgumentOctet(byte)) return this.#control(byte);
+      } else if (byte === octet.closeParen) {
+        at += 1;
+        return bytes[at] === octet.closeBracket && this.#endSection(at);
+      } else if (byte === octet.quote) {
+        const close = closingQuote(bytes, at + 1, this.#end);
+        if (close === -1 || this.#forbidden(at + 1, close)) return false;
+        at = close;
       } else if (byte === octet.openBrace) return this.#announce(at, false);
-      else if (byte < octet.space) return this.#control(byte);
-      if (this.#depth < 0 || this.#depth > 1) return false;
+      else if (byte !== octet.space && !isArgumentOctet(byte)) return this.#control(byte);
     }
     return false;
   }

@@ -6,7 +6,7 @@ import { limits } from '../runtime/limits.js';
 import { type ItemClass, itemClass } from './fetch-request.js';
 import { type Mailbox, standings } from './handler.js';
 import { wholeMessage } from './section.js';
-import { countSet, parseSet } from './sequence-set.js';
+import { countSet, lastOne, parseSet } from './sequence-set.js';
 import type { FetchItem, FetchRequest, ResponseItem, Section } from './wire.js';
 
 /** What is changed in answers that pass. */
@@ -118,19 +118,32 @@ export function needsOf(items: readonly FetchItem[]): ItemClass {
   return needs;
 }
 
+/** The UIDs that a request names one by one or in ranges; undefined when they are too many, or only the server knows. */
+function namedUids(request: FetchRequest): number[] | undefined {
+  const set = request.uid ? parseSet(request.set) : undefined;
+  if (set === undefined || set.some(({ last }) => last === lastOne)) return undefined;
+  if (countSet(set) > limits.imapFetch.sureMessagesMax) return undefined;
+  const uids: number[] = [];
+  for (const { first, last } of set) for (let uid = first; uid <= last; uid += 1) uids.push(uid);
+  return uids;
+}
+
 /**
  * Whether all messages of the request are named by UID and stand as originals. Such a FETCH needs no judgement, so
  * other commands need not wait for its end.
  */
 export function isSure(request: FetchRequest, mailbox: Mailbox): boolean {
-  const set = request.uid ? parseSet(request.set) : undefined;
-  if (set === undefined || countSet(set) > limits.imapFetch.sureMessagesMax) return false;
-  return set.every(({ first, last }) => {
-    for (let uid = first; uid <= last; uid += 1) {
-      if (mailbox.standing(uid) !== standings.original) return false;
-    }
-    return true;
-  });
+  return namedUids(request)?.every((uid) => mailbox.standing(uid) === standings.original) ?? false;
+}
+
+/**
+ * The messages of a request of which nothing that is asked for could be answered now, so that asking is useless before
+ * they are judged. Undefined when that is not sure of all.
+ */
+export function surelyWaiting({ request, whole, needs }: FetchPlan, mailbox: Mailbox): number[] | undefined {
+  if (whole || needs !== 'content' || request.modifiers !== '') return undefined;
+  const uids = namedUids(request);
+  return uids?.every((uid) => mailbox.standing(uid) < standings.original) ? [...new Set(uids)] : undefined;
 }
 
 export function planFetch(request: FetchRequest, mailbox: Mailbox): FetchPlan {

@@ -168,7 +168,9 @@ export class ClientOutlet implements Outlet {
     };
     const failed = (error: unknown): void => {
       this.#pumping = false;
-      if (!this.#closed) this.#host.unreadable(messageOf(error));
+      if (this.#closed) return;
+      this.close();
+      this.#host.unreadable(messageOf(error));
     };
     try {
       const flushed = piece.spool.flush(end);

@@ -8,21 +8,20 @@
  *
  * @param mechanism upper case
  * @param responses what the client sent, base64, the initial response first when there was one
- * @param initial whether the first of them came with the command
  * @returns undefined when the mechanism does not tell it, or it is not well-formed
  */
-export function saslUser(mechanism: string, responses: readonly Buffer[], initial: boolean): string | undefined {
+export function saslUser(mechanism: string, responses: readonly Buffer[]): string | undefined {
   // A server that has nothing to ask first sends an empty challenge, so the first response is the same either way.
   const first = decoded(responses[0]);
   if (first === undefined) return undefined;
   try {
-    return readers[family(mechanism)]?.(first, initial) || undefined;
+    return reader(mechanism)?.(first) || undefined;
   } finally {
     first.fill(0);
   }
 }
 
-type Reader = (response: Buffer, initial: boolean) => string | undefined;
+type Reader = (response: Buffer) => string | undefined;
 
 const readers: Readonly<Record<string, Reader | undefined>> = {
   // RFC 4616: authzid NUL authcid NUL passwd
@@ -39,8 +38,9 @@ const readers: Readonly<Record<string, Reader | undefined>> = {
   SCRAM: (response) => gs2Identity(response) || scramName(response),
 };
 
-function family(mechanism: string): string {
-  return mechanism.startsWith('SCRAM-') ? 'SCRAM' : mechanism;
+function reader(mechanism: string): Reader | undefined {
+  const family = mechanism.startsWith('SCRAM-') ? 'SCRAM' : mechanism;
+  return Object.hasOwn(readers, family) ? readers[family] : undefined;
 }
 
 /** RFC 5801 §4: `n,a=authzid,` */

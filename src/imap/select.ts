@@ -28,7 +28,8 @@ class Selection implements Exchange {
   readonly #session: ImapSession;
   readonly #command: CollectedCommand;
   readonly #name: string;
-  readonly #hadMailbox: boolean;
+  /** whether the client knows that the mailbox which it had open is closed, or had none */
+  #closedTold: boolean;
   /** takes what the server says to commands of ours, before the client's own */
   #ours: ((event: ServerEvent) => void) | undefined;
   #aborted: ((error: Error) => void) | undefined;
@@ -41,7 +42,7 @@ class Selection implements Exchange {
     this.#session = session;
     this.#command = command;
     this.#name = name;
-    this.#hadMailbox = session.selected;
+    this.#closedTold = !session.selected;
     this.#readOnly = command.verb === 'EXAMINE';
   }
 
@@ -84,14 +85,18 @@ class Selection implements Exchange {
   }
 
   take(event: ServerEvent): boolean {
+    const code = event.kind === 'status' && event.status === 'OK' ? event.code : undefined;
+    if (code?.name === 'CLOSED') {
+      // RFC 7162 §3.2.11: the client is told once that its mailbox is closed; what else is closed was ours.
+      const told = this.#closedTold;
+      this.#closedTold = true;
+      return told;
+    }
     if (this.#ours !== undefined) {
       this.#ours(event);
       return true;
     }
-    if (event.kind !== 'status' || event.status !== 'OK' || event.code === undefined) return false;
-    // What is closed is what we had selected for ourselves.
-    if (event.code.name === 'CLOSED') return !this.#hadMailbox;
-    this.#learn(event.code);
+    if (code !== undefined) this.#learn(code);
     return false;
   }
 

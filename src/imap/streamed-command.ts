@@ -105,7 +105,7 @@ export class StreamedCommand implements PieceTaker {
     }
     this.#answered = true;
     if (this.#entry === undefined) return;
-    this.#rule.answered?.(session, response);
     session.answers.pass(this.#entry, response);
+    this.#rule.answered?.(session, response);
   }
 }

@@ -15,6 +15,8 @@ export interface AutomaticMail {
   /** with angle brackets */
   readonly messageId: string;
   readonly text: string;
+  /** further fields of the header, 7-bit */
+  readonly fields?: Readonly<Record<string, string>>;
   readonly html?: string | undefined;
 }
 
@@ -51,6 +53,7 @@ export async function composeMail(mail: AutomaticMail): Promise<Buffer> {
     ...(mail.html === undefined ? {} : { html: mail.html }),
     headers: {
       ...headers,
+      ...mail.fields,
       // RFC 3834 §5: `auto-replied` is for an answer to the author of a message. This goes to somebody else, of our
       // own accord, so it is `auto-generated`; either keeps vacation programs from answering.
       'Auto-Submitted': 'auto-generated',

@@ -7,6 +7,9 @@ import { noticeContent } from './content.js';
 import { noticeHtml, noticeText } from './layout.js';
 import type { Notice, NoticeFacts, NoticeSettings } from './settings.js';
 
+/** Names the quarantined item, so that filters, and whoever sweeps a mailbox, know a notice from other mail. */
+export const noticeFieldName = 'X-Sluice-Notice';
+
 export async function renderNotice(settings: NoticeSettings, facts: NoticeFacts): Promise<Notice> {
   const content = noticeContent(settings, facts);
   const html = noticeHtml(content);
@@ -18,6 +21,7 @@ export async function renderNotice(settings: NoticeSettings, facts: NoticeFacts)
     subject: content.heading,
     date: facts.receivedAt,
     messageId,
+    fields: { [noticeFieldName]: facts.id },
     text,
     html,
   });

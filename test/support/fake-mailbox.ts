@@ -72,7 +72,7 @@ export class FakeMailbox implements Mailbox {
     if (ms !== undefined) await after(ms);
     for (const uid of uids) {
       const known = this.remembered.get(uid);
-      const late = known === standings.notice && this.standing(uid) !== standings.unjudged;
+      const late = known === standings.notice && this.standing(uid) === standings.metadata;
       if (known !== undefined) this.standings.set(uid, late ? standings.lateNotice : known);
     }
   }

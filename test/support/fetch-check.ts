@@ -214,8 +214,17 @@ function checkItems(
   const asksUid = request.uid || request.items.some((item) => item.name === 'UID');
   if ((has?.uid !== undefined) !== (asksUid && has !== undefined)) problems.push(`${name}: UID ${has?.uid}`);
   const wanted = fate === 'original' ? want?.items : noticeItems(request, fate === 'refused');
-  const one = [...(wanted ?? [])].map(([, text]) => text).sort();
-  const other = [...(has?.items ?? [])].map(([, text]) => text).sort();
+  // Metadata that was shown before the judgement is the original's.
+  const counts = ([, text]: [string, string]) =>
+    !mayShow || fate === 'original' || !metadataKey.test(text.replace('[', '[] '));
+  const one = [...(wanted ?? [])]
+    .filter(counts)
+    .map(([, text]) => text)
+    .sort();
+  const other = [...(has?.items ?? [])]
+    .filter(counts)
+    .map(([, text]) => text)
+    .sort();
   if (one.join('\0') !== other.join('\0')) {
     problems.push(`${name}: ${other.map((text) => text.slice(0, 60))} for ${one.map((text) => text.slice(0, 60))}`);
   }

@@ -121,7 +121,12 @@ export const fetchMails: Readonly<Record<string, Buffer>> = {
     'Content-Location: http://example.net/x',
     'Content-MD5: Q2hlY2sgSW50ZWdyaXR5IQ==',
   ),
-  'disposition without parameters': typed('Content-Disposition: attachment'),
+  'disposition without parameters': typed('Content-Type: text/plain', 'Content-Disposition: attachment'),
+  'fields without a type': typed(
+    'Content-Disposition: attachment; filename=a',
+    'Content-Transfer-Encoding: base64',
+    'Content-Language: en',
+  ),
   'comments in fields': typed(
     'Content-Type: text/(hidden)plain; charset=utf-8 (really)',
     'Content-Transfer-Encoding: (x) 7bit',
@@ -231,5 +236,5 @@ export const oddMails: Readonly<Record<string, Buffer>> = {
   'header only, no empty line': mail(...head).subarray(0, -2),
   'a name with blanks before the colon': mail(...head, 'Subject : spaced', '', 'x'),
   'an address that is none': addresses('From: a b c', 'To: <a@b', 'Cc: a@@b, @, ;'),
-  'uuencoded by its own word': typed('Content-Transfer-Encoding: x-uuencode'),
+  'uuencoded by its own word': typed('Content-Type: text/plain', 'Content-Transfer-Encoding: x-uuencode'),
 };

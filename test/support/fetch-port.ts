@@ -109,6 +109,7 @@ export class FakePort implements ExchangePort {
   readonly times: ExchangeTimes;
   readonly finished: Buffer[] = [];
   readonly failures: string[] = [];
+  readonly sent: string[] = [];
   exchange: Exchange | undefined;
   paused = 0;
   pauses = 0;
@@ -138,6 +139,9 @@ export class FakePort implements ExchangePort {
   send(command: OutgoingCommand, answered: (response: TaggedResponse) => void): void {
     this.#tags += 1;
     const tag = `S${this.#tags}`;
+    this.sent.push(
+      Buffer.concat(command.map((piece) => (Buffer.isBuffer(piece) ? piece : piece.literal))).toString('latin1'),
+    );
     this.#waiting.push({ tag, answered });
     this.#input = Buffer.concat([this.#input, this.#options.answer(command, tag)]);
     this.#pump();

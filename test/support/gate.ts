@@ -24,6 +24,10 @@ export interface GateOptions {
   readonly upstreamPort?: number;
   /** merged over the default listener */
   readonly listener?: Settings;
+  /** of the one IMAP listener, on `imapPort`; without it there is none */
+  readonly imapUpstreamPort?: number;
+  /** merged over the default IMAP listener */
+  readonly imapListener?: Settings;
   /** merged over the default configuration, section by section */
   readonly config?: Settings;
   /** kept after `stop`, and used again by a gate started with the same folder */
@@ -31,9 +35,21 @@ export interface GateOptions {
   readonly nodeOptions?: readonly string[];
 }
 
-function configurationOf(options: GateOptions, folder: string, port: number, statusPort: number): Settings {
+interface GatePorts {
+  readonly smtp: number;
+  readonly imap: number;
+  readonly status: number;
+}
+
+function imapSection(options: GateOptions, port: number): Settings {
+  if (options.imapUpstreamPort === undefined) return {};
+  const upstream = { host: '127.0.0.1', port: options.imapUpstreamPort };
+  return { imap: { listeners: [{ listen: `127.0.0.1:${port}`, upstream, ...options.imapListener }] } };
+}
+
+function configurationOf(options: GateOptions, folder: string, ports: GatePorts): Settings {
   const listener = {
-    listen: `127.0.0.1:${port}`,
+    listen: `127.0.0.1:${ports.smtp}`,
     upstream: { host: '127.0.0.1', port: options.upstreamPort ?? 25 },
     localDomains: ['example.org'],
     ...options.listener,
@@ -42,10 +58,11 @@ function configurationOf(options: GateOptions, folder: string, port: number, sta
     hostname: 'gate.example.org',
     dataDirectory: join(folder, 'var'),
     smtp: { listeners: [listener] },
+    ...imapSection(options, ports.imap),
     notice: { from: 'Mail Security <postmaster@example.org>', subject: 'Malware Detected' },
     // Tests run side by side, and only one of them could have the port of the default.
     portal: { listen: '' },
-    status: { listen: `127.0.0.1:${statusPort}` },
+    status: { listen: `127.0.0.1:${ports.status}` },
     log: { level: 'info' },
     ...options.config,
   };
@@ -54,6 +71,8 @@ function configurationOf(options: GateOptions, folder: string, port: number, sta
 export class Gate {
   readonly folder: string;
   readonly port: number;
+  /** where IMAP is, when it was asked for */
+  readonly imapPort: number;
   readonly statusPort: number;
   readonly log: LogLine[] = [];
   /** everything that was written to stdout and stderr, for secrets that must not be there */
@@ -64,13 +83,14 @@ export class Gate {
   #partial = '';
   #exitCode: number | null | undefined;
 
-  private constructor(options: GateOptions, folder: string, port: number, statusPort: number) {
+  private constructor(options: GateOptions, folder: string, ports: GatePorts) {
     this.folder = folder;
-    this.port = port;
-    this.statusPort = statusPort;
+    this.port = ports.smtp;
+    this.imapPort = ports.imap;
+    this.statusPort = ports.status;
     this.#keepFolder = options.folder !== undefined;
     this.#configFile = join(folder, 'sluice.yaml');
-    this.writeConfig(configurationOf(options, folder, port, statusPort));
+    this.writeConfig(configurationOf(options, folder, ports));
     this.#child = spawn(
       process.execPath,
       [...(options.nodeOptions ?? []), entry, 'run', '--config', this.#configFile],
@@ -94,7 +114,11 @@ export class Gate {
   static async start(options: GateOptions = {}): Promise<Gate> {
     const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'sluice-gate-'));
     mkdirSync(folder, { recursive: true });
-    const gate = new Gate(options, folder, await freePort(), await freePort());
+    const gate = new Gate(options, folder, {
+      smtp: await freePort(),
+      imap: await freePort(),
+      status: await freePort(),
+    });
     await waitFor('ready line', readyTimeoutMs, () => {
       if (gate.#exitCode !== undefined) throw new Error(`the gate ended with ${gate.#exitCode}: ${gate.output}`);
       return gate.log.find((line) => String(line.msg).includes('ready'));

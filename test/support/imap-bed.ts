@@ -4,7 +4,9 @@
  */
 import type { Test } from 'tap';
 import { type Dovecot, type DovecotOptions, startDovecot } from './dovecot.js';
+import type { Gate, GateOptions } from './gate.js';
 import { ImapClient, type ImapClientOptions } from './imap-client.js';
+import { startGate } from './running.js';
 import { TcpRelay } from './tcp-relay.js';
 
 export interface ImapBed {
@@ -15,6 +17,16 @@ export interface ImapBed {
   readonly through: number;
   /** whether that withholds malicious mail */
   readonly blocks: boolean;
+}
+
+/** With the gate. */
+export async function startBed(
+  t: Test,
+  options: { readonly dovecot?: DovecotOptions; readonly gate?: GateOptions } = {},
+): Promise<ImapBed & { readonly gate: Gate }> {
+  const dovecot = await startDovecot(t, options.dovecot);
+  const gate = await startGate(t, { imapUpstreamPort: dovecot.port, ...options.gate });
+  return { dovecot, gate, direct: dovecot.port, through: gate.imapPort, blocks: true };
 }
 
 /** With a pass-through that changes nothing. */

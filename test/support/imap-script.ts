@@ -144,7 +144,10 @@ class Player {
     const client = await this.#client(connection);
     const text = written.replace(/\$(UIDVALIDITY|HIGHESTMODSEQ)/g, (_, name: string) => this.#said.get(name) ?? '0');
     if (kind === '-') {
-      if (!this.#refuses) return;
+      if (!this.#refuses) {
+        client.newTag();
+        return;
+      }
       const { status } = await client.command(...piecesOf(text));
       if (status === 'OK') throw new Error('this was to be refused');
     } else if (kind === '&') {

@@ -1,5 +1,5 @@
 /**
- * Conversation files for the SMTP session, readable by anyone who runs mail. Each `=== title` begins a conversation:
+ * Conversation files for sessions, SMTP's and IMAP's, readable by anyone who runs mail. Each `=== title` begins a conversation:
  *
  *   @ key value     a setting, before the first line (see `settingsOf` in smtp-dialogue.ts)
  *   C: line         the client sends a line            C| octets   without CRLF behind them
@@ -84,7 +84,8 @@ function stepOf(text: string, line: number): Step {
   throw new Error(`line ${line} is no step: ${text}`);
 }
 
-export function parseDialogues(file: string, text: string): Dialogue[] {
+/** @param expand lines that stand for several others */
+export function parseDialogues(file: string, text: string, expand: (line: string) => string[] = expanded): Dialogue[] {
   const dialogues: { title: string; settings: Map<string, string>; steps: Step[] }[] = [];
   for (const [index, raw] of text.split('\n').entries()) {
     if (raw.trim() === '' || raw.startsWith('#')) continue;
@@ -96,7 +97,7 @@ export function parseDialogues(file: string, text: string): Dialogue[] {
     if (dialogue === undefined) throw new Error(`${file}: line ${index + 1} comes before the first title`);
     const setting = /^@ (\S+) ?(.*)$/.exec(raw);
     if (setting !== null) dialogue.settings.set(setting[1] ?? '', setting[2] ?? '');
-    else for (const line of expanded(raw)) dialogue.steps.push(stepOf(line, index + 1));
+    else for (const line of expand(raw)) dialogue.steps.push(stepOf(line, index + 1));
   }
   return dialogues.map((dialogue) => ({ ...dialogue, file }));
 }

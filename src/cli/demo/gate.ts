@@ -11,18 +11,31 @@ import { people } from './letters.js';
 export type LogLine = Readonly<Record<string, unknown>>;
 
 const listenerName = 'inbound';
+const mailboxesName = 'mailboxes';
 const pollMs = 10;
 
-function configurationText(serverPort: number): string {
-  return `# Written by sluice demo. The listener takes a free port; the mail server behind it ran inside the demonstration.
+/** Ports of the servers behind the gate. */
+export interface ServerPorts {
+  readonly smtp: number;
+  readonly imap: number;
+}
+
+function configurationText({ smtp, imap }: ServerPorts): string {
+  return `# Written by sluice demo. Listeners take free ports; the servers behind them ran inside the demonstration.
 hostname: gate.example.org
 dataDirectory: ./var
 smtp:
   listeners:
     - name: ${listenerName}
       listen: 127.0.0.1:0
-      upstream: { host: 127.0.0.1, port: ${serverPort} }
+      upstream: { host: 127.0.0.1, port: ${smtp} }
       localDomains: [example.org]
+  timeouts: { shutdownSeconds: 2 }
+imap:
+  listeners:
+    - name: ${mailboxesName}
+      listen: 127.0.0.1:0
+      upstream: { host: 127.0.0.1, port: ${imap} }
   timeouts: { shutdownSeconds: 2 }
 lists:
   block: ["*@bad.example"]
@@ -36,6 +49,7 @@ export class DemoGate {
   readonly configFile: string;
   readonly logFile: string;
   readonly port: number;
+  readonly imapPort: number;
   readonly #lines: LogLine[];
   readonly #daemon: Daemon;
 
@@ -44,12 +58,13 @@ export class DemoGate {
     this.configFile = folder.configFile;
     this.logFile = folder.logFile;
     this.port = daemon.ports.get(listenerName) ?? 0;
+    this.imapPort = daemon.ports.get(mailboxesName) ?? 0;
     this.#daemon = daemon;
     this.#lines = lines;
   }
 
-  static async start(folder: DemoFolder, serverPort: number): Promise<DemoGate> {
-    writeFileSync(folder.configFile, configurationText(serverPort), { mode: 0o600 });
+  static async start(folder: DemoFolder, servers: ServerPorts): Promise<DemoGate> {
+    writeFileSync(folder.configFile, configurationText(servers), { mode: 0o600 });
     const lines: LogLine[] = [];
     const sink = {
       write(text: string): void {

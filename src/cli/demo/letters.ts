@@ -77,25 +77,38 @@ const drafts: readonly Draft[] = [
   },
 ];
 
+/** A mail that lay in a mailbox before the gate was put in front of it. */
+const earlier: Draft = {
+  title: 'EICAR test file, from before the gate',
+  from: people.partner,
+  to: [people.anna],
+  action: 'block',
+  text: 'The file that you asked for.',
+  attachment: { filename: 'setup.com', contentType: 'application/octet-stream', content: eicarFile() },
+};
+
 export function writeLetters(): Promise<Letter[]> {
-  return Promise.all(
-    drafts.map(async ({ text, attachment, ...letter }, index) => {
-      const messageId = `<demo-${index + 1}@example.net>`;
-      const node = new MailComposer({
-        from: letter.from,
-        to: [...letter.to],
-        subject: letter.title,
-        messageId,
-        text: `${text}\n`,
-        attachments: attachment === undefined ? [] : [attachment],
-        newline: 'win',
-        disableFileAccess: true,
-        disableUrlAccess: true,
-      }).compile();
-      const built = await node.build();
-      // RFC 5321 §4.1.1.4: the last line of a message ends with CRLF, so that is what can be compared.
-      const ended = built.subarray(-2).toString('latin1') === '\r\n';
-      return { ...letter, messageId, message: ended ? built : Buffer.concat([built, Buffer.from('\r\n')]) };
-    }),
-  );
+  return Promise.all(drafts.map((draft, index) => write(draft, `<demo-${index + 1}@example.net>`)));
+}
+
+export function writeEarlierLetter(): Promise<Letter> {
+  return write(earlier, '<demo-earlier@example.net>');
+}
+
+async function write({ text, attachment, ...letter }: Draft, messageId: string): Promise<Letter> {
+  const node = new MailComposer({
+    from: letter.from,
+    to: [...letter.to],
+    subject: letter.title,
+    messageId,
+    text: `${text}\n`,
+    attachments: attachment === undefined ? [] : [attachment],
+    newline: 'win',
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  }).compile();
+  const built = await node.build();
+  // RFC 5321 §4.1.1.4: the last line of a message ends with CRLF, so that is what can be compared.
+  const ended = built.subarray(-2).toString('latin1') === '\r\n';
+  return { ...letter, messageId, message: ended ? built : Buffer.concat([built, Buffer.from('\r\n')]) };
 }

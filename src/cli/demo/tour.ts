@@ -1,4 +1,7 @@
-/** `sluice demo`: a mail server, the gate in front of it and a client in one process, and what becomes of five mails. */
+/**
+ * `sluice demo`: mail servers, the gate in front of them and clients in one process; what becomes of five mails on
+ * their way, and what a client sees of a mailbox.
+ */
 import { basename } from 'node:path';
 import { Writable } from 'node:stream';
 import { Command } from 'commander';
@@ -9,6 +12,8 @@ import { DemoFolder, DemoGate } from './gate.js';
 import { type Letter, people, writeLetters } from './letters.js';
 import { explainLine } from './log-line.js';
 import { type Delivery, DemoMailServer } from './mail-server.js';
+import { MailboxServer } from './mailbox-server.js';
+import { mailboxPassword, readThroughGate } from './mailbox-tour.js';
 import { acceptedBy, faultsOf, isNoticeOf, type Outcome, rowOf } from './outcome.js';
 import { wrappedTable } from './table.js';
 
@@ -34,14 +39,22 @@ export async function runDemo(print: Print, keep: boolean): Promise<number> {
   };
   process.once('SIGINT', interrupted);
   const server = await DemoMailServer.start(people.nobody);
+  const mailboxes = await MailboxServer.start([people.anna], mailboxPassword);
   try {
-    const gate = await DemoGate.start(folder, server.port);
+    const gate = await DemoGate.start(folder, { smtp: server.port, imap: mailboxes.port });
     let faults: string[];
     try {
       print(`mail server  127.0.0.1:${server.port}, no mailbox for ${people.nobody}`);
-      print(`gate         127.0.0.1:${gate.port}, in front of it; blocks *@bad.example`);
+      print(`mailboxes    127.0.0.1:${mailboxes.port}, IMAP`);
+      print(
+        `gate         127.0.0.1:${gate.port} and, for IMAP, :${gate.imapPort}, in front of them; blocks *@bad.example`,
+      );
       print(`folder       ${folder.path}\n`);
       faults = await tell(gate, server, print);
+      const { inbox } = mailboxes.account(people.anna);
+      const release = (item: string) => quarantineCommand(['release', item, '--config', gate.configFile], print);
+      const { deliveries } = server;
+      faults.push(...(await readThroughGate({ port: gate.imapPort, inbox, deliveries, print, release })));
     } finally {
       await gate.stop();
     }
@@ -50,6 +63,7 @@ export async function runDemo(print: Print, keep: boolean): Promise<number> {
   } finally {
     process.removeListener('SIGINT', interrupted);
     await server.stop();
+    await mailboxes.stop();
     if (!keep) folder.remove();
   }
 }

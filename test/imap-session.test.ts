@@ -1,0 +1,318 @@
+/** The IMAP session without sockets: conversations in every segmentation, and readers that are slow. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { createFetchExchange } from '../src/imap/fetch-exchange.js';
+import { ClientOutlet } from '../src/imap/outlet.js';
+import { ResponseReader } from '../src/imap/response-reader.js';
+import { saslUser } from '../src/imap/sasl-user.js';
+import { ImapSession } from '../src/imap/session.js';
+import type { Greeting } from '../src/imap/upstream-greeting.js';
+import { limits } from '../src/runtime/limits.js';
+import { SpoolPool } from '../src/runtime/spool.js';
+import { FakeOutlet } from './support/fake-session-io.js';
+import { expandImap, FakeImapIo, ImapDialogueRun, imapSettings } from './support/imap-dialogue.js';
+import { octetCut, parseDialogues, randomCut, wholeCut } from './support/smtp-dialogue-file.js';
+import { TrustingJudge } from './support/trusting-judge.js';
+
+/** compiled, this file lies in dist/test */
+const dialogueFolder = new URL('../../test/dialogues-imap/', import.meta.url).pathname;
+const randomCuts = 4;
+
+/** mulberry32: numbers that are the same in every run. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+t.test('conversations go the same way however they are cut', async (t) => {
+  const only = process.env.SLUICE_DIALOGUE ?? '';
+  const spools = t.testdir();
+  let count = 0;
+  for (const file of readdirSync(dialogueFolder).filter((name) => name.endsWith('.txt'))) {
+    for (const dialogue of parseDialogues(file, readFileSync(join(dialogueFolder, file), 'utf8'), expandImap)) {
+      if (!dialogue.title.includes(only)) continue;
+      count += 1;
+      const cuts = [wholeCut, octetCut, ...Array.from({ length: randomCuts }, (_, seed) => randomCut(seeded(seed)))];
+      const problems: string[] = [];
+      for (const [index, cut] of cuts.entries()) {
+        const found = await new ImapDialogueRun(dialogue, cut, spools).run();
+        problems.push(...found.map((problem) => `[cut ${index}] ${problem}`));
+        if (found.length > 0) break;
+      }
+      t.equal(problems.join('\n'), '', `${file}: ${dialogue.title}`);
+    }
+  }
+  t.ok(count > 0, 'conversations were found');
+});
+
+/** A session that is logged in, its outside in our hands. */
+function openSession(spools: string, inspected: boolean) {
+  const io = new FakeImapIo();
+  const judge = new TrustingJudge(new SpoolPool(spools));
+  judge.inspected = inspected;
+  const clock = { now: 0 };
+  const reasons: string[] = [];
+  const session = new ImapSession(
+    io,
+    imapSettings(new Map()),
+    {
+      handler: judge,
+      fetchExchange: createFetchExchange,
+      beforeSelect: undefined,
+      now: () => clock.now,
+      unexpected: (error) => reasons.push(String(error)),
+      event: () => undefined,
+      ended: ({ reason }) => reasons.push(reason),
+    },
+    { address: '192.0.2.7', port: 40_000, tls: false, servername: undefined },
+  );
+  const client = (text: string) => session.clientData(Buffer.from(text, 'latin1'));
+  const server = (text: string) => session.upstreamData(Buffer.from(text, 'latin1'));
+  const reader = new ResponseReader();
+  reader.push(Buffer.from('* OK [CAPABILITY IMAP4rev1 LITERAL+] hello\r\n'));
+  session.begin({ greeting: reader.next() as Greeting, capabilities: undefined, rest: Buffer.alloc(0) });
+  client('a LOGIN bob secret\r\n');
+  server('S1 OK in\r\n');
+  io.client.take();
+  io.upstream.take();
+  return { io, judge, clock, reasons, session, client, server };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+t.test('a client that reads slowly', async (t) => {
+  t.test('makes the server wait, in bounded memory, and loses nothing', async (t) => {
+    const { io, client, server, session } = openSession(t.testdir(), false);
+    client('b SELECT box\r\n');
+    server('S2 OK done\r\n');
+    client('c FETCH 1 BODY[]\r\n');
+    io.client.take();
+    io.client.stalled = true;
+    const total = 8_000_000;
+    let sent = 0;
+    server(`* 1 FETCH (BODY[] {${total}}\r\n`);
+    while (!io.upstreamPaused && sent < total) {
+      server('x'.repeat(10_000));
+      sent += 10_000;
+    }
+    t.ok(io.upstreamPaused, 'the server is not read any more');
+    t.ok(sent < limits.imapSession.clientBacklogBytes + 100_000, `after ${sent} octets`);
+    let got = 0;
+    for (let round = 0; got < total && round < 10_000; round += 1) {
+      got += io.client.take().length;
+      io.client.drain();
+      await turn();
+      if (!io.upstreamPaused && sent < total) {
+        io.client.stalled = true;
+        server('x'.repeat(10_000));
+        sent += 10_000;
+      }
+    }
+    server(')\r\nS3 OK done\r\n');
+    got += io.client.take().length;
+    const framing = `* 1 FETCH (BODY[] {${total}}\r\n`.length + ')\r\n'.length + 'c OK done\r\n'.length;
+    t.equal(got, total + framing, 'every octet came');
+    t.notOk(session.ended);
+  });
+
+  t.test('gets no more commands run while it takes nothing of their answers', async (t) => {
+    const { io, client, server } = openSession(t.testdir(), false);
+    io.client.stalled = true;
+    let commands = 0;
+    for (; commands < 20_000 && !io.clientPaused; commands += 1) {
+      client('b NOOP\r\n');
+      server(`S${commands + 2} OK ${'x'.repeat(500)}\r\n`);
+      await turn();
+    }
+    t.ok(io.clientPaused, 'the client is not read any more');
+    t.ok(commands < 2000, `after ${commands} commands`);
+  });
+
+  t.test('is given up when it takes nothing for too long, and only then', async (t) => {
+    const { io, clock, client, server, reasons, session } = openSession(t.testdir(), false);
+    const seconds = (count: number) => {
+      for (let second = 0; second < count; second += 1) {
+        clock.now += 1000;
+        session.tick(clock.now);
+      }
+    };
+    io.client.stalled = true;
+    client('b NOOP\r\n');
+    server(`S2 OK ${'x'.repeat(60_000)}\r\n`);
+    seconds(300);
+    t.notOk(session.ended, 'within its time');
+    io.client.take();
+    client('c NOOP\r\n');
+    server('S3 OK done\r\n');
+    seconds(1);
+    t.notOk(session.ended, 'it took something');
+    seconds(301);
+    t.same(reasons, ['stalled']);
+  });
+});
+
+t.test('a server that reads slowly makes the client wait', async (t) => {
+  const { io, client } = openSession(t.testdir(), true);
+  client('b APPEND box {9000000+}\r\n');
+  io.upstream.stalled = true;
+  let sent = 0;
+  while (!io.clientPaused && sent < 9_000_000) {
+    client('x'.repeat(10_000));
+    sent += 10_000;
+  }
+  t.ok(io.clientPaused);
+  t.ok(sent < limits.imapSession.upstreamBacklogBytes + 100_000, `after ${sent} octets`);
+  io.upstream.take();
+  io.upstream.drain();
+  await turn();
+  t.notOk(io.clientPaused, 'it goes on when the server has taken it');
+});
+
+t.test('the way to the client', async (t) => {
+  const setup = (spools: string) => {
+    const sink = new FakeOutlet();
+    const state = { midResponse: false, woken: 0, unreadable: '' };
+    const outlet = new ClientOutlet(sink, {
+      get midResponse() {
+        return state.midResponse;
+      },
+      wake: () => {
+        state.woken += 1;
+      },
+      unreadable: (reason) => {
+        state.unreadable = reason;
+      },
+    });
+    return { sink, state, outlet, pool: new SpoolPool(spools) };
+  };
+  const octets = (text: string) => Buffer.from(text);
+
+  t.test('keeps the order, whatever is known first', async (t) => {
+    const { sink, outlet } = setup(t.testdir());
+    const sent: string[] = [];
+    outlet.write(octets('1'));
+    const first = outlet.reserve();
+    outlet.write(octets('3'));
+    const second = outlet.reserve();
+    outlet.writePieces([octets('5'), octets('6')], () => sent.push('56'));
+    second.fill([octets('4')], () => sent.push('4'));
+    outlet.flush();
+    t.equal(sink.take(), '1');
+    t.same(sent, []);
+    first.fill([octets('2')], () => sent.push('2'));
+    outlet.flush();
+    t.equal(sink.take(), '23456');
+    t.same(sent, ['2', '4', '56']);
+    t.equal(outlet.backlog, 0);
+  });
+
+  t.test('writes between responses only', async (t) => {
+    const { sink, outlet, state } = setup(t.testdir());
+    t.ok(outlet.interject(octets('* OK a\r\n')), 'nothing waits');
+    state.midResponse = true;
+    t.notOk(outlet.interject(octets('* OK b\r\n')), 'in the middle of a response');
+    const place = outlet.reserve();
+    outlet.write(octets('after\r\n'));
+    t.ok(outlet.interject(octets('* OK c\r\n')), 'before a reserved place');
+    place.fill([octets('place\r\n')]);
+    outlet.flush();
+    t.equal(sink.take(), '* OK a\r\n* OK c\r\nplace\r\nafter\r\n');
+  });
+
+  t.test('one write for slices that follow each other', async (t) => {
+    const { sink, outlet } = setup(t.testdir());
+    const writes: string[] = [];
+    sink.write = (data) => {
+      writes.push(data.toString('latin1'));
+      return true;
+    };
+    const buffer = Buffer.from(new ArrayBuffer(9));
+    buffer.write('abcdefghi');
+    outlet.write(buffer.subarray(0, 3));
+    outlet.write(buffer.subarray(3, 6));
+    outlet.write(buffer.subarray(7, 9));
+    outlet.flush();
+    t.same(writes, ['abcdef', 'hi']);
+  });
+
+  t.test('spooled messages are read back as fast as they are taken, also from a file', async (t) => {
+    const { sink, outlet, pool } = setup(t.testdir());
+    const spool = pool.create();
+    const line = `${'y'.repeat(998)}\r\n`;
+    for (let count = 0; count < 3000; count += 1) spool.append(Buffer.from(line));
+    t.equal(pool.openFiles, 1);
+    let done = false;
+    sink.stalled = true;
+    outlet.writePieces([octets('<'), { spool, start: 1000, end: 2_999_000 }, octets('>')], () => {
+      done = true;
+    });
+    outlet.write(octets('!'));
+    let got = '';
+    for (let round = 0; !got.endsWith('!') && round < 500; round += 1) {
+      await new Promise((resolve) => {
+        setTimeout(resolve, 2);
+      });
+      outlet.flush();
+      t.ok(sink.backlog <= limits.imapSession.clientBacklogBytes + limits.spool.readChunkBytes, 'bounded');
+      got += sink.take();
+      sink.drain();
+      sink.stalled = true;
+    }
+    sink.drain();
+    t.equal(got, `<${line.repeat(2998)}>!`);
+    t.ok(done);
+    spool.release();
+  });
+
+  t.test('whoever waits for the end of a piece is told when the connection is over', async (t) => {
+    const { outlet } = setup(t.testdir());
+    const told: string[] = [];
+    const place = outlet.reserve();
+    outlet.writePieces([octets('x')], () => told.push('piece'));
+    outlet.close();
+    place.fill([octets('y')], () => told.push('place'));
+    outlet.writePieces([octets('z')], () => told.push('later'));
+    outlet.write(octets('w'));
+    t.same(told, ['piece', 'place', 'later']);
+    t.equal(outlet.backlog, 0);
+  });
+
+  t.test('a spool that cannot be read is a failure of the session', async (t) => {
+    const { outlet, state, pool } = setup(t.testdir());
+    const spool = pool.create();
+    spool.append(octets('gone'));
+    spool.release();
+    outlet.writePieces([{ spool, start: 0, end: 4 }]);
+    t.match(state.unreadable, /release/);
+  });
+});
+
+t.test('who logs in, as far as the mechanism tells it', async (t) => {
+  const base64 = (text: string) => Buffer.from(Buffer.from(text, 'utf8').toString('base64'));
+  const cases: readonly [string, string, string | undefined][] = [
+    ['PLAIN', '\0bob\0secret', 'bob'],
+    ['PLAIN', 'carol\0bob\0secret', 'carol'],
+    ['PLAIN', '\0b\u00f6b\0secret', 'b\u00f6b'],
+    ['PLAIN', '\0\0secret', undefined],
+    ['PLAIN', 'bob', undefined],
+    ['LOGIN', 'bob', 'bob'],
+    ['CRAM-MD5', 'bob smith d41d8cd98f00b204e9800998ecf8427e', 'bob smith'],
+    ['XOAUTH2', 'user=bob@example.org\x01auth=Bearer x\x01\x01', 'bob@example.org'],
+    ['OAUTHBEARER', 'n,a=bob@example.org,\x01auth=Bearer x\x01\x01', 'bob@example.org'],
+    ['OAUTHBEARER', 'n,,\x01auth=Bearer x\x01\x01', undefined],
+    ['SCRAM-SHA-256', 'n,,n=b=2Cob=3D,r=abc', 'b,ob='],
+    ['SCRAM-SHA-1', 'n,a=carol,n=bob,r=abc', 'carol'],
+    ['NTLM', 'bob', undefined],
+    ['constructor', 'bob', undefined],
+  ];
+  for (const [mechanism, response, user] of cases) t.equal(saslUser(mechanism, [base64(response)]), user, mechanism);
+  t.equal(saslUser('LOGIN', [Buffer.from('not base64!')]), undefined);
+  t.equal(saslUser('PLAIN', [Buffer.from('AP8A/w==')]), undefined, 'no UTF-8');
+  t.equal(saslUser('PLAIN', []), undefined);
+});

@@ -1,0 +1,88 @@
+/** A judge that lets everything through and remembers what it was asked. */
+import type { Account, ImapHandler, ImapPeer, Intake, Mailbox, MailboxIdentity } from '../../src/imap/handler.js';
+import { standings } from '../../src/imap/handler.js';
+import { Spool, type SpoolPool } from '../../src/runtime/spool.js';
+
+export class TrustingJudge implements ImapHandler {
+  /** one line for each call, in order */
+  readonly calls: string[] = [];
+  inspected = true;
+  /** makes `open` wait until `release` */
+  slow = false;
+  readonly #spools: SpoolPool;
+  #waiting: (() => void)[] = [];
+
+  constructor(spools: SpoolPool) {
+    this.#spools = spools;
+  }
+
+  inspects(peer: ImapPeer): boolean {
+    this.calls.push(`inspects ${peer.tls ? 'tls' : 'clear'} ${peer.servername ?? '-'}`);
+    return this.inspected;
+  }
+
+  release(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  #wait(): Promise<void> {
+    return this.slow ? new Promise((resolve) => this.#waiting.push(resolve)) : Promise.resolve();
+  }
+
+  account(_peer: ImapPeer, user: string | undefined): Account {
+    this.calls.push(`account ${user ?? '-'}`);
+    return {
+      open: async (identity) => {
+        const { name, mailboxId, uidValidity, uidNext, readOnly, utf8 } = identity;
+        const facts = [mailboxId ?? '-', uidValidity, uidNext ?? '-', readOnly ? 'ro' : 'rw', utf8 ? 'utf8' : 'utf7'];
+        this.calls.push(`open ${[name, ...facts].join(' ')}`);
+        await this.#wait();
+        return this.#mailbox(identity);
+      },
+      forget: async (name) => {
+        this.calls.push(`forget ${name}`);
+        await this.#wait();
+      },
+      copied: async (from, to, pairs) => {
+        this.calls.push(`copied ${from.identity.name} ${to.name} ${to.uidValidity} ${pairs.join(' ')}`);
+        await this.#wait();
+      },
+      releases: async () => [],
+      close: () => {
+        this.calls.push('close');
+      },
+    };
+  }
+
+  #mailbox(identity: MailboxIdentity): Mailbox {
+    return {
+      identity,
+      standing: () => standings.original,
+      bytes: () => 0,
+      notice: () => {
+        throw new Error('nothing is withheld');
+      },
+      settle: async () => undefined,
+      receive: () => intake(new Spool(this.#spools)),
+      showMetadata: async () => undefined,
+      metadataWaits: true,
+    };
+  }
+}
+
+function intake(spool: Spool): Intake {
+  let closed = false;
+  return {
+    spool,
+    write: (chunk) => {
+      spool.append(chunk);
+    },
+    full: false,
+    onDrain: undefined,
+    judge: () => ({ kind: 'original' }),
+    close: () => {
+      if (!closed) spool.release();
+      closed = true;
+    },
+  };
+}
