@@ -204,7 +204,7 @@ async function imaplib(what: Fetching): Promise<Buffer[]> {
   const script = write(
     what,
     'fetch.py',
-    'import imaplib, sys',
+    'import imaplib, re, sys',
     `client = imaplib.IMAP4("127.0.0.1", ${what.port})`,
     `client.login(${JSON.stringify(what.user)}, ${JSON.stringify(what.password)})`,
     'client.select("INBOX", readonly=True)',
@@ -213,9 +213,15 @@ async function imaplib(what: Fetching): Promise<Buffer[]> {
     '              "(BODY.PEEK[HEADER] BODY.PEEK[TEXT])", "(RFC822)", "(BODY.PEEK[]<0.500> BODY.PEEK[]<500.100000>)"):',
     '    kind, data = client.uid("FETCH", "1:*", items)',
     '    assert kind == "OK"',
+    '    # Servers may tell of messages in any order.',
+    '    told = {}',
     '    for piece in data:',
-    '        out.write(b"\\n".join(piece) if isinstance(piece, tuple) else piece or b"")',
-    '        out.write(b"\\n")',
+    '        line = piece[0] if isinstance(piece, tuple) else piece or b""',
+    '        begun = re.match(rb"(\\d+) \\(", line)',
+    '        if begun: number = int(begun[1])',
+    '        told.setdefault(number, []).append(b"\\n".join(piece) if isinstance(piece, tuple) else line)',
+    '    for number in sorted(told):',
+    '        out.write(b"\\n".join(told[number]) + b"\\n")',
     'client.logout()',
   );
   const target = join(what.folder, 'fetched');
