@@ -31,6 +31,11 @@ export class CommandIntake {
     return this.#held !== undefined || (this.#waits && this.reader.buffered > 0);
   }
 
+  /** A command has begun, and its next piece may come. */
+  get awaitsClient(): boolean {
+    return this.#taker?.holds === false;
+  }
+
   /** Takes all that may be taken now. */
   run(): void {
     if (this.#running) return;

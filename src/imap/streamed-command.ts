@@ -68,13 +68,12 @@ export class StreamedCommand implements PieceTaker {
     return Buffer.concat([Buffer.from(`${this.#tag} `, 'latin1'), text.subarray(this.#head.tag.length + 1)]);
   }
 
-  /** In the client's own form if the server takes it; else the server is asked first, and the client waits. */
+  /** The server is asked first, whatever the client's form; meanwhile what the client sends unasked waits. */
   #announce(line: Buffer, literal: Literal): void {
     const { outlet } = this.#session;
     const { writer } = this.#session.answers;
-    const ask = literal.synchronizing || !writer.allows(literal);
-    if (ask) this.#asked = literal;
-    writer.announce(this.#tag, line, { ...literal, synchronizing: ask }, (raw) => {
+    this.#asked = literal;
+    writer.announce(this.#tag, line, literal, (raw) => {
       this.#asked = undefined;
       if (literal.synchronizing) outlet.write(raw);
     });

@@ -14,6 +14,8 @@ export const imapSessionLimits = {
   reservationWeight: 4096,
   /** bytes that a slow client must take within the stall timeout to count as alive. */
   progressBytes: 65_536,
+  /** protocol events of one session that are logged; all are counted. */
+  eventsLogged: 20,
   /** COPYUID codes of one MOVE; a server may send one for each of its batches. */
   copyCodesMax: 1000,
   /** bytes of what a server says until its greeting and the answers before TLS are done. */
