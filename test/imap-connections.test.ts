@@ -243,6 +243,19 @@ t.test('a server that goes away', async (t) => {
   t.equal(text, `* OK hello\r\n${bye('The mail server closed the connection')}`);
 });
 
+t.test('nobody can foresee the tags of a connection', async (t) => {
+  const script: ScriptStep[] = [{ send: '* OK hello\r\n' }, { expect: 'NOOP\r\n' }, { close: true }];
+  const tags = new Set<string>();
+  for (let connection = 0; connection < 5; connection += 1) {
+    const server = await scripted(t, script);
+    const gate = await startImapGate(t, { upstream: { port: server.port }, ownTags: true });
+    await heard(gate.port, 'a NOOP\r\n');
+    t.match(server.received, /^S[0-9a-f]{8}x1 NOOP\r\n$/);
+    tags.add(server.received);
+  }
+  t.equal(tags.size, 5);
+});
+
 t.test('before Dovecot', { skip: skipWithout(...dovecotPrograms) }, async (t) => {
   const dovecot = await startDovecot(t);
   const { password } = dovecot;

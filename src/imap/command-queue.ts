@@ -18,7 +18,12 @@ export type Answered = (response: TaggedResponse) => void;
 export class CommandQueue {
   #entries: (UnderWay | Buffer)[] = [];
   readonly #awaited = new Map<string, Answered>();
+  readonly #tagPrefix: string;
   #lastTag = 0;
+
+  constructor(tagPrefix: string) {
+    this.#tagPrefix = tagPrefix;
+  }
 
   get empty(): boolean {
     return this.#entries.length === 0;
@@ -65,7 +70,7 @@ export class CommandQueue {
   /** A tag for a command to the server. */
   expect(answered: Answered): string {
     this.#lastTag += 1;
-    const tag = `S${this.#lastTag}`;
+    const tag = `${this.#tagPrefix}${this.#lastTag}`;
     this.#awaited.set(tag, answered);
     return tag;
   }
