@@ -313,6 +313,33 @@ t.test('before Dovecot', { skip: skipWithout(...dovecotPrograms) }, async (t) =>
     }
   });
 
+  t.test('what a client wraps in commands that the server refuses is not run', async (t) => {
+    const wrapped = (command: string) => [
+      `a GETQUOTA {${command.length + 2}+}\r\n${command}\r\n`,
+      `a LIST ~{${command.length + 2}+}\r\n${command}\r\n`,
+      `a LIST "" "x" (a {${command.length + 2}+}\r\n${command}\r\n)`,
+      `a APPEND INBOX x "${command}`,
+      `a GETQUOTA (${command}`,
+    ];
+    const user = dovecot.user('wrapper');
+    const gate = await startImapGate(t, { upstream: { port: dovecot.port } });
+    const behind = await ImapClient.login(gate.port, user, password);
+    const direct = await ImapClient.login(dovecot.port, user, password);
+    let reached = 0;
+    for (const [number, text] of wrapped('x CREATE behind').entries()) {
+      await behind.send(`${text}\r\nb NOOP\r\n`);
+      await behind.until(({ tag }) => tag === 'b');
+      const made = await direct.ok('LIST "" behind');
+      t.same(made.untagged, [], `way ${number}`);
+      await direct.send(`${wrapped(`x CREATE direct${number}`)[number]}\r\nb NOOP\r\n`);
+      await direct.until(({ tag }) => tag === 'b');
+      reached += (await direct.ok(`LIST "" direct${number}`)).untagged.length;
+    }
+    t.ok(reached >= 3, `${reached} of these ways do reach Dovecot itself`);
+    behind.destroy();
+    direct.destroy();
+  });
+
   t.test('commands that are sent together are all answered', async (t) => {
     const gate = await startImapGate(t, { upstream: { port: dovecot.port } });
     const user = dovecot.user('pipeline');
