@@ -260,6 +260,7 @@ t.test('before Dovecot', { skip: skipWithout(...dovecotPrograms) }, async (t) =>
       'FETCH 1:* (UID FLAGS RFC822.SIZE BODY.PEEK[])',
       'UID FETCH 2:3 (ENVELOPE BODY.PEEK[TEXT]<2.3>)',
       'STORE 2 +FLAGS (\\Flagged)',
+      'SEARCH RETURN (ALL COUNT) ALL',
       'SEARCH RETURN (SAVE) FLAGGED',
       'FETCH $ (FLAGS)',
       'CREATE other',
