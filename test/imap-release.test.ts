@@ -1,6 +1,12 @@
 /** Released messages over IMAP: a new UID for the original, in steps that any cut may interrupt. */
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import fc from 'fast-check';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import type { OutgoingCommand, TaggedResponse } from '../src/imap/exchange.js';
 import type { Account, ReleasedCopy, SwapStep } from '../src/imap/handler.js';
 import { SwapLocks, type SwapPort, swapBeforeSelect, swapReleased } from '../src/imap/release-swap.js';
@@ -9,9 +15,12 @@ import { type FetchedMessage, FetchFacts } from '../src/imap/swap-fetch.js';
 import type { ServerEvent } from '../src/imap/wire.js';
 import { limits } from '../src/runtime/limits.js';
 import { dovecotPrograms, startDovecot } from './support/dovecot.js';
+import { Gate } from './support/gate.js';
 import { ImapWireClient } from './support/imap-wire-client.js';
+import { eicarMail } from './support/mail.js';
 import { skipWithout } from './support/missing.js';
 import { ModelMailbox, type ModelOptions, sha256 } from './support/model-mailbox.js';
+import { freePort, portOf } from './support/ports.js';
 
 const original = Buffer.from('Subject: the released one\r\n\r\nsome "quoted\\ text)\r\n* 1 EXPUNGE\r\n'.repeat(3));
 const other = Buffer.from('Subject: another\r\n\r\ntext\r\n');
@@ -325,7 +334,8 @@ t.test('a server that refuses a step keeps every message', async (t) => {
 t.test('what the reader does meanwhile counts', async (t) => {
   const deleted = filled({}, ['\\Deleted']);
   const waiting = new StoredCopy(deleted.uid);
-  await swap(deleted.mailbox, [waiting]);
+  const { lines } = await swap(deleted.mailbox, [waiting]);
+  t.same(lines, [], 'which is no trouble that the log should tell at every SELECT');
   t.same(deleted.mailbox.holding(original), [deleted.uid], 'a message marked as deleted is not brought back');
   t.equal(waiting.step, 'waiting');
 
@@ -515,6 +525,123 @@ t.test(
     t.same(wrong, []);
   },
 );
+
+const main = join(dirname(fileURLToPath(import.meta.url)), '..', 'src', 'main.js');
+const runSluice = (parameters: readonly string[]) => promisify(execFile)(process.execPath, [main, ...parameters]);
+
+/** Between the gate and its server: ends a connection after so many octets in both directions. */
+async function cuttingRelay(t: Test, upstreamPort: number) {
+  const state = { port: 0, left: Number.POSITIVE_INFINITY };
+  const server = createServer((client) => {
+    const upstream = connect(upstreamPort, '127.0.0.1');
+    for (const [socket, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      socket.on('data', (chunk: Buffer) => {
+        const allowed = Math.min(chunk.length, state.left);
+        state.left -= allowed;
+        other.write(chunk.subarray(0, allowed));
+        if (allowed === chunk.length) return;
+        client.destroy();
+        upstream.end();
+      });
+      socket.on('error', () => other.destroy());
+      socket.on('close', () => other.end());
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  state.port = portOf(server);
+  return state;
+}
+
+t.test(
+  'through the gate: swept, released, and found under new UIDs after many cuts',
+  {
+    skip: skipWithout(...dovecotPrograms),
+  },
+  async (t) => {
+    const dovecot = await startDovecot(t);
+    const user = dovecot.user('anna');
+    const relay = await cuttingRelay(t, dovecot.port);
+    const mails = Array.from({ length: 8 }, (_, index) => eicarMail({ subject: `withheld ${index}` }));
+    dovecot.putMaildir(user, [other, ...mails], undefined, 'F');
+    dovecot.putMaildir(user, [other], undefined, 'T');
+    const port = await freePort();
+    const listener = { listen: `127.0.0.1:${port}`, upstream: { host: '127.0.0.1', port: relay.port } };
+    const gate = await Gate.start({ config: { imap: { listeners: [listener] } } });
+    t.teardown(() => gate.stop());
+    const password = join(gate.folder, 'password');
+    writeFileSync(password, dovecot.password, { mode: 0o600 });
+    const config = ['--config', join(gate.folder, 'sluice.yaml')];
+    const sweep = ['sweep', ...config, '--user', user, '--password-file', password, '--json'];
+    const swept = JSON.parse((await runSluice(sweep)).stdout);
+    t.match(swept, { complete: true, mailboxes: [{ path: 'INBOX', messages: 10, clean: 2, withheld: 8 }] });
+
+    const direct = () => messagesOf(dovecot.port, user, dovecot.password);
+    const through = () => messagesOf(port, user, dovecot.password);
+    const before = await direct();
+    const listed = JSON.parse((await runSluice(['quarantine', 'list', ...config, '--json'])).stdout) as {
+      id: string;
+    }[];
+    t.equal(listed.length, 8);
+    t.equal(originals(await through(), mails).length, 0, 'all are withheld');
+    for (const { id } of listed) await runSluice(['quarantine', 'release', ...config, id]);
+    t.equal(originals(await through(), mails).length, 0, 'EXAMINE swaps nothing');
+    t.same(await direct(), before);
+
+    const wrong: string[] = [];
+    for (let octets = 700; octets < 14_000; octets += 397) {
+      relay.left = octets;
+      // Whatever becomes of it: the connection is cut somewhere.
+      await ImapWireClient.login(port, user, dovecot.password)
+        .then(async (client) => {
+          await client.run([Buffer.from('SELECT INBOX')]).finally(() => client.close());
+        })
+        .catch(() => undefined);
+      relay.left = Number.POSITIVE_INFINITY;
+      const there = new Set(originals(await direct(), mails).map(({ body }) => body?.sha256));
+      if (there.size !== 8) wrong.push(`${octets}: ${there.size} originals`);
+    }
+    t.same(wrong, [], 'no message is ever away');
+    const client = await ImapWireClient.login(port, user, dovecot.password);
+    t.match(await client.run([Buffer.from('SELECT INBOX')]), { status: 'OK' });
+    client.close();
+    const after = await direct();
+    const found = originals(after, mails);
+    t.equal(found.length, 8, 'each is there once');
+    t.equal(new Set(found.map(({ body }) => body?.sha256)).size, 8);
+    t.same(found.map(({ internalDate }) => internalDate).sort(), datesOf(originals(before, mails)));
+    t.ok(found.every(({ uid, flags }) => uid > 10 && flags?.includes('\\Flagged')));
+    t.equal(after.length, 10, 'and nothing else has gone or come');
+    t.match(
+      after.find(({ flags }) => flags?.includes('\\Deleted')),
+      { bytes: other.length },
+    );
+    t.equal(originals(await through(), mails).length, 8, 'the reader has them back');
+    t.match(JSON.parse((await runSluice(sweep)).stdout), { mailboxes: [{ clean: 10, withheld: 0 }] });
+  },
+);
+
+const originals = (messages: readonly FetchedMessage[], mails: readonly Buffer[]): FetchedMessage[] => {
+  const digests = new Set(mails.map(sha256));
+  return messages.filter(({ body }) => body !== undefined && digests.has(body.sha256));
+};
+const datesOf = (messages: readonly FetchedMessage[]) => messages.map(({ internalDate }) => internalDate).sort();
+
+/** The INBOX, opened read-only. */
+async function messagesOf(port: number, user: string, password: string): Promise<FetchedMessage[]> {
+  const client = await ImapWireClient.login(port, user, password);
+  const messages: FetchedMessage[] = [];
+  const facts = new FetchFacts((message) => messages.push(message));
+  await client.run([Buffer.from('EXAMINE INBOX')]);
+  await client.run([Buffer.from('UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])')], (event) =>
+    facts.take(event),
+  );
+  client.close();
+  return messages.map((message) => ({ ...message, flags: message.flags?.filter((flag) => flag !== '\\Recent') }));
+}
 
 t.test('facts and digests are the same however the response is cut', async (t) => {
   const body = Buffer.concat([original, Buffer.from([0x80, 0xff]), Buffer.alloc(5000, 97)]);

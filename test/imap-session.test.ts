@@ -158,8 +158,9 @@ t.test('a client that reads slowly', async (t) => {
 });
 
 t.test('a server that reads slowly makes the client wait', async (t) => {
-  const { io, client } = openSession(t.testdir(), true);
+  const { io, client, server } = openSession(t.testdir(), true);
   client('b APPEND box {9000000+}\r\n');
+  server('+ go\r\n');
   io.upstream.stalled = true;
   let sent = 0;
   while (!io.clientPaused && sent < 9_000_000) {

@@ -11,6 +11,7 @@ import {
   type Handling,
   type ResponseTaker,
   type Survey,
+  structureOf,
   survey,
   wholeBytes,
   wholeValue,
@@ -18,7 +19,7 @@ import {
 import type { Holdings, Place } from './fetch-hold.js';
 import type { Edit, FetchPlan } from './fetch-plan.js';
 import { type Intake, type Ruling, type StoredNotice, standings } from './handler.js';
-import { surelyWithoutAttachment } from './plain-structure.js';
+import type { PendingMessage } from './message-batches.js';
 import { parseStored } from './stored-message.js';
 import type { ResponseItem } from './wire.js';
 
@@ -27,12 +28,14 @@ export interface AnswerHost {
   readonly port: ExchangePort;
   readonly holdings: Holdings;
   readonly plan: FetchPlan;
+  /** Some messages are to be asked for again: those behind them wait with them, as clients expect an order. */
+  readonly waiting: boolean;
   /** messages that were answered from a notice, which has all that was asked at once */
   readonly noticed: Set<number>;
   /** The message was answered, with content or metadata. */
   served(sequence: number, uid: number): void;
   /** Nothing was answered: the message has to be judged and asked for again. */
-  pend(sequence: number, uid: number): void;
+  pend(message: PendingMessage): void;
   /** It could not be judged. */
   defer(uid: number, text: string): void;
   /** Some of it may not be answered. */
@@ -49,7 +52,7 @@ export const tooLong: Ruling & { kind: 'defer' } = {
   kind: 'defer',
   text: 'The check of a message takes too long, try again later',
 };
-const notWritten = 'The state of a message could not be written down, try again later';
+export const notWritten = 'The state of a message could not be written down, try again later';
 const noNotice = 'The notice for a message is not at hand, try again later';
 
 export class AnswerTaker implements ResponseTaker {
@@ -155,15 +158,11 @@ export class AnswerTaker implements ResponseTaker {
     return known !== 0 && wholeBytes(look.whole) !== known;
   }
 
-  #showable({ parts }: Response, look: Survey): boolean {
+  #showable(response: Response, look: Survey): boolean {
     if (look.named !== 'metadata') return false;
     if (!this.#host.port.mailbox.metadataWaits) return true;
-    return parts.some(({ raw, items }) =>
-      items.some(
-        ({ name, form, valueStart, valueEnd }) =>
-          name === 'BODYSTRUCTURE' && form === 'list' && surelyWithoutAttachment(raw.subarray(valueStart, valueEnd)),
-      ),
-    );
+    if (this.#host.waiting) return false;
+    return structureOf(response) === 'plain';
   }
 
   #passFree(response: Response): void {
@@ -258,7 +257,7 @@ export class AnswerTaker implements ResponseTaker {
 
   /** What the server says of flags by itself is said now; it would not say it again. */
   #pend(response: Response, uid: number, place?: Place): void {
-    this.#host.pend(response.sequence, uid);
+    this.#host.pend({ sequence: response.sequence, uid, structure: structureOf(response) });
     const flags = !this.#asksFlags && response.parts.some(({ items }) => items.some(({ name }) => name === 'FLAGS'));
     this.#put((flags ? reduced(response, this.#later) : undefined) ?? [], place, []);
     this.#free(response);
@@ -329,7 +328,7 @@ export class AnswerTaker implements ResponseTaker {
       if (written && may) {
         this.#host.served(response.sequence, uid);
         pieces.push(...passed(response, this.#edit));
-      } else if (written) this.#host.pend(response.sequence, uid);
+      } else if (written) this.#host.pend({ sequence: response.sequence, uid, structure: structureOf(response) });
       else this.#host.defer(uid, notWritten);
     }
     this.#put(pieces, place, []);

@@ -4,6 +4,7 @@ import type { Response, ResponsePart } from './fetch-answer.js';
 import { isWholeAnswer } from './fetch-plan.js';
 import { type ItemClass, responseClass } from './fetch-request.js';
 import type { Intake, MessageFacts } from './handler.js';
+import { surelyWithoutAttachment } from './plain-structure.js';
 import type { FetchEvent, ResponseItem } from './wire.js';
 
 /**
@@ -116,6 +117,19 @@ export function survey({ parts }: Response): Survey {
     }
   }
   return { uid, named, whole };
+}
+
+/** Whether the BODYSTRUCTURE in it tells that there surely is no attachment; undefined when there is none. */
+export function structureOf({ parts }: Response): 'plain' | 'other' | undefined {
+  let found: 'plain' | 'other' | undefined;
+  for (const { raw, items } of parts) {
+    for (const { name, form, valueStart, valueEnd } of items) {
+      if (name !== 'BODYSTRUCTURE' || found === 'other') continue;
+      const plain = form === 'list' && surelyWithoutAttachment(raw.subarray(valueStart, valueEnd));
+      found = plain ? 'plain' : 'other';
+    }
+  }
+  return found;
 }
 
 /** Octets of the literal or string that is a whole message; -1 when it is neither. */

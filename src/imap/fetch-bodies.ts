@@ -5,15 +5,29 @@
 import type { ExchangePort } from './exchange.js';
 import { type Response, type ResponsePart, reduced } from './fetch-answer.js';
 import { tooLong } from './fetch-answers.js';
-import { factsOf, type Handling, type ResponseTaker, survey, wholeBytes, wholeValue } from './fetch-assembly.js';
+import {
+  factsOf,
+  type Handling,
+  type ResponseTaker,
+  structureOf,
+  survey,
+  wholeBytes,
+  wholeValue,
+} from './fetch-assembly.js';
 import type { Holdings } from './fetch-hold.js';
+import { plainItem, uidItem, wholeItem } from './fetch-plan.js';
 import type { Intake, Ruling } from './handler.js';
+import type { FetchItem } from './wire.js';
 
-/** Flags that come with answers which nobody sees. */
+/** What the server says of the mailbox in answers which nobody sees. */
 function passFlags(port: ExchangePort, response: Response, cut: ReadonlySet<string>): void {
-  if (!response.parts.some(({ items }) => items.some(({ name }) => name === 'FLAGS'))) return;
   for (const piece of reduced(response, cut) ?? []) if (Buffer.isBuffer(piece)) port.outlet.write(piece);
 }
+
+const internalDate = 'INTERNALDATE';
+
+/** What a whole message is asked for with. */
+export const bodyItems: readonly FetchItem[] = [uidItem, plainItem(internalDate), wholeItem];
 
 export class BodyTaker implements ResponseTaker {
   readonly #port: ExchangePort;
@@ -32,7 +46,7 @@ export class BodyTaker implements ResponseTaker {
   ) {
     this.#port = port;
     this.#holdings = holdings;
-    this.#cut = cut;
+    this.#cut = new Set([...cut, internalDate]);
     this.#judged = judged;
   }
 
@@ -96,5 +110,20 @@ export class FlagTaker implements ResponseTaker {
 
   conclude(response: Response): void {
     passFlags(this.#port, response, this.#cut);
+  }
+}
+
+/** What is asked to tell mails without attachment. */
+export const structureItems: readonly FetchItem[] = [uidItem, plainItem('BODYSTRUCTURE')];
+
+/** Takes structures; the client sees nothing of them. */
+export class StructureTaker extends FlagTaker {
+  readonly structures = new Map<number, 'plain' | 'other'>();
+
+  override conclude(response: Response): void {
+    super.conclude(response);
+    const { uid } = survey(response);
+    const structure = structureOf(response);
+    if (uid !== undefined && structure !== undefined) this.structures.set(uid, structure);
   }
 }

@@ -4,12 +4,12 @@
  */
 import { limits } from '../runtime/limits.js';
 import type { Exchange, ExchangePort } from './exchange.js';
-import { type AnswerHost, AnswerTaker } from './fetch-answers.js';
+import { type AnswerHost, AnswerTaker, notWritten } from './fetch-answers.js';
 import { ResponseAssembly, type ResponseTaker } from './fetch-assembly.js';
-import { BodyTaker, FlagTaker } from './fetch-bodies.js';
+import { BodyTaker, bodyItems, FlagTaker, StructureTaker, structureItems } from './fetch-bodies.js';
 import { createFetchGuard } from './fetch-guard.js';
 import { Holdings } from './fetch-hold.js';
-import { editOf, type FetchPlan, plainItem, planFetch, surelyWaiting, uidItem, wholeItem } from './fetch-plan.js';
+import { type FetchPlan, plainItem, planFetch, surelyWaiting } from './fetch-plan.js';
 import { formatFetch } from './fetch-request.js';
 import { FinalStatus } from './fetch-status.js';
 import { standings } from './handler.js';
@@ -64,7 +64,7 @@ class JudgedFetch implements Exchange, AnswerHost {
   /** takes the answers of the command under way, or of the last one */
   #taker: ResponseTaker;
   #pending = new Map<number, PendingMessage>();
-  /** whole messages that are asked for together */
+  /** messages that are judged and asked for together */
   #together: number = limits.imapFetch.bodiesTogetherLeast;
   /** UIDs, and the numbers by which the client knows them */
   readonly #served = new Map<number, number>();
@@ -88,7 +88,7 @@ class JudgedFetch implements Exchange, AnswerHost {
     const { request, items } = this.plan;
     const waiting = surelyWaiting(this.plan, this.port.mailbox);
     if (waiting !== undefined) {
-      for (const uid of waiting) this.pend(0, uid);
+      for (const uid of waiting) this.pend({ sequence: 0, uid, structure: undefined });
       this.port.supervise(this.#workOff());
       return;
     }
@@ -119,16 +119,21 @@ class JudgedFetch implements Exchange, AnswerHost {
     if (this.plan.marksSeen) this.#served.set(uid, this.plan.request.uid ? uid : sequence);
   }
 
-  pend(sequence: number, uid: number): void {
+  pend(message: PendingMessage): void {
+    const { uid } = message;
     if (this.#unserved.has(uid)) return;
     // A FETCH that others do not wait for has no second command.
     if (this.plan.sure) this.defer(uid, stillUnjudged);
-    else this.#pending.set(uid, { sequence, uid });
+    else this.#pending.set(uid, message);
   }
 
   defer(uid: number, text: string): void {
     this.#unserved.add(uid);
     this.#status.defer(text);
+  }
+
+  get waiting(): boolean {
+    return this.#pending.size > 0;
   }
 
   refuse(uid: number): void {
@@ -141,9 +146,13 @@ class JudgedFetch implements Exchange, AnswerHost {
     this.holdings.asking(true);
     await this.holdings.whenIdle();
     for (let round = 0; round < limits.imapFetch.roundsMax && this.#pending.size > 0; round += 1) {
-      const all = this.#takePending();
-      for (const { members } of batches(all, this.#numberOf)) {
-        if (!this.#over) await this.#again(members);
+      const all = [...this.#pending.values()];
+      this.#pending = new Map();
+      for (let from = 0; from < all.length && !this.#over; ) {
+        const [batch] = batches(all.slice(from, from + this.#together), this.#numberOf);
+        if (batch === undefined) break;
+        from += batch.members.length;
+        await this.#again(batch.members);
       }
     }
     for (const { uid } of this.#pending.values()) this.defer(uid, stillUnjudged);
@@ -151,36 +160,16 @@ class JudgedFetch implements Exchange, AnswerHost {
     if (!this.#over) this.#finish();
   }
 
-  #takePending(): PendingMessage[] {
-    const all = [...this.#pending.values()];
-    this.#pending = new Map();
-    return all;
-  }
-
   readonly #numberOf = (message: PendingMessage): number => (this.plan.request.uid ? message.uid : message.sequence);
 
-  /** Judges messages that were not answered, and asks for them again. */
+  /** Judges messages that were not answered, and asks for them again, all in their order. */
   async #again(messages: readonly PendingMessage[]): Promise<void> {
-    const { mailbox } = this.port;
-    const settled = mailbox.settle(messages.map(({ uid }) => uid));
-    await this.#until(new Promise<void>((resolve) => this.holdings.wait(settled, () => resolve())));
-    const heavy = messages.filter(({ uid }) => !this.#stands(uid));
-    await this.#ask(messages.filter(({ uid }) => this.#stands(uid)));
-    const rest = this.#asksPlain() ? await this.#askPlain(heavy) : heavy;
-    for (let from = 0; from < rest.length && !this.#over; ) {
-      const [batch] = batches(rest.slice(from, from + this.#together), this.#numberOf);
-      if (batch === undefined) return;
-      from += batch.members.length;
-      const bytes = await this.#judge(batch.members, batch.set);
-      // Small messages go together, large ones are answered one by one.
-      const count = bytes > limits.imapFetch.bodiesTogetherBytes ? this.#together >> 1 : this.#together * 2;
-      this.#together = Math.max(1, Math.min(count, limits.imapFetch.askedTogetherMax));
-    }
-  }
-
-  /** The structure tells of many messages that they have no attachment, but not when the client saw it already. */
-  #asksPlain(): boolean {
-    return this.plan.needs === 'metadata' && !this.plan.items.some(({ name }) => name === 'BODYSTRUCTURE');
+    await this.#result(this.port.mailbox.settle(messages.map(({ uid }) => uid)));
+    const unknown = messages.filter(({ uid }) => !this.#stands(uid));
+    const heavy = this.plan.needs === 'metadata' ? await this.#withAttachment(unknown) : unknown;
+    const judged = await this.#judge(heavy);
+    // What was not answered is gone: RFC 9051 §7.5.1 lets others expunge meanwhile.
+    await this.#ask(messages.filter(({ uid }) => judged.has(uid) || this.#stands(uid)));
   }
 
   /** Whether what was asked of this message can be answered now. */
@@ -189,45 +178,48 @@ class JudgedFetch implements Exchange, AnswerHost {
     return this.plan.needs === 'metadata' ? standing !== standings.unjudged : standing >= standings.original;
   }
 
-  /** Asks for metadata together with the structure: those that surely have no attachment pass. Returns the others. */
-  async #askPlain(messages: readonly PendingMessage[]): Promise<PendingMessage[]> {
-    if (messages.length === 0) return [];
-    const before = this.#pending;
-    this.#pending = new Map();
-    await this.#ask(messages, plainItem('BODYSTRUCTURE'));
-    const heavy = this.#takePending();
-    this.#pending = before;
-    return heavy;
+  /** What surely has no attachment may show its metadata. Returns the others; those that are gone are in neither. */
+  async #withAttachment(messages: readonly PendingMessage[]): Promise<PendingMessage[]> {
+    const taker = new StructureTaker(this.port, this.plan.edit.cut);
+    await this.#askFor(
+      messages.filter(({ structure }) => structure === undefined),
+      structureItems,
+      taker,
+    );
+    const of = ({ uid, structure }: PendingMessage) => structure ?? taker.structures.get(uid);
+    const plain = messages.filter((message) => of(message) === 'plain').map(({ uid }) => uid);
+    if (plain.length > 0) {
+      const shown = await this.#result(this.port.mailbox.showMetadata(plain).then(() => true));
+      if (shown === undefined) for (const uid of plain) this.defer(uid, notWritten);
+    }
+    return messages.filter((message) => of(message) === 'other');
   }
 
-  /** Asks for what the client asked for. */
-  async #ask(messages: readonly PendingMessage[], extra?: FetchItem): Promise<void> {
-    const { plan } = this;
-    const items = [...plan.items];
-    const cut = [...plan.edit.cut];
-    if (extra !== undefined && !items.some(({ name }) => name === extra.name)) {
-      items.push(extra);
-      cut.push(extra.name);
-    }
-    // RFC 7162 §3.1.4.1: CHANGEDSINCE, which is not said again, asks for MODSEQ too.
-    if (/CHANGEDSINCE/i.test(plan.request.modifiers)) items.push(plainItem('MODSEQ'));
-    const edit = editOf(plan.request.items, cut);
-    for (const { set } of batches(messages, this.#numberOf)) {
-      await this.#send(set, items, new AnswerTaker(this, edit));
-    }
-  }
-
-  /** Takes whole messages in and asks for those that could be judged. Returns their octets. */
-  async #judge(messages: readonly PendingMessage[], set: string): Promise<number> {
+  /** Takes whole messages in. Returns those that could be judged. */
+  async #judge(messages: readonly PendingMessage[]): Promise<ReadonlySet<number>> {
     const judged = new Set<number>();
     const taker = new BodyTaker(this.port, this.holdings, this.plan.edit.cut, (uid, ruling) => {
       if (ruling.kind === 'defer') this.defer(uid, ruling.text);
       else judged.add(uid);
     });
-    await this.#send(set, [uidItem, plainItem('INTERNALDATE'), wholeItem], taker);
-    // What was not answered is gone: RFC 9051 §7.5.1 lets others expunge meanwhile.
-    await this.#ask(messages.filter(({ uid }) => judged.has(uid)));
-    return taker.bytes;
+    await this.#askFor(messages, bodyItems, taker);
+    // Small messages go together, large ones are answered one by one.
+    const { bodiesTogetherBytes, askedTogetherMax } = limits.imapFetch;
+    const together = taker.bytes > bodiesTogetherBytes ? this.#together >> 1 : this.#together * 2;
+    this.#together = Math.max(1, Math.min(together, askedTogetherMax));
+    return judged;
+  }
+
+  /** Asks for what the client asked for. */
+  async #ask(messages: readonly PendingMessage[]): Promise<void> {
+    const { request, items, edit } = this.plan;
+    // RFC 7162 §3.1.4.1: CHANGEDSINCE, which is not said again, asks for MODSEQ too.
+    const all = /CHANGEDSINCE/i.test(request.modifiers) ? [...items, plainItem('MODSEQ')] : items;
+    await this.#askFor(messages, all, new AnswerTaker(this, edit));
+  }
+
+  async #askFor(messages: readonly PendingMessage[], items: readonly FetchItem[], taker: ResponseTaker): Promise<void> {
+    for (const { set } of batches(messages, this.#numberOf)) await this.#send(set, items, taker);
   }
 
   /** Runs a command of ours of the client's kind, and waits for all judgements that its answers need. */
@@ -245,6 +237,20 @@ class JudgedFetch implements Exchange, AnswerHost {
       }),
     );
     await this.holdings.whenIdle();
+  }
+
+  /** What somebody else works on; undefined when that fails or takes too long. */
+  async #result<T>(work: Promise<T>): Promise<T | undefined> {
+    let result: T | undefined;
+    await this.#until(
+      new Promise<void>((resolve) => {
+        this.holdings.wait(work, (value) => {
+          result = value;
+          resolve();
+        });
+      }),
+    );
+    return result;
   }
 
   /** Waits, but not beyond the end of the connection. */

@@ -4,6 +4,8 @@ import { limits } from '../runtime/limits.js';
 export interface PendingMessage {
   readonly sequence: number;
   readonly uid: number;
+  /** what its structure told, when it came: that there surely is no attachment, or not */
+  readonly structure: 'plain' | 'other' | undefined;
 }
 
 export interface Batch<T> {

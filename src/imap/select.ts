@@ -88,6 +88,8 @@ class Selection implements Exchange {
       this.#aborted = reject;
       if (this.#session.ended) reject(new Error('the session has ended'));
       else this.#session.answers.send(command, resolve);
+      // Between two commands lies a step that is written down, so that no reading of the socket sends this one.
+      this.#session.io.flushSoon();
     });
   }
 

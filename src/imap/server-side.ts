@@ -1,5 +1,5 @@
 /** What the server says, one event after the other: to the command that it belongs to, or by the rules of untagged.ts. */
-import { announcedCapabilities, capabilityNames, literalForm } from './capability.js';
+import { announcedCapabilities, capabilityNames } from './capability.js';
 import { ResponseReader } from './response-reader.js';
 import type { ImapSession } from './session.js';
 import { statusLine } from './status-line.js';
@@ -130,7 +130,6 @@ export class ServerSide {
 
   learn(capabilities: readonly string[]): void {
     this.#capabilities = capabilities;
-    this.#session.answers.writer.form = literalForm(capabilities);
   }
 
   /** @param capability upper case */
