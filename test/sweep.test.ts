@@ -14,6 +14,7 @@ import { closingLine, duration, isComplete, progressLine, reportJson, summaryTab
 import {
   ConnectionLost,
   type Judged,
+  NotListening,
   type SweepConnection,
   type SweepProgress,
   SweepRefused,
@@ -39,6 +40,8 @@ class FakeGate {
   readonly waits: number[] = [];
   /** connections that fail before one comes about */
   down = 0;
+  downAs = new ConnectionLost('not now');
+  onCut: () => void = () => {};
   /** batches after which the connection ends; each once */
   readonly cutAfter: number[] = [];
   readonly #mailboxes: ReadonlyMap<string, ReadonlyMap<number, Behaviour>>;
@@ -57,7 +60,7 @@ class FakeGate {
     this.connections += 1;
     if (this.down > 0) {
       this.down -= 1;
-      throw new ConnectionLost('not now');
+      throw this.downAs;
     }
     let open: ReadonlyMap<number, Behaviour> | undefined;
     let closed = false;
@@ -77,6 +80,7 @@ class FakeGate {
         if (open === undefined) throw new Error('nothing is open');
         const judged = this.#judge(open, uids);
         closed = judged === 'cut' || this.cutAfter.includes(this.batches.length);
+        if (closed) this.onCut();
         if (judged === 'cut' || closed) throw new ConnectionLost('cut');
         return judged;
       },
@@ -176,6 +180,21 @@ t.test('a connection that ends is opened again, and nothing is asked for twice w
   t.equal(isComplete(report), true);
 });
 
+t.test('nobody who listens: the end at the beginning, a pause later', async (t) => {
+  const absent = new FakeGate({ INBOX: many(5) });
+  absent.down = 1;
+  absent.downAs = new NotListening('is the gate running?');
+  t.match(await absent.sweep(), { problem: 'is the gate running?', mailboxes: [] });
+  t.equal(absent.connections, 1);
+  const restarted = new FakeGate({ INBOX: many(100) });
+  restarted.downAs = absent.downAs;
+  restarted.onCut = () => {
+    restarted.down = 2;
+  };
+  restarted.cutAfter.push(2);
+  t.match(await restarted.sweep(), { problem: '', mailboxes: [{ clean: 100 }] });
+});
+
 t.test('one message that ends every connection does not stop the others', async (t) => {
   const gate = new FakeGate({ INBOX: { ...many(200), 77: 'kills' } });
   const report = await gate.sweep();
@@ -214,6 +233,7 @@ t.test('Ctrl-C ends it between two answers, with what was counted so far', async
   t.equal(report.problem, '');
   const [inbox] = report.mailboxes;
   t.ok((inbox?.clean ?? 0) >= 100 && (inbox?.clean ?? 0) < 1000, 'some were judged');
+  t.equal(inbox?.deferred, 1000 - (inbox?.clean ?? 0), 'the rest is not');
   t.equal(isComplete(report), false);
   t.match(closingLine(report), /^Interrupted after .*goes on from there/);
 });

@@ -10,8 +10,8 @@ import type { SelectedForSwap, SwapPort } from './release-swap.js';
 import { type FetchedMessage, FetchFacts } from './swap-fetch.js';
 
 export interface SwapResult {
-  /** gone: there was nothing left to swap; later: tried again at the next SELECT */
-  readonly kind: 'swapped' | 'gone' | 'later' | 'given-up';
+  /** gone: there was nothing left to swap; later: tried again at the next SELECT; left: the same, as the reader wants it so */
+  readonly kind: 'swapped' | 'gone' | 'later' | 'left' | 'given-up';
   readonly reason: string;
   readonly copyUid: number | undefined;
 }
@@ -54,7 +54,7 @@ class Swap {
       const answer = await this.#store(uid, '-FLAGS.SILENT (\\Deleted)');
       if (answer.status !== 'OK') return result('later', 'the copy is gone');
     } else if (isDeleted(original)) {
-      return result('later', 'the reader has marked the message as deleted');
+      return result('left', 'the reader has marked the message as deleted');
     }
     const copied = await this.#makeCopy(original);
     return typeof copied === 'number' ? this.#replace(copied) : copied;
