@@ -1,9 +1,10 @@
 /** Commands that are read as a whole before anything is done, and the words for their pieces on the way in. */
 import { limits } from '../runtime/limits.js';
+import { announcementBytes } from './argument-check.js';
 import type { OutgoingCommand } from './exchange.js';
 import { continueLiteral, refusals } from './replies.js';
 import type { ImapSession } from './session.js';
-import type { Command, CommandPiece, Literal } from './wire.js';
+import type { Command, CommandPiece } from './wire.js';
 
 /** What the first line says of a command: the client's tag and the verb. */
 export type CommandHead = Pick<Command, 'tag' | 'verb'>;
@@ -70,7 +71,7 @@ export class Collector implements PieceTaker {
     }
     const text = bytes.subarray(
       first ? this.#head.tag.length + 1 : 0,
-      bytes.length - announcementLength(bytes, literal),
+      bytes.length - announcementBytes(bytes, literal),
     );
     this.#outgoing.push(text);
     if (literal === undefined) {
@@ -80,11 +81,4 @@ export class Collector implements PieceTaker {
       this.#session.outlet.write(continueLiteral);
     }
   }
-}
-
-/** Octets of `{n}`, `{n+}` or `~{n}` at the end of a line. */
-export function announcementLength(line: Buffer, literal: Literal | undefined): number {
-  if (literal === undefined) return 0;
-  const open = line.lastIndexOf(0x7b) - (literal.binary ? 1 : 0);
-  return line.length - open;
 }

@@ -2,10 +2,12 @@
  * A command that passes as it comes, its tag and the form of its literals excepted; so large that only its octets in
  * flight are ever in memory.
  */
-import { announcementLength, type CommandHead, type PieceTaker } from './collected-command.js';
+import { ArgumentCheck, announcementBytes } from './argument-check.js';
+import type { CommandHead, PieceTaker } from './collected-command.js';
 import type { UnderWay } from './command-queue.js';
 import type { PassRule } from './commands.js';
 import type { TaggedResponse } from './exchange.js';
+import { refusals } from './replies.js';
 import type { ImapSession } from './session.js';
 import type { CommandPiece, Literal } from './wire.js';
 
@@ -17,6 +19,7 @@ export class StreamedCommand implements PieceTaker {
   readonly #head: CommandHead;
   readonly #rule: PassRule;
   readonly #alone: boolean;
+  readonly #arguments = new ArgumentCheck();
   #tag = '';
   #entry: UnderWay | undefined;
   /** the literal that the server was asked for and has not agreed to */
@@ -43,12 +46,13 @@ export class StreamedCommand implements PieceTaker {
       return;
     }
     const { bytes, literal } = piece;
-    const refusal = this.#rule.check?.(bytes);
+    const wellFormed = this.#arguments.line(bytes, literal);
+    const refusal = this.#rule.check?.(bytes) ?? (wellFormed ? undefined : refusals.syntax);
     if (refusal !== undefined) {
       this.#refuse(refusal, literal);
       return;
     }
-    const text = bytes.subarray(0, bytes.length - announcementLength(bytes, literal));
+    const text = bytes.subarray(0, bytes.length - announcementBytes(bytes, literal));
     const line = this.#entry === undefined ? this.#begin(text) : text;
     if (literal !== undefined) {
       this.#announce(line, literal);
