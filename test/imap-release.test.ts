@@ -309,6 +309,7 @@ t.test('where nothing may be removed, nothing is copied', async (t) => {
 t.test('a server that refuses a step keeps every message', async (t) => {
   const cases: [string, ModelOptions, SwapStep, number[]][] = [
     ['full', { refusals: { 'UID COPY': 'NO [OVERQUOTA] full' } }, 'copying', [101]],
+    ['forbidden', { refusals: { 'UID COPY': 'NO [NOPERM] no' } }, 'given-up', [101]],
     ['unable', { refusals: { 'UID COPY': 'BAD what' } }, 'given-up', [101]],
     ['STORE refused', { refusals: { 'UID STORE': 'NO [NOPERM] no' } }, 'given-up', [101, 103]],
     ['EXPUNGE refused', { refusals: { 'UID EXPUNGE': 'NO [NOPERM] no' } }, 'given-up', [101, 103]],
