@@ -36,13 +36,13 @@ export class Answers {
     return tag;
   }
 
-  /** A tag for a command that is written piece by piece. */
-  expect(answered: (response: TaggedResponse) => void): string {
+  /** A tag for a command that is written piece by piece. @param clientTag of the client's command that it is */
+  expect(answered: (response: TaggedResponse) => void, clientTag?: string): string {
     this.#session.patience.serverOwes();
     return this.queue.expect((response) => {
       this.writer.answered(response.tag);
       answered(response);
-    });
+    }, clientTag);
   }
 
   /** The server has answered. False: nothing that we sent. */

@@ -15,9 +15,15 @@ export interface UnderWay {
 
 export type Answered = (response: TaggedResponse) => void;
 
+interface Awaited {
+  readonly answered: Answered;
+  /** undefined for a command of our own */
+  readonly clientTag: string | undefined;
+}
+
 export class CommandQueue {
   #entries: (UnderWay | Buffer)[] = [];
-  readonly #awaited = new Map<string, Answered>();
+  readonly #awaited = new Map<string, Awaited>();
   #lastTag = 0;
 
   get empty(): boolean {
@@ -62,19 +68,24 @@ export class CommandQueue {
     return ready;
   }
 
-  /** A tag for a command to the server. */
-  expect(answered: Answered): string {
+  /** A tag for a command to the server. @param clientTag of the command of the client that it is */
+  expect(answered: Answered, clientTag?: string): string {
     this.#lastTag += 1;
     const tag = `S${this.#lastTag}`;
-    this.#awaited.set(tag, answered);
+    this.#awaited.set(tag, { answered, clientTag });
     return tag;
+  }
+
+  /** The client's tag of the command that went to the server under this one, as long as it is not answered. */
+  clientTagOf(tag: string): string | undefined {
+    return this.#awaited.get(tag)?.clientTag;
   }
 
   /** Who waits for the answer with this tag; undefined when we never sent it, or it was answered before. */
   take(tag: string): Answered | undefined {
-    const answered = this.#awaited.get(tag);
+    const awaited = this.#awaited.get(tag);
     this.#awaited.delete(tag);
-    return answered;
+    return awaited?.answered;
   }
 
   clear(): void {

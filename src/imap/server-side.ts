@@ -10,6 +10,9 @@ import type { ServerEvent } from './wire.js';
 /** of a response's name, for the log */
 const nameCharacters = 32;
 
+/** of an ESEARCH response, in which its tag stands */
+const correlatorBytes = 60;
+
 /** Once one of these is enabled, names of mailboxes are UTF-8 (RFC 6855 §3, RFC 9051 §5.1). */
 const utf8Extensions = new Set(['UTF8=ACCEPT', 'IMAP4REV2']);
 
@@ -106,13 +109,23 @@ export class ServerSide {
     this.#notice(event);
     if (session.ended) return;
     const passed = passedUntagged(event, session.context);
-    if (passed !== undefined) session.outlet.write(passed);
+    if (passed !== undefined) session.outlet.write(this.#correlated(event, passed));
     else if (event.kind !== 'fetch-data' && event.kind !== 'fetch-more') {
       session.services.event(
         'unasked-response',
         event.kind === 'data' ? event.name.slice(0, nameCharacters) : event.kind,
       );
     }
+  }
+
+  /** RFC 4466 §2.6.2: the result of a search names the tag that its client gave it. */
+  #correlated(event: UntaggedEvent, passed: Buffer): Buffer {
+    if (event.kind !== 'data' || event.name !== 'ESEARCH') return passed;
+    const found = /^(\* ESEARCH \(TAG "?)(\w+)/i.exec(passed.toString('latin1', 0, correlatorBytes));
+    const [all = '', before = '', tag = ''] = found ?? [];
+    const clientTag = this.#session.answers.queue.clientTagOf(tag);
+    if (clientTag === undefined) return passed;
+    return Buffer.concat([Buffer.from(before + clientTag, 'latin1'), passed.subarray(all.length)]);
   }
 
   /** What an untagged response means to us. */
