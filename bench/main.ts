@@ -1,9 +1,11 @@
-/** Chooses the measurement: `npm run bench -- smtp` or `npm run bench -- inspect`. Knows nothing about either. */
+/** Chooses the measurement: `npm run bench -- smtp`, `imap` or `inspect`. Knows nothing about any of them. */
 import { existsSync } from 'node:fs';
+import { benchImap } from './imap.js';
 import { benchSmtp } from './smtp.js';
 
 const usage = `usage: npm run bench -- smtp [--quick] [--json FILE] [--rounds N] [--sizes 1k,100k,10m] [--connections 1,10,100]
                               [--same] [--pipelining] [--malicious SHARE]
+       npm run bench -- imap [--quick] [--json FILE] [--rounds N] [--messages N] [--sizes 1400,5500,102000] [--idle N]
        npm run bench -- inspect [ARGUMENTS]
 `;
 
@@ -20,6 +22,7 @@ async function benchInspect(parameters: readonly string[]): Promise<void> {
 
 const [name, ...parameters] = process.argv.slice(2);
 if (name === 'smtp') await benchSmtp(parameters);
+else if (name === 'imap') await benchImap(parameters);
 else if (name === 'inspect') await benchInspect(parameters);
 else {
   process.stderr.write(usage);

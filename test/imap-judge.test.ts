@@ -3,7 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { type Ruling, standings } from '../src/imap/handler.js';
 import { createImapHandler } from '../src/pipeline/imap-handler.js';
+import { logMessage } from '../src/pipeline/imap-record.js';
 import { GateError } from '../src/runtime/errors.js';
+import { createLog } from '../src/runtime/log.js';
+import { report, verdict } from './support/held-message.js';
 import { identityOf, JudgeFixture, listener, noticeOf, peer, policyOf, read, take } from './support/imap-judge.js';
 import { buildMail, eicarMail } from './support/mail.js';
 
@@ -41,6 +44,28 @@ t.test('a clean message stands as its original, a bad one as its notice, here an
     [{ protocol: 'imap', uid: 3, outcome: 'notice', action: 'block', user: anna, client: '192.0.2.9' }],
     'one line, for the message that is not clean',
   );
+});
+
+t.test('whose mail it was is told as the log is set to', (t) => {
+  for (const [addresses, shown] of [
+    ['full', true],
+    ['hashed', false],
+    ['none', false],
+  ] as const) {
+    const written: string[] = [];
+    const log = createLog(
+      { level: 'info', addresses, file: undefined },
+      { write: (line: string) => written.push(line) },
+    );
+    const reader = { listener, upstream: 'imap.example.org:143', user: anna, clientAddress: '192.0.2.9' };
+    const fate = { id: 'x', reader, mailbox: 'Sick leave', uid: 5, outcome: 'notice', judgeMs: 1 } as const;
+    logMessage(log.logger, fate, report(), verdict());
+    log.flush();
+    t.equal(written.join('').includes(anna), shown, addresses);
+    t.equal(written.join('').includes('Sick leave'), shown, addresses);
+    t.match(written.join(''), /"uid":5/);
+  }
+  t.end();
 });
 
 t.test('which servers are judged', async (t) => {
@@ -138,6 +163,19 @@ t.test('a changed list or threshold is applied to what is remembered, without a 
   t.equal(mailbox.standing(1), standings.lateNotice, 'a notice stays whatever the lists become');
   t.equal(mailbox.standing(2), standings.original);
   t.equal(noticeOf(await read(mailbox, 1, clean)).notice.item, late.notice.item, 'also for who asks to judge it again');
+});
+
+t.test('what is remembered is never of another content than what was judged last', async (t) => {
+  const judge = await JudgeFixture.open(t);
+  const mailbox = await judge.mailbox();
+  await read(mailbox, 1, clean);
+  judge.policy = await policyOf('policy: { fallback: { default: permit } }');
+  judge.backend.script = () => judge.backend.none('backend-unavailable');
+  const many = Array.from({ length: 5000 }, (_, count) => `anna${count}@example.org`).join(',\r\n ');
+  t.equal((await read(mailbox, 1, buildMail({ to: many, attachment: file }))).kind, 'original', 'by its fallback');
+  judge.policy = await policyOf('');
+  await mailbox.settle([1]);
+  t.equal(mailbox.standing(1), standings.unjudged);
 });
 
 t.test('scores that are not known any more need the content', async (t) => {

@@ -1,6 +1,12 @@
 /** Released messages over IMAP: a new UID for the original, in steps that any cut may interrupt. */
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import fc from 'fast-check';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import type { OutgoingCommand, TaggedResponse } from '../src/imap/exchange.js';
 import type { Account, ReleasedCopy, SwapStep } from '../src/imap/handler.js';
 import { SwapLocks, type SwapPort, swapBeforeSelect, swapReleased } from '../src/imap/release-swap.js';
@@ -9,9 +15,12 @@ import { type FetchedMessage, FetchFacts } from '../src/imap/swap-fetch.js';
 import type { ServerEvent } from '../src/imap/wire.js';
 import { limits } from '../src/runtime/limits.js';
 import { dovecotPrograms, startDovecot } from './support/dovecot.js';
+import { Gate } from './support/gate.js';
 import { ImapWireClient } from './support/imap-wire-client.js';
+import { eicarMail } from './support/mail.js';
 import { skipWithout } from './support/missing.js';
 import { ModelMailbox, type ModelOptions, sha256 } from './support/model-mailbox.js';
+import { freePort, portOf } from './support/ports.js';
 
 const original = Buffer.from('Subject: the released one\r\n\r\nsome "quoted\\ text)\r\n* 1 EXPUNGE\r\n'.repeat(3));
 const other = Buffer.from('Subject: another\r\n\r\ntext\r\n');
@@ -300,6 +309,7 @@ t.test('where nothing may be removed, nothing is copied', async (t) => {
 t.test('a server that refuses a step keeps every message', async (t) => {
   const cases: [string, ModelOptions, SwapStep, number[]][] = [
     ['full', { refusals: { 'UID COPY': 'NO [OVERQUOTA] full' } }, 'copying', [101]],
+    ['forbidden', { refusals: { 'UID COPY': 'NO [NOPERM] no' } }, 'given-up', [101]],
     ['unable', { refusals: { 'UID COPY': 'BAD what' } }, 'given-up', [101]],
     ['STORE refused', { refusals: { 'UID STORE': 'NO [NOPERM] no' } }, 'given-up', [101, 103]],
     ['EXPUNGE refused', { refusals: { 'UID EXPUNGE': 'NO [NOPERM] no' } }, 'given-up', [101, 103]],
@@ -325,7 +335,8 @@ t.test('a server that refuses a step keeps every message', async (t) => {
 t.test('what the reader does meanwhile counts', async (t) => {
   const deleted = filled({}, ['\\Deleted']);
   const waiting = new StoredCopy(deleted.uid);
-  await swap(deleted.mailbox, [waiting]);
+  const { lines } = await swap(deleted.mailbox, [waiting]);
+  t.same(lines, [], 'which is no trouble that the log should tell at every SELECT');
   t.same(deleted.mailbox.holding(original), [deleted.uid], 'a message marked as deleted is not brought back');
   t.equal(waiting.step, 'waiting');
 
@@ -515,6 +526,170 @@ t.test(
     t.same(wrong, []);
   },
 );
+
+const main = join(dirname(fileURLToPath(import.meta.url)), '..', 'src', 'main.js');
+const runSluice = (parameters: readonly string[]) => promisify(execFile)(process.execPath, [main, ...parameters]);
+
+/** Between the gate and its server: ends a connection after so many octets in both directions. */
+async function cuttingRelay(t: Test, upstreamPort: number) {
+  const state = { port: 0, left: Number.POSITIVE_INFINITY };
+  const server = createServer((client) => {
+    const upstream = connect(upstreamPort, '127.0.0.1');
+    for (const [socket, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      socket.on('data', (chunk: Buffer) => {
+        const allowed = Math.min(chunk.length, state.left);
+        state.left -= allowed;
+        other.write(chunk.subarray(0, allowed));
+        if (allowed === chunk.length) return;
+        client.destroy();
+        upstream.end();
+      });
+      socket.on('error', () => other.destroy());
+      socket.on('close', () => other.end());
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  state.port = portOf(server);
+  return state;
+}
+
+/** A running gate, and the commands of whoever looks after it. */
+async function gateFor(t: Test, upstreamPort: number, user: string, login: string) {
+  const port = await freePort();
+  const listener = { listen: `127.0.0.1:${port}`, upstream: { host: '127.0.0.1', port: upstreamPort } };
+  const gate = await Gate.start({ config: { imap: { listeners: [listener] } } });
+  t.teardown(() => gate.stop());
+  const password = join(gate.folder, 'password');
+  writeFileSync(password, login, { mode: 0o600 });
+  const config = ['--config', join(gate.folder, 'sluice.yaml')];
+  const json = async (...command: string[]): Promise<unknown> =>
+    JSON.parse((await runSluice([...command, ...config, '--json'])).stdout);
+  return {
+    port,
+    sweep: () => json('sweep', '--user', user, '--password-file', password),
+    /** how many */
+    releaseAll: async (): Promise<number> => {
+      const held = (await json('quarantine', 'list')) as { id: string }[];
+      for (const { id } of held) await runSluice(['quarantine', 'release', ...config, id]);
+      return held.length;
+    },
+  };
+}
+
+t.test(
+  'through the gate: swept, released, and found under new UIDs after many cuts',
+  { skip: skipWithout(...dovecotPrograms) },
+  async (t) => {
+    const dovecot = await startDovecot(t);
+    const user = dovecot.user('anna');
+    const relay = await cuttingRelay(t, dovecot.port);
+    const mails = Array.from({ length: 8 }, (_, index) => eicarMail({ subject: `withheld ${index}` }));
+    dovecot.putMaildir(user, [other, ...mails], undefined, 'F');
+    dovecot.putMaildir(user, [other], undefined, 'T');
+    const gate = await gateFor(t, relay.port, user, dovecot.password);
+    t.match(await gate.sweep(), {
+      complete: true,
+      mailboxes: [{ path: 'INBOX', messages: 10, clean: 2, withheld: 8 }],
+    });
+    const direct = () => messagesOf(dovecot.port, user, dovecot.password);
+    const through = () => messagesOf(gate.port, user, dovecot.password);
+    const before = await direct();
+    t.equal(originals(await through(), mails).length, 0, 'all are withheld');
+    t.equal(await gate.releaseAll(), 8);
+    t.equal(originals(await through(), mails).length, 0, 'EXAMINE swaps nothing');
+    t.same(await direct(), before);
+
+    const wrong: string[] = [];
+    for (let octets = 700; octets < 14_000; octets += 397) {
+      relay.left = octets;
+      // Whatever becomes of it: the connection is cut somewhere.
+      await ImapWireClient.login(gate.port, user, dovecot.password)
+        .then((client) => client.run([Buffer.from('SELECT INBOX')]).finally(() => client.close()))
+        .catch(() => undefined);
+      relay.left = Number.POSITIVE_INFINITY;
+      const there = new Set(originals(await direct(), mails).map(({ body }) => body?.sha256));
+      if (there.size !== 8) wrong.push(`${octets}: ${there.size} originals`);
+    }
+    t.same(wrong, [], 'no message is ever away');
+    const client = await ImapWireClient.login(gate.port, user, dovecot.password);
+    t.match(await client.run([Buffer.from('SELECT INBOX')]), { status: 'OK' });
+    client.close();
+    const after = await direct();
+    const found = originals(after, mails);
+    t.equal(found.length, 8, 'each is there once');
+    t.equal(new Set(found.map(({ body }) => body?.sha256)).size, 8);
+    t.same(datesOf(found), datesOf(originals(before, mails)));
+    t.ok(found.every(({ uid, flags }) => uid > 10 && flags?.includes('\\Flagged')));
+    t.equal(after.length, 10, 'and nothing else has gone or come');
+    t.match(
+      after.find(({ flags }) => flags?.includes('\\Deleted')),
+      { bytes: other.length },
+    );
+    t.equal(originals(await through(), mails).length, 8, 'the reader has them back');
+    t.match(await gate.sweep(), { mailboxes: [{ clean: 10, withheld: 0 }] });
+  },
+);
+
+t.test(
+  'a client that keeps itself up to date is told of the swap as of any other change',
+  { skip: skipWithout(...dovecotPrograms) },
+  async (t) => {
+    const dovecot = await startDovecot(t);
+    const user = dovecot.user('anna');
+    const mail = eicarMail({ subject: 'withheld' });
+    dovecot.putMaildir(user, [other, mail, other]);
+    dovecot.putMaildir(user, [other], 'Work');
+    const gate = await gateFor(t, dovecot.port, user, dovecot.password);
+    await gate.sweep();
+    const client = await ImapWireClient.login(gate.port, user, dovecot.password);
+    t.teardown(() => client.close());
+    const said = async (command: string) => {
+      let text = '';
+      const answer = await client.run([Buffer.from(command)], (event) => {
+        if ('raw' in event) text += event.raw.toString('latin1');
+      });
+      return text + answer.raw.toString('latin1');
+    };
+    await said('ENABLE QRESYNC');
+    const first = await said('SELECT INBOX');
+    const [, validity] = /\[UIDVALIDITY (\d+)\]/.exec(first) ?? [];
+    const [, modseq] = /\[HIGHESTMODSEQ (\d+)\]/.exec(first) ?? [];
+    t.match(await said('UID FETCH 2 (BODY.PEEK[HEADER.FIELDS (SUBJECT)])'), 'Malware Detected');
+    t.match(await said('SELECT Work'), '[CLOSED]');
+    t.equal(await gate.releaseAll(), 1);
+    const again = await said(`SELECT INBOX (QRESYNC (${validity} ${modseq}))`);
+    t.equal(again.match(/\[CLOSED\]/g)?.length, 1, 'its mailbox is closed once');
+    t.match(again, /^\* 3 EXISTS\r$/m);
+    t.match(again, /^\* VANISHED \(EARLIER\) 2\r$/m);
+    t.match(again, /^\* 3 FETCH \(UID 4 /m);
+    t.notMatch(again, /COPYUID|UNSELECT/, 'nothing of ours');
+    t.match(await said('UID FETCH 4 (BODY.PEEK[HEADER.FIELDS (SUBJECT)])'), 'Subject: withheld');
+    t.match(await said('UID FETCH 2 (UID)'), /^w\d+ OK/);
+  },
+);
+
+const originals = (messages: readonly FetchedMessage[], mails: readonly Buffer[]): FetchedMessage[] => {
+  const digests = new Set(mails.map(sha256));
+  return messages.filter(({ body }) => body !== undefined && digests.has(body.sha256));
+};
+const datesOf = (messages: readonly FetchedMessage[]) => messages.map(({ internalDate }) => internalDate).sort();
+
+/** The INBOX, opened read-only. */
+async function messagesOf(port: number, user: string, password: string): Promise<FetchedMessage[]> {
+  const client = await ImapWireClient.login(port, user, password);
+  const messages: FetchedMessage[] = [];
+  const facts = new FetchFacts((message) => messages.push(message));
+  await client.run([Buffer.from('EXAMINE INBOX')]);
+  await client.run([Buffer.from('UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])')], (event) =>
+    facts.take(event),
+  );
+  client.close();
+  return messages.map((message) => ({ ...message, flags: message.flags?.filter((flag) => flag !== '\\Recent') }));
+}
 
 t.test('facts and digests are the same however the response is cut', async (t) => {
   const body = Buffer.concat([original, Buffer.from([0x80, 0xff]), Buffer.alloc(5000, 97)]);

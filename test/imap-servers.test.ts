@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { dovecotPrograms } from './support/dovecot.js';
+import { dovecotPrograms, startDovecot } from './support/dovecot.js';
 import { type ImapBed, loginTwins, startBed } from './support/imap-bed.js';
 import { ImapClient } from './support/imap-client.js';
 import { cleanMails, type MailboxMail, maliciousMails } from './support/imap-mails.js';
@@ -16,8 +16,9 @@ import { parseScript, playScript, transcriptDifferences } from './support/imap-s
 import { SharedContent, StressClient } from './support/imap-stress.js';
 import { bytesOf } from './support/imap-values.js';
 import { skipWithout } from './support/missing.js';
-import { folderOf } from './support/running.js';
+import { folderOf, startGate } from './support/running.js';
 import { SecretWatch } from './support/secret-watch.js';
+import { makeCertificates } from './support/tls.js';
 
 t.setTimeout(500_000);
 
@@ -90,13 +91,11 @@ async function ask(t: Test, bed: ImapBed, name: string, questions: readonly Ques
   const found: string[] = [];
   for (const [number, { mails, commands }] of questions.entries()) {
     const nameOf = (sequence: number) => mails[sequence - 1]?.id ?? 'no message';
-    // What stands in for a mail has a preview of its own making.
-    const like = (sequence: number, item: string) =>
-      item === 'PREVIEW' && mails[sequence - 1]?.shown !== mails[sequence - 1]?.mail;
+    const withheld = (sequence: number) => mails[sequence - 1]?.shown !== mails[sequence - 1]?.mail;
     for (const client of [direct, through]) await client.ok(`SELECT q${number}`);
     for (const command of commands) {
       const [expected, actual] = [await direct.command(command), await through.command(command)];
-      found.push(...differences(expected, actual, nameOf, like).map((line) => `${command}: ${line}`));
+      found.push(...differences(expected, actual, nameOf, withheld).map((line) => `${command}: ${line}`));
     }
     for (const client of [flags.direct, flags.through]) await client.ok(`EXAMINE q${number}`);
     const [expected, actual] = [await flags.direct.ok('FETCH 1:* FLAGS'), await flags.through.ok('FETCH 1:* FLAGS')];
@@ -238,4 +237,90 @@ t.test('clients that share a mailbox never see it break its word', { skip }, asy
   for (const client of clients) t.same(await client.view(), expected, 'and each has the mailbox as it is');
   for (const client of [direct, ...clients]) client.destroy();
   if (bed.blocks) t.same(watch.found, [], 'nothing of a payload was seen');
+});
+
+t.test('what is offered is what the server offers, less what goes around the gate', { skip }, async (t) => {
+  const bed = await startBed(t);
+  const { direct, through } = await loginTwins(t, bed, { direct: 'one', through: 'other' });
+  const offered = async (client: ImapClient) => {
+    const { untagged } = await client.ok('CAPABILITY');
+    const told = untagged.find(({ name }) => name === 'CAPABILITY')?.raw.toString('latin1') ?? '';
+    return told.trim().split(' ').slice(2);
+  };
+  const [server, gate] = [await offered(direct), await offered(through)];
+  t.same(
+    gate.filter((name) => !server.includes(name)),
+    [],
+    'nothing is made up',
+  );
+  const around = ['CATENATE', 'URL-PARTIAL', 'NOTIFY', 'LOGIN-REFERRALS', 'COMPRESS=DEFLATE', 'URLAUTH', 'CONVERT'];
+  t.same(
+    gate.filter((name) => around.includes(name)),
+    [],
+  );
+  const usual =
+    'IDLE UIDPLUS MOVE CONDSTORE QRESYNC ESEARCH SEARCHRES SORT THREAD=REFERENCES BINARY MULTIAPPEND LITERAL+';
+  const useful = `${usual} UNSELECT NAMESPACE ENABLE ID LIST-EXTENDED LIST-STATUS CHILDREN STATUS=SIZE SAVEDATE PREVIEW`;
+  t.same(
+    useful.split(' ').filter((name) => !gate.includes(name)),
+    [],
+    'what clients use is there',
+  );
+});
+
+t.test('TLS on both sides', { skip: skip || skipWithout('openssl', 'curl', 'mbsync', 'python3') }, async (t) => {
+  const certificates = makeCertificates(folderOf(t));
+  const tls = { certificateFile: certificates.certificateFile, keyFile: certificates.keyFile };
+  const mails = [...cleanMails(24), ...maliciousMails().slice(0, 3)];
+  const secrets = mails.flatMap((mail) => mail.secrets);
+  for (const [mode, upstreamTls] of [
+    ['starttls', 'starttls'],
+    ['implicit', 'implicit'],
+  ] as const) {
+    const dovecot = await startDovecot(t, { tls: certificates });
+    const port = upstreamTls === 'implicit' ? dovecot.tlsPort : dovecot.port;
+    const upstream = { host: '127.0.0.1', port, tls: upstreamTls, servername: 'localhost' };
+    const gate = await startGate(t, {
+      imapUpstreamPort: port,
+      imapListener: { tls: mode, upstream, authWithoutTls: 'never' },
+      config: { tls: { ...tls, caFile: certificates.caFile } },
+    });
+    const user = dovecot.user('anna');
+    dovecot.putMaildir(
+      user,
+      mails.map(({ mail }) => mail),
+    );
+    const watch = new SecretWatch(secrets);
+    const options = { watch: watch.connection(mode) };
+    const client =
+      mode === 'implicit'
+        ? await ImapClient.open(gate.imapPort, { ...options, tlsCa: certificates.ca })
+        : await ImapClient.open(gate.imapPort, options);
+    await client.next();
+    if (mode === 'starttls') {
+      t.equal((await client.command(`LOGIN ${user} ${dovecot.password}`)).status, 'NO', 'nobody logs in before TLS');
+      await client.startTls(certificates.ca);
+    }
+    await client.ok(`LOGIN ${user} ${dovecot.password}`);
+    await client.ok('SELECT INBOX');
+    const messages = messagesIn(await client.ok('UID FETCH 1:* (UID BODY.PEEK[])'));
+    const same = mails.filter(
+      ({ mail }, number) => bytesOf(messages.get(number + 1)?.get('BODY[]'))?.equals(mail) === true,
+    );
+    const clean = mails.filter(({ id, secrets: its }) => its.length === 0 && id !== 'lines that end with LF');
+    t.same(
+      same.map(({ id }) => id),
+      clean.map(({ id }) => id),
+      `${mode}: what is clean comes as it is`,
+    );
+    t.same(watch.found, [], `${mode}: nothing of a payload in ${watch.octets} octets`);
+    await client.logout();
+    for (const { name, fetch } of mailPrograms.filter(({ tls: able }) => able === true)) {
+      const what = { folder: folderOf(t), port: gate.imapPort, user, password: dovecot.password, mails: mails.length };
+      const fetched = await fetch({ ...what, tls: { mode, caFile: certificates.caFile } });
+      for (const mail of fetched) watch.connection(name)(mail);
+      t.ok(Buffer.concat(fetched).length > 300_000, `${name} with ${mode}`);
+    }
+    t.same(watch.found, [], `${mode}: nor in what programs fetched`);
+  }
 });

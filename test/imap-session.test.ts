@@ -1,6 +1,7 @@
 /** The IMAP session without sockets: conversations in every segmentation, and readers that are slow. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import t from 'tap';
 import { createFetchExchange } from '../src/imap/fetch-exchange.js';
 import { ClientOutlet } from '../src/imap/outlet.js';
@@ -158,8 +159,9 @@ t.test('a client that reads slowly', async (t) => {
 });
 
 t.test('a server that reads slowly makes the client wait', async (t) => {
-  const { io, client } = openSession(t.testdir(), true);
+  const { io, client, server } = openSession(t.testdir(), true);
   client('b APPEND box {9000000+}\r\n');
+  server('+ go\r\n');
   io.upstream.stalled = true;
   let sent = 0;
   while (!io.clientPaused && sent < 9_000_000) {
@@ -174,75 +176,77 @@ t.test('a server that reads slowly makes the client wait', async (t) => {
   t.notOk(io.clientPaused, 'it goes on when the server has taken it');
 });
 
-t.test('the way to the client', async (t) => {
-  const setup = (spools: string) => {
-    const sink = new FakeOutlet();
-    const state = { midResponse: false, woken: 0, unreadable: '' };
-    const outlet = new ClientOutlet(sink, {
-      get midResponse() {
-        return state.midResponse;
-      },
-      wake: () => {
-        state.woken += 1;
-      },
-      unreadable: (reason) => {
-        state.unreadable = reason;
-      },
-    });
-    return { sink, state, outlet, pool: new SpoolPool(spools) };
+/** An outlet, its socket in our hands. */
+function openOutlet(spools: string) {
+  const sink = new FakeOutlet();
+  const state = { midResponse: false, woken: 0, unreadable: '' };
+  const outlet = new ClientOutlet(sink, {
+    get midResponse() {
+      return state.midResponse;
+    },
+    wake: () => {
+      state.woken += 1;
+    },
+    unreadable: (reason) => {
+      state.unreadable = reason;
+    },
+  });
+  return { sink, state, outlet, pool: new SpoolPool(spools) };
+}
+const octets = (text: string) => Buffer.from(text);
+
+t.test('the way to the client: keeps the order, whatever is known first', async (t) => {
+  const { sink, outlet } = openOutlet(t.testdir());
+  const sent: string[] = [];
+  outlet.write(octets('1'));
+  const first = outlet.reserve();
+  outlet.write(octets('3'));
+  const second = outlet.reserve();
+  outlet.writePieces([octets('5'), octets('6')], () => sent.push('56'));
+  second.fill([octets('4')], () => sent.push('4'));
+  outlet.flush();
+  t.equal(sink.take(), '1');
+  t.same(sent, []);
+  first.fill([octets('2')], () => sent.push('2'));
+  outlet.flush();
+  t.equal(sink.take(), '23456');
+  t.same(sent, ['2', '4', '56']);
+  t.equal(outlet.backlog, 0);
+});
+
+t.test('the way to the client: writes between responses only', async (t) => {
+  const { sink, outlet, state } = openOutlet(t.testdir());
+  t.ok(outlet.interject(octets('* OK a\r\n')), 'nothing waits');
+  state.midResponse = true;
+  t.notOk(outlet.interject(octets('* OK b\r\n')), 'in the middle of a response');
+  const place = outlet.reserve();
+  outlet.write(octets('after\r\n'));
+  t.ok(outlet.interject(octets('* OK c\r\n')), 'before a reserved place');
+  place.fill([octets('place\r\n')]);
+  outlet.flush();
+  t.equal(sink.take(), '* OK a\r\n* OK c\r\nplace\r\nafter\r\n');
+});
+
+t.test('the way to the client: one write for slices that follow each other', async (t) => {
+  const { sink, outlet } = openOutlet(t.testdir());
+  const writes: string[] = [];
+  sink.write = (data) => {
+    writes.push(data.toString('latin1'));
+    return true;
   };
-  const octets = (text: string) => Buffer.from(text);
+  const buffer = Buffer.from(new ArrayBuffer(9));
+  buffer.write('abcdefghi');
+  outlet.write(buffer.subarray(0, 3));
+  outlet.write(buffer.subarray(3, 6));
+  outlet.write(buffer.subarray(7, 9));
+  outlet.flush();
+  t.same(writes, ['abcdef', 'hi']);
+});
 
-  t.test('keeps the order, whatever is known first', async (t) => {
-    const { sink, outlet } = setup(t.testdir());
-    const sent: string[] = [];
-    outlet.write(octets('1'));
-    const first = outlet.reserve();
-    outlet.write(octets('3'));
-    const second = outlet.reserve();
-    outlet.writePieces([octets('5'), octets('6')], () => sent.push('56'));
-    second.fill([octets('4')], () => sent.push('4'));
-    outlet.flush();
-    t.equal(sink.take(), '1');
-    t.same(sent, []);
-    first.fill([octets('2')], () => sent.push('2'));
-    outlet.flush();
-    t.equal(sink.take(), '23456');
-    t.same(sent, ['2', '4', '56']);
-    t.equal(outlet.backlog, 0);
-  });
-
-  t.test('writes between responses only', async (t) => {
-    const { sink, outlet, state } = setup(t.testdir());
-    t.ok(outlet.interject(octets('* OK a\r\n')), 'nothing waits');
-    state.midResponse = true;
-    t.notOk(outlet.interject(octets('* OK b\r\n')), 'in the middle of a response');
-    const place = outlet.reserve();
-    outlet.write(octets('after\r\n'));
-    t.ok(outlet.interject(octets('* OK c\r\n')), 'before a reserved place');
-    place.fill([octets('place\r\n')]);
-    outlet.flush();
-    t.equal(sink.take(), '* OK a\r\n* OK c\r\nplace\r\nafter\r\n');
-  });
-
-  t.test('one write for slices that follow each other', async (t) => {
-    const { sink, outlet } = setup(t.testdir());
-    const writes: string[] = [];
-    sink.write = (data) => {
-      writes.push(data.toString('latin1'));
-      return true;
-    };
-    const buffer = Buffer.from(new ArrayBuffer(9));
-    buffer.write('abcdefghi');
-    outlet.write(buffer.subarray(0, 3));
-    outlet.write(buffer.subarray(3, 6));
-    outlet.write(buffer.subarray(7, 9));
-    outlet.flush();
-    t.same(writes, ['abcdef', 'hi']);
-  });
-
-  t.test('spooled messages are read back as fast as they are taken, also from a file', async (t) => {
-    const { sink, outlet, pool } = setup(t.testdir());
+t.test(
+  'the way to the client: spooled messages are read back as fast as they are taken, also from a file',
+  async (t) => {
+    const { sink, outlet, pool } = openOutlet(t.testdir());
     const spool = pool.create();
     const line = `${'y'.repeat(998)}\r\n`;
     for (let count = 0; count < 3000; count += 1) spool.append(Buffer.from(line));
@@ -254,43 +258,45 @@ t.test('the way to the client', async (t) => {
     });
     outlet.write(octets('!'));
     let got = '';
+    let most = 0;
     for (let round = 0; !got.endsWith('!') && round < 500; round += 1) {
       await new Promise((resolve) => {
         setTimeout(resolve, 2);
       });
       outlet.flush();
-      t.ok(sink.backlog <= limits.imapSession.clientBacklogBytes + limits.spool.readChunkBytes, 'bounded');
+      most = Math.max(most, sink.backlog);
       got += sink.take();
       sink.drain();
       sink.stalled = true;
     }
     sink.drain();
     t.equal(got, `<${line.repeat(2998)}>!`);
+    t.ok(most <= limits.imapSession.clientBacklogBytes + limits.spool.readChunkBytes, `${most} octets at most`);
     t.ok(done);
     spool.release();
-  });
+  },
+);
 
-  t.test('whoever waits for the end of a piece is told when the connection is over', async (t) => {
-    const { outlet } = setup(t.testdir());
-    const told: string[] = [];
-    const place = outlet.reserve();
-    outlet.writePieces([octets('x')], () => told.push('piece'));
-    outlet.close();
-    place.fill([octets('y')], () => told.push('place'));
-    outlet.writePieces([octets('z')], () => told.push('later'));
-    outlet.write(octets('w'));
-    t.same(told, ['piece', 'place', 'later']);
-    t.equal(outlet.backlog, 0);
-  });
+t.test('the way to the client: whoever waits for the end of a piece is told when the connection is over', async (t) => {
+  const { outlet } = openOutlet(t.testdir());
+  const told: string[] = [];
+  const place = outlet.reserve();
+  outlet.writePieces([octets('x')], () => told.push('piece'));
+  outlet.close();
+  place.fill([octets('y')], () => told.push('place'));
+  outlet.writePieces([octets('z')], () => told.push('later'));
+  outlet.write(octets('w'));
+  t.same(told, ['piece', 'place', 'later']);
+  t.equal(outlet.backlog, 0);
+});
 
-  t.test('a spool that cannot be read is a failure of the session', async (t) => {
-    const { outlet, state, pool } = setup(t.testdir());
-    const spool = pool.create();
-    spool.append(octets('gone'));
-    spool.release();
-    outlet.writePieces([{ spool, start: 0, end: 4 }]);
-    t.match(state.unreadable, /release/);
-  });
+t.test('the way to the client: a spool that cannot be read is a failure of the session', async (t) => {
+  const { outlet, state, pool } = openOutlet(t.testdir());
+  const spool = pool.create();
+  spool.append(octets('gone'));
+  spool.release();
+  outlet.writePieces([{ spool, start: 0, end: 4 }]);
+  t.match(state.unreadable, /release/);
 });
 
 t.test('who logs in, as far as the mechanism tells it', async (t) => {
@@ -315,4 +321,110 @@ t.test('who logs in, as far as the mechanism tells it', async (t) => {
   t.equal(saslUser('LOGIN', [Buffer.from('not base64!')]), undefined);
   t.equal(saslUser('PLAIN', [Buffer.from('AP8A/w==')]), undefined, 'no UTF-8');
   t.equal(saslUser('PLAIN', []), undefined);
+});
+
+/** What clients say, well-behaved and not; `@` is the client's next tag. */
+const clientLines = [
+  '@ NOOP\r\n',
+  '@ CAPABILITY\r\n',
+  '@ LOGIN bob password\r\n',
+  '@ LOGIN {3+}\r\nbob {8}\r\npassword\r\n',
+  '@ AUTHENTICATE PLAIN\r\nAGJvYgBwYXNzd29yZA==\r\n',
+  '@ SELECT box\r\n',
+  '@ EXAMINE {3}\r\nbox\r\n',
+  '@ IDLE\r\nDONE\r\n',
+  '@ IDLE\r\n@ NOOP\r\n',
+  '@ APPEND box {5}\r\nhello\r\n',
+  '@ APPEND box {5+}\r\nhello {3+}\r\nyou\r\n',
+  '@ APPEND box CATENATE (URL "x")\r\n',
+  '@ STORE 1 +FLAGS (\\Seen)\r\n',
+  '@ UID COPY 1:3 other\r\n',
+  '@ DELETE box\r\n',
+  '@ COMPRESS DEFLATE\r\n',
+  '@ NOTIFY SET (SELECTED (MessageNew (BODY[])))\r\n',
+  '@ URLFETCH "x"\r\n',
+  '@ UID REPLACE 1 box {2+}\r\nhi\r\n',
+  '@ CLOSE\r\n',
+  '@ ENABLE QRESYNC UIDONLY\r\n',
+  '@ STARTTLS\r\n',
+  'DONE\r\n',
+  '@ LOGOUT\r\n',
+];
+
+/** What servers say, well-behaved and not; `@` is the tag of the command that was sent last. */
+const serverLines = [
+  '@ OK done\r\n',
+  '@ OK done\r\n',
+  '@ OK done\r\n',
+  '@ OK [CAPABILITY IMAP4rev1 LITERAL+ COMPRESS=DEFLATE NOTIFY] done\r\n',
+  '@ OK [REFERRAL imap://evil/] done\r\n',
+  '@ NO refused\r\n',
+  '+ go on\r\n',
+  '+ go on\r\n',
+  '* OK [UIDVALIDITY 7] x\r\n',
+  '* OK [UIDVALIDITY 7] x\r\n',
+  '* OK [COPYUID 7 1:3 4:6] x\r\n',
+  '* CAPABILITY IMAP4rev1 LITERAL+ NOTIFY URLAUTH\r\n',
+  '* 3 EXISTS\r\n',
+  '* 1 FETCH (FLAGS (\\Seen) BODY[TEXT] "secret")\r\n',
+  '* 1 FETCH (UID 3 BODY[] {6}\r\nsecret FLAGS ())\r\n',
+  `* 1 FETCH (UID 3 BODY[] {40000}\r\n${'secret'.repeat(6667).slice(0, 40_000)} FLAGS ())\r\n`,
+  '* 1 FETCH (ENVELOPE ("secret" NIL NIL NIL NIL NIL NIL NIL NIL NIL))\r\n',
+  '* 1 FETCH (BODYSTRUCTURE ("text" "secret" NIL NIL NIL "7bit" 3 1))\r\n',
+  '* URLFETCH "x" "secret"\r\n',
+  '* 1 CONVERTED (TAG "x") (BINARY[1] "secret")\r\n',
+];
+
+t.test('whatever both sides say, nothing unasked and nothing refused passes', async (t) => {
+  const spools = t.testdir();
+  const step = fc.oneof(
+    { weight: 3, arbitrary: fc.record({ client: fc.constantFrom(...clientLines) }) },
+    { weight: 4, arbitrary: fc.record({ server: fc.constantFrom(...serverLines), lies: fc.nat(30) }) },
+    { weight: 1, arbitrary: fc.record({ turn: fc.constant(true) }) },
+  );
+  let sentUp = 0;
+  let ended = 0;
+  const property = fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 40 }), async (steps) => {
+    const { io, session, client, server, reasons } = openSession(spools, true);
+    let tag = 0;
+    let got = '';
+    let up = '';
+    const answered = new Set<string>();
+    const octets = (text: string, send: (octet: string) => void) => {
+      for (let at = 0; at < text.length; at += 3) send(text.slice(at, at + 3));
+    };
+    for (const one of steps) {
+      if ('client' in one) {
+        const text = one.client.replaceAll('@', () => {
+          tag += 1;
+          return `c${tag}`;
+        });
+        octets(text, client);
+      } else if ('server' in one) {
+        const last = [...up.matchAll(/^(S\d+) /gm)].at(-1)?.[1] ?? '';
+        const asked = /(?:\{\d+\}|IDLE|AUTHENTICATE PLAIN)\r\n$/.test(up) && !answered.has(up);
+        const due = one.server.startsWith('@') ? !answered.has(last) && last !== '' : one.server[0] !== '+' || asked;
+        if (!due && one.lies > 0) continue;
+        answered.add(one.server.startsWith('@') ? last : one.server.startsWith('+') ? up : '');
+        octets(one.server.replace('@', last), server);
+      } else await turn();
+      up += io.upstream.take();
+      got += io.client.take();
+    }
+    await turn();
+    got += io.client.take();
+    up += io.upstream.take();
+    session.clientClosed();
+    sentUp += up === '' ? 0 : 1;
+    ended += reasons[0] === 'the client closed the connection' ? 0 : 1;
+    if (reasons.length !== 1) throw new Error(`ended ${reasons.join(', ')}`);
+    if (got.includes('secret')) throw new Error(`content: ${got.slice(0, 2000)}`);
+    if (/REFERRAL|CAPABILITY [^\r\]]*(?:NOTIFY|COMPRESS|URLAUTH)/.test(got)) throw new Error(`announced: ${got}`);
+    if (/CATENATE|COMPRESS|NOTIFY|URLFETCH|REPLACE|UIDONLY|STARTTLS/.test(up)) throw new Error(`passed: ${up}`);
+    // A tag of ours that is in what the client got would be one that it never sent.
+    if (/^S\d+ /m.test(got)) throw new Error(`our tag: ${got}`);
+  });
+  await fc.assert(property, { numRuns: 600, seed: 20 });
+  t.ok(sentUp > 300, `${sentUp} of 600 sessions sent something to the server`);
+  t.ok(ended > 50 && ended < 550, `${ended} of 600 ended on their own`);
 });

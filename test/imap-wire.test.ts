@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import t from 'tap';
+import { ArgumentCheck } from '../src/imap/argument-check.js';
 import { firstWords, parseCommand, parseCommandHead, serialise } from '../src/imap/command.js';
 import { CommandReader } from '../src/imap/command-reader.js';
 import { formatFetch, formatItem, itemClass, matches, parseFetch, responseClass } from '../src/imap/fetch-request.js';
@@ -19,7 +20,16 @@ import {
   parseSet,
   setContains,
 } from '../src/imap/sequence-set.js';
-import type { Command, FetchItem, FetchRequest, ResponseItem, Section, Token, WireFault } from '../src/imap/wire.js';
+import type {
+  Command,
+  CommandPiece,
+  FetchItem,
+  FetchRequest,
+  ResponseItem,
+  Section,
+  Token,
+  WireFault,
+} from '../src/imap/wire.js';
 import { limits } from '../src/runtime/limits.js';
 import { dovecotPrograms, startDovecot } from './support/dovecot.js';
 import { ImapClient } from './support/imap-client.js';
@@ -1132,6 +1142,19 @@ const garbage = fc
   )
   .map((lines) => octets(lines.map(([begin, parts, end]) => `${begin}${parts.join('')}${end}`).join('')));
 
+/** What a command that is never in memory as a whole is held to. */
+function passesLineByLine(pieces: readonly CommandPiece[]): boolean {
+  const check = new ArgumentCheck();
+  const [first] = pieces;
+  if (first?.kind !== 'line' || firstWords(first.bytes) === undefined) return false;
+  return pieces.every((piece) => piece.kind !== 'line' || check.line(piece.bytes, piece.literal));
+}
+
+/** Only there have arguments brackets with lists in them. */
+function isFetch([first]: readonly CommandPiece[]): boolean {
+  return first?.kind === 'line' && firstWords(first.bytes)?.verb.endsWith('FETCH') === true;
+}
+
 t.test('no octets make a reader throw, and cutting them changes nothing', (t) => {
   let commandsRead = 0;
   let responsesRead = 0;
@@ -1150,7 +1173,11 @@ t.test('no octets make a reader throw, and cutting them changes nothing', (t) =>
       const again = wholeCommands(readCommandPieces(piecesOf(wire, cuts))).map(parseCommand);
       if (!isDeepStrictEqual(commands, again))
         throw new Error(`${JSON.stringify(commands)}\nis not\n${JSON.stringify(again)}`);
-      for (const command of commands) {
+      for (const [index, command] of commands.entries()) {
+        const pieces = wholeCommands(readCommandPieces([wire]))[index] ?? [];
+        if (passesLineByLine(pieces) === 'fault' in command && !isFetch(pieces)) {
+          throw new Error(`line by line it is ${passesLineByLine(pieces)}: ${JSON.stringify(command)}`);
+        }
         if ('fault' in command) continue;
         commandsRead += 1;
         if (command.verb.endsWith('FETCH')) parseFetch(command);

@@ -7,6 +7,7 @@ import { simpleParser } from 'mailparser';
 import t, { type Test } from 'tap';
 import { eicarFile } from '../src/inspect/eicar.js';
 import { createInspector, type Inspector, type InspectorOptions } from '../src/inspect/inspection.js';
+import { holdsNothing, looksRandom } from '../src/inspect/random-octets.js';
 import { everyPart, type InspectionReport, type PartFacts } from '../src/inspect/report.js';
 import { TextScan } from '../src/inspect/text-scan.js';
 import { zipType } from '../src/inspect/zip-type.js';
@@ -489,4 +490,31 @@ t.test('the bytes of a part, of a member and of another reading can be read agai
     if (part.sha256 !== '') t.equal(createHash('sha256').update(content).digest('hex'), part.sha256, part.path);
   }
   spool.release();
+});
+
+t.test('random octets have no type, and need nobody who looks for one', async (t) => {
+  const of = (seed: string, bytes: number) =>
+    Buffer.concat(
+      Array.from({ length: Math.ceil(bytes / 32) }, (_, at) => createHash('sha256').update(`${seed} ${at}`).digest()),
+    ).subarray(0, bytes);
+  let random = 0;
+  for (let seed = 0; seed < 1000; seed += 1) if (looksRandom(of(String(seed), 300))) random += 1;
+  t.ok(random >= 990, `${random} of 1000`);
+  t.notOk(looksRandom(of('short', 255)), 'too short to tell');
+  const counted = Buffer.from(Array.from({ length: 512 }, (_, at) => at & 0xff));
+  t.notOk(looksRandom(counted), 'a table is not random');
+  const zeros = of('zeros', 300);
+  for (const at of [3, 30, 60, 90, 120, 150, 180, 210]) zeros[at] = 0;
+  t.notOk(looksRandom(zeros), 'nor are octets with many zeros');
+  const about = {
+    names: ['a.bin'],
+    declaredType: 'application/octet-stream',
+    detectedType: undefined,
+    charset: undefined,
+  };
+  t.ok(holdsNothing({ ...about, content: of('nothing', 5000) }));
+  const zip = Buffer.concat([of('front', 5000), Buffer.from('PK\x05\x06'), Buffer.alloc(18)]);
+  t.notOk(holdsNothing({ ...about, content: zip }), 'an archive may lie behind them');
+  const pdf = Buffer.concat([of('front', 5000), Buffer.from('%PDF-1.4\n')]);
+  t.notOk(holdsNothing({ ...about, content: pdf }), 'and so may a document');
 });

@@ -7,13 +7,14 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { openConnection, rangesOf } from '../src/cli/sweep/connection.js';
 import { readPassword, typedUnseen } from '../src/cli/sweep/password.js';
 import { closingLine, duration, isComplete, progressLine, reportJson, summaryTable } from '../src/cli/sweep/report.js';
 import {
   ConnectionLost,
   type Judged,
+  NotListening,
   type SweepConnection,
   type SweepProgress,
   SweepRefused,
@@ -39,6 +40,8 @@ class FakeGate {
   readonly waits: number[] = [];
   /** connections that fail before one comes about */
   down = 0;
+  downAs = new ConnectionLost('not now');
+  onCut: () => void = () => {};
   /** batches after which the connection ends; each once */
   readonly cutAfter: number[] = [];
   readonly #mailboxes: ReadonlyMap<string, ReadonlyMap<number, Behaviour>>;
@@ -57,7 +60,7 @@ class FakeGate {
     this.connections += 1;
     if (this.down > 0) {
       this.down -= 1;
-      throw new ConnectionLost('not now');
+      throw this.downAs;
     }
     let open: ReadonlyMap<number, Behaviour> | undefined;
     let closed = false;
@@ -77,6 +80,7 @@ class FakeGate {
         if (open === undefined) throw new Error('nothing is open');
         const judged = this.#judge(open, uids);
         closed = judged === 'cut' || this.cutAfter.includes(this.batches.length);
+        if (closed) this.onCut();
         if (judged === 'cut' || closed) throw new ConnectionLost('cut');
         return judged;
       },
@@ -176,6 +180,21 @@ t.test('a connection that ends is opened again, and nothing is asked for twice w
   t.equal(isComplete(report), true);
 });
 
+t.test('nobody who listens: the end at the beginning, a pause later', async (t) => {
+  const absent = new FakeGate({ INBOX: many(5) });
+  absent.down = 1;
+  absent.downAs = new NotListening('is the gate running?');
+  t.match(await absent.sweep(), { problem: 'is the gate running?', mailboxes: [] });
+  t.equal(absent.connections, 1);
+  const restarted = new FakeGate({ INBOX: many(100) });
+  restarted.downAs = absent.downAs;
+  restarted.onCut = () => {
+    restarted.down = 2;
+  };
+  restarted.cutAfter.push(2);
+  t.match(await restarted.sweep(), { problem: '', mailboxes: [{ clean: 100 }] });
+});
+
 t.test('one message that ends every connection does not stop the others', async (t) => {
   const gate = new FakeGate({ INBOX: { ...many(200), 77: 'kills' } });
   const report = await gate.sweep();
@@ -214,6 +233,7 @@ t.test('Ctrl-C ends it between two answers, with what was counted so far', async
   t.equal(report.problem, '');
   const [inbox] = report.mailboxes;
   t.ok((inbox?.clean ?? 0) >= 100 && (inbox?.clean ?? 0) < 1000, 'some were judged');
+  t.equal(inbox?.deferred, 1000 - (inbox?.clean ?? 0), 'the rest is not');
   t.equal(isComplete(report), false);
   t.match(closingLine(report), /^Interrupted after .*goes on from there/);
 });
@@ -340,38 +360,31 @@ t.test('a password comes from a file, from standard input or unseen from a termi
   t.equal(await typing('hush\x03'), undefined);
 });
 
-t.test('through a real server', { skip: skipWithout(...dovecotPrograms) }, async (t) => {
+/** A server in the gate's place, its certificate in files, and the command as a person runs it. */
+async function realServer(t: Test) {
   const dovecot = await startDovecot(t, { tls: true });
   const dir = mkdtempSync(join(tmpdir(), 'sluice-sweep-'));
   t.teardown(() => rmSync(dir, { recursive: true, force: true }));
-  const user = dovecot.user('anna');
-  const mail = (field: string) => Buffer.from(`${field}: x\r\nSubject: y\r\n\r\nbody\r\n`);
-  dovecot.putMaildir(
-    user,
-    Array.from({ length: 60 }, () => mail('X-Other')),
-  );
-  dovecot.putMaildir(user, [mail('X-Sluice-Notice'), Buffer.from('X-Empty: 1\r\n\r\n')], 'Work.Old');
-  const files = {
-    ca: join(dir, 'ca.pem'),
-    cert: join(dir, 'c.pem'),
-    key: join(dir, 'k.pem'),
-    password: join(dir, 'password'),
-  };
-  writeFileSync(files.ca, dovecot.certificates?.ca ?? '');
-  writeFileSync(files.cert, dovecot.certificates?.certificate ?? '');
-  writeFileSync(files.key, dovecot.certificates?.key ?? '', { mode: 0o600 });
-  writeFileSync(files.password, `${dovecot.password}\n`, { mode: 0o600 });
+  const [ca, cert, key, password] = ['ca', 'cert', 'key', 'password'].map((name) => join(dir, name)) as [
+    string,
+    string,
+    string,
+    string,
+  ];
+  writeFileSync(ca, dovecot.certificates?.ca ?? '');
+  writeFileSync(cert, dovecot.certificates?.certificate ?? '');
+  writeFileSync(key, dovecot.certificates?.key ?? '', { mode: 0o600 });
+  writeFileSync(password, `${dovecot.password}\n`, { mode: 0o600 });
   const configFor = (port: number, tls: string) => {
     const file = join(dir, `${port}.yaml`);
-    writeFileSync(
-      file,
-      `dataDirectory: ${dir}/var\ntls: { certificateFile: ${files.cert}, keyFile: ${files.key}, caFile: ${files.ca} }\nimap: { listeners: [{ listen: "127.0.0.1:${port}", tls: ${tls}, upstream: { host: localhost } }] }\n`,
-    );
+    const files = `{ certificateFile: ${cert}, keyFile: ${key}, caFile: ${ca} }`;
+    const listener = `{ listen: "127.0.0.1:${port}", tls: ${tls}, upstream: { host: localhost } }`;
+    writeFileSync(file, `dataDirectory: ${dir}/var\ntls: ${files}\nimap: { listeners: [${listener}] }\n`);
     return file;
   };
   const command = (config: string, ...more: string[]) =>
     new Promise<{ code: number | null; out: string; error: string }>((resolve) => {
-      const child = spawn(process.execPath, [main, 'sweep', '--config', config, '--user', user, ...more], {
+      const child = spawn(process.execPath, [main, 'sweep', '--config', config, '--user', 'anna', ...more], {
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       let [out, error] = ['', ''];
@@ -379,41 +392,40 @@ t.test('through a real server', { skip: skipWithout(...dovecotPrograms) }, async
       child.stderr.on('data', (chunk) => (error += String(chunk)));
       child.on('close', (code) => resolve({ code, out, error }));
     });
-  const withFile = ['--password-file', files.password];
+  return { dovecot, cert, key, password, configFor, command, withFile: ['--password-file', password] };
+}
+
+t.test('through a real server', { skip: skipWithout(...dovecotPrograms) }, async (t) => {
+  const { dovecot, configFor, command, withFile } = await realServer(t);
+  const user = dovecot.user('anna');
+  const mail = (field: string) => Buffer.from(`${field}: x\r\nSubject: y\r\n\r\nbody\r\n`);
+  const sixty = Array.from({ length: 60 }, () => mail('X-Other'));
+  dovecot.putMaildir(user, sixty);
+  dovecot.putMaildir(user, [mail('X-Sluice-Notice'), Buffer.from('X-Empty: 1\r\n\r\n')], 'Work.Old');
   const implicit = await command(configFor(dovecot.tlsPort, 'implicit'), ...withFile);
   t.match(implicit, { code: 0, error: /^Everything is judged/ });
   t.match(implicit.out, /INBOX +60 +60 +0 +0\nWork\/Old +2 +1 +1 +0\nall +62 +61 +1 +0\n/);
   const starttls = await command(configFor(dovecot.port, 'starttls'), ...withFile, '--mailbox', 'INBOX', '--json');
   t.match(JSON.parse(starttls.out), { complete: true, mailboxes: [{ path: 'INBOX', messages: 60, clean: 60 }] });
-  const unread = await unseen(dovecot);
-  t.same(unread, [60, 0], 'no message is marked as read, all are new still');
+  t.same(await unseen(dovecot), [60, 0], 'no message is marked as read');
+});
 
-  writeFileSync(files.password, 'wrong', { mode: 0o600 });
+t.test('what is wrong is said, with what to do', { skip: skipWithout(...dovecotPrograms, 'openssl') }, async (t) => {
+  const { dovecot, cert, key, password, configFor, command, withFile } = await realServer(t);
+  dovecot.user('anna');
+  writeFileSync(password, 'hush-hush', { mode: 0o600 });
   const wrong = await command(configFor(dovecot.tlsPort, 'implicit'), ...withFile);
   t.match(wrong, { code: 1, out: '', error: /refuses the login of anna.*Nothing was judged/ });
-  t.notMatch(wrong.error, 'wrong');
+  t.notMatch(wrong.error, 'hush');
   t.match(await command(configFor(dovecot.port, 'none')), { code: 2, error: /--password-file/ });
-  execFileSync(
-    'openssl',
-    [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
-      '-subj',
-      '/CN=other',
-      '-keyout',
-      files.key,
-      '-out',
-      files.cert,
-    ],
-    { stdio: 'pipe' },
-  );
+  const made = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=other'];
+  execFileSync('openssl', ['req', '-x509', ...made, '-keyout', key, '-out', cert], { stdio: 'pipe' });
+  const attempts = () => dovecot.log.match(/auth failed/g)?.length ?? 0;
+  const before = attempts();
   const other = await command(configFor(dovecot.tlsPort, 'implicit'), ...withFile);
-  t.match(other, { code: 1, error: /certificate/ }, 'a listener with another certificate does not get the password');
+  t.match(other, { code: 1, error: /another certificate than/ });
+  t.equal(attempts(), before, 'whoever shows it does not get the password');
+  t.ok(before > 0, 'a login would have been noticed');
   const silent = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => silent.once('listening', resolve));
   const { port } = silent.address() as { port: number };

@@ -26,7 +26,8 @@ const help = `
 The gate judges a message when a mail program first looks at it, which makes the first look into a large mailbox slow.
 A sweep looks at every message before: it logs in through the gate's own listener, opens the mailboxes read-only and
 asks for one octet of each message, the newest first. Nothing is downloaded to where it runs, no message is marked as
-read, and what was judged is remembered for this user. It may be stopped and started again at any time.
+read, and what was judged is remembered for this user. It may be stopped and started again at any time. A message that
+is withheld counts as shown to this user from then on: only a release brings it back.
 
 A mailbox of somebody else: --user says whose, --login who the password belongs to, where the server lets one user act
 for others (SASL PLAIN with an authorisation identity, master users in Dovecot).
@@ -114,7 +115,7 @@ function shower(stream: NodeJS.WriteStream) {
   return {
     progress(progress: SweepProgress): void {
       if (stream.isTTY) {
-        stream.write(`\r\x1b[K${progressLine(progress, stream.columns - 1)}`);
+        stream.write(`\r\x1b[K${progressLine(progress, (stream.columns || 80) - 1)}`);
         drawn = true;
       } else if (progress.elapsedMs - shownMs >= plainLineMs) {
         shownMs = progress.elapsedMs;

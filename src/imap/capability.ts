@@ -23,8 +23,6 @@ const carried = new Set([
   'BINARY',
   'CHILDREN',
   'CONDSTORE',
-  'CONTEXT=SEARCH',
-  'CONTEXT=SORT',
   'CREATE-SPECIAL-USE',
   'ENABLE',
   'ESEARCH',
@@ -103,13 +101,4 @@ export function enabledExtensions(names: readonly string[]): string[] {
 /** Names between spaces; of `CAPABILITY …` and `ENABLED …`, without that word. */
 export function capabilityNames(text: string): string[] {
   return text.split(' ').filter((name) => name !== '');
-}
-
-/** In which form the server takes a literal (RFC 7888). */
-export type LiteralForm = 'any-size' | 'small' | 'synchronizing';
-
-export function literalForm(list: readonly string[]): LiteralForm {
-  const names = new Set(list.map((name) => name.toUpperCase()));
-  if (names.has('LITERAL+')) return 'any-size';
-  return names.has('LITERAL-') || names.has('IMAP4REV2') ? 'small' : 'synchronizing';
 }

@@ -1,9 +1,10 @@
 /** Commands that are read as a whole before anything is done, and the words for their pieces on the way in. */
 import { limits } from '../runtime/limits.js';
+import { announcementBytes } from './argument-check.js';
 import type { OutgoingCommand } from './exchange.js';
 import { continueLiteral, refusals } from './replies.js';
 import type { ImapSession } from './session.js';
-import type { Command, CommandPiece, Literal } from './wire.js';
+import type { Command, CommandPiece } from './wire.js';
 
 /** What the first line says of a command: the client's tag and the verb. */
 export type CommandHead = Pick<Command, 'tag' | 'verb'>;
@@ -43,7 +44,9 @@ export class Collector implements PieceTaker {
   readonly #begin: Begin;
   readonly #pieces: CommandPiece[] = [];
   readonly #outgoing: (Buffer | { readonly literal: Buffer })[] = [];
-  #data: Buffer[] = [];
+  /** of the literal that comes in */
+  #data: Buffer = Buffer.alloc(0);
+  #filled = 0;
   #bytes = 0;
 
   constructor(session: ImapSession, head: CommandHead, begin: Begin) {
@@ -53,38 +56,42 @@ export class Collector implements PieceTaker {
   }
 
   take(piece: Exclude<CommandPiece, { readonly kind: 'fault' }>): void {
-    this.#pieces.push(piece);
     if (piece.kind === 'data') {
-      this.#data.push(piece.bytes);
-      if (piece.end) this.#outgoing.push({ literal: Buffer.concat(this.#data.splice(0)) });
+      this.#takeData(piece.bytes, piece.end);
       return;
     }
+    this.#pieces.push(piece);
     const { bytes, literal } = piece;
     const { intake } = this.#session;
     const first = this.#pieces.length === 1;
     this.#bytes += bytes.length + (literal?.size ?? 0);
-    if (this.#bytes > limits.imapSession.collectedBytes || literal?.binary === true) {
+    const { collectedBytes, loginBytes } = limits.imapSession;
+    if (this.#bytes > (this.#session.authenticated ? collectedBytes : loginBytes) || literal?.binary === true) {
       this.#session.answers.refuse(this.#head.tag, literal?.binary === true ? refusals.syntax : refusals.tooLong);
       intake.skip(literal);
       return;
     }
     const text = bytes.subarray(
       first ? this.#head.tag.length + 1 : 0,
-      bytes.length - announcementLength(bytes, literal),
+      bytes.length - announcementBytes(bytes, literal),
     );
     this.#outgoing.push(text);
     if (literal === undefined) {
       intake.done();
       this.#begin(this.#session, { ...this.#head, outgoing: this.#outgoing, pieces: this.#pieces });
-    } else if (literal.synchronizing) {
-      this.#session.outlet.write(continueLiteral);
+    } else {
+      this.#data = Buffer.alloc(literal.size);
+      this.#filled = 0;
+      if (literal.synchronizing) this.#session.outlet.write(continueLiteral);
     }
   }
-}
 
-/** Octets of `{n}`, `{n+}` or `~{n}` at the end of a line. */
-export function announcementLength(line: Buffer, literal: Literal | undefined): number {
-  if (literal === undefined) return 0;
-  const open = line.lastIndexOf(0x7b) - (literal.binary ? 1 : 0);
-  return line.length - open;
+  /** Octets that come one by one are no more than they are. */
+  #takeData(bytes: Buffer, end: boolean): void {
+    bytes.copy(this.#data, this.#filled);
+    this.#filled += bytes.length;
+    if (!end) return;
+    this.#pieces.push({ kind: 'data', bytes: this.#data, end });
+    this.#outgoing.push({ literal: this.#data });
+  }
 }

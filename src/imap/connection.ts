@@ -31,7 +31,8 @@ export interface ConnectionServices extends Omit<SessionServices, 'event' | 'end
   readonly log: Logger;
   /** both ends of every connection that we opened ourselves, to recognise a loop */
   readonly outbound: Set<string>;
-  event(peer: ProxyAddress, ...event: Parameters<SessionServices['event']>): void;
+  /** @param logged false for the many more of a session that has had its share of the log */
+  event(peer: ProxyAddress, logged: boolean, ...event: Parameters<SessionServices['event']>): void;
   ended(peer: ProxyAddress, summary: Parameters<SessionServices['ended']>[0]): void;
 }
 
@@ -53,6 +54,7 @@ export class Connection implements SessionIo, Flushable {
   /** where the peer connected to, as it sees it */
   #target: ProxyAddress;
   #timer: NodeJS.Timeout | undefined;
+  #events = 0;
   #clientPaused = false;
   #upstreamPaused = false;
   #ended = false;
@@ -147,7 +149,10 @@ export class Connection implements SessionIo, Flushable {
     const peer = this.#peer;
     const services: SessionServices = {
       ...this.#services,
-      event: (name, detail) => this.#services.event(peer, name, detail),
+      event: (name, detail) => {
+        this.#events += 1;
+        this.#services.event(peer, this.#events <= limits.imapSession.eventsLogged, name, detail);
+      },
       ended: (summary) => this.#services.ended(peer, summary),
     };
     const session = new ImapSession(this, this.#options.settings, services, { ...peer, tls, servername });

@@ -1,13 +1,10 @@
 /**
- * What is sent to the server, in order. Knows in which form the server takes literals and waits where it must be asked
- * first: a literal sent unasked to a server that does not expect it would be read as commands.
+ * What is sent to the server, in order. Every literal waits until the server has agreed to it, also where it says that
+ * it need not (RFC 7888): Dovecot 2.3 refuses some commands before their literals, and then takes for commands of the
+ * client what stands in a literal that was sent unasked. They could select another mailbox than the one judged here.
  */
-import type { LiteralForm } from './capability.js';
 import type { OutgoingCommand } from './exchange.js';
 import type { Literal } from './wire.js';
-
-/** RFC 7888 §5: what LITERAL- allows without asking, octets */
-const smallLiteralBytes = 4096;
 
 interface Held {
   readonly tag: string;
@@ -19,7 +16,6 @@ interface Held {
 const nothing = (): void => undefined;
 
 export class LiteralWriter {
-  form: LiteralForm = 'synchronizing';
   readonly #send: (bytes: Buffer) => void;
   #held: Held[] = [];
   #awaited: { readonly tag: string; readonly granted: (raw: Buffer) => void } | undefined;
@@ -42,16 +38,10 @@ export class LiteralWriter {
         line = Buffer.concat([line, part]);
         continue;
       }
-      const literal = { size: part.literal.length, synchronizing: true, binary: false };
-      this.announce(tag, line, this.allows(literal) ? { ...literal, synchronizing: false } : literal, nothing);
+      this.announce(tag, line, { size: part.literal.length, binary: false }, nothing);
       line = part.literal;
     }
     this.write(tag, Buffer.concat([line, Buffer.from('\r\n')]));
-  }
-
-  /** Whether the server takes a literal of this size without being asked. */
-  allows(literal: Pick<Literal, 'size'>): boolean {
-    return this.form === 'any-size' || (this.form === 'small' && literal.size <= smallLiteralBytes);
   }
 
   /** Sends octets of the command with this tag of ours, at once or when those before them have been sent. */
@@ -63,13 +53,12 @@ export class LiteralWriter {
   /**
    * Sends a line and the announcement of the literal behind it.
    * @param line without the announcement
-   * @param granted the server agreed; not called for a non-synchronizing literal, which needs no agreement
+   * @param granted the server agreed
    */
-  announce(tag: string, line: Buffer, literal: Literal, granted: (raw: Buffer) => void): void {
-    const text = `${literal.binary ? '~' : ''}{${literal.size}${literal.synchronizing ? '' : '+'}}\r\n`;
+  announce(tag: string, line: Buffer, literal: Pick<Literal, 'size' | 'binary'>, granted: (raw: Buffer) => void): void {
+    const text = `${literal.binary ? '~' : ''}{${literal.size}}\r\n`;
     const bytes = Buffer.concat([line, Buffer.from(text, 'latin1')]);
-    if (!literal.synchronizing) this.write(tag, bytes);
-    else if (this.#awaited === undefined) this.#ask(tag, bytes, granted);
+    if (this.#awaited === undefined) this.#ask(tag, bytes, granted);
     else this.#held.push({ tag, bytes, granted });
   }
 

@@ -173,8 +173,8 @@ async function swapAll(
     const result: SwapResult = await swapOne(port, selected, copy);
     const record = { uid: copy.uid, copyUid: result.copyUid };
     if (result.kind === 'swapped') log.info(record, 'a released message took the place of its notice');
+    if (result.kind !== 'swapped' && result.kind !== 'gone') unsettled.add(copy.sha256);
     if (result.kind === 'later' || result.kind === 'given-up') {
-      unsettled.add(copy.sha256);
       log.warn({ ...record, reason: result.reason }, 'the notice of a released message stays');
     }
     if (result.kind === 'given-up') await copy.advance('given-up');

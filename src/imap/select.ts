@@ -64,11 +64,22 @@ class Selection implements Exchange {
       offers: (capability: string) => session.server.offers(capability),
     };
     this.#ours = () => undefined;
-    const work = beforeSelect(port, this.#name, mailboxArgument(this.#command)).then(() => {
-      this.#ours = undefined;
-      if (!session.ended) this.#select(entry);
-    });
-    session.supervise(work);
+    session.supervise(
+      beforeSelect(port, this.#name, mailboxArgument(this.#command))
+        .catch((error: unknown) => this.#withoutThat(error))
+        .then(() => {
+          this.#ours = undefined;
+          if (!session.ended) this.#select(entry);
+        }),
+    );
+  }
+
+  /** The client gets its mailbox although our own work in it failed, if the connection is still in step. */
+  #withoutThat(error: unknown): void {
+    const { ended, answers, services } = this.#session;
+    if (ended) return;
+    if (answers.queue.unanswered) throw error;
+    services.unexpected(error);
   }
 
   #run(command: OutgoingCommand, take?: (event: ServerEvent) => void): Promise<TaggedResponse> {
@@ -77,6 +88,8 @@ class Selection implements Exchange {
       this.#aborted = reject;
       if (this.#session.ended) reject(new Error('the session has ended'));
       else this.#session.answers.send(command, resolve);
+      // Between two commands lies a step that is written down, so that no reading of the socket sends this one.
+      this.#session.io.flushSoon();
     });
   }
 

@@ -1,11 +1,17 @@
 /** What the server says, one event after the other: to the command that it belongs to, or by the rules of untagged.ts. */
-import { announcedCapabilities, capabilityNames, literalForm } from './capability.js';
+import { announcedCapabilities, capabilityNames } from './capability.js';
 import { ResponseReader } from './response-reader.js';
 import type { ImapSession } from './session.js';
 import { statusLine } from './status-line.js';
 import { passedUntagged, type UntaggedEvent } from './untagged.js';
 import type { Greeting } from './upstream-greeting.js';
 import type { ServerEvent } from './wire.js';
+
+/** of a response's name, for the log */
+const nameCharacters = 32;
+
+/** Once one of these is enabled, names of mailboxes are UTF-8 (RFC 6855 §3, RFC 9051 §5.1). */
+const utf8Extensions = new Set(['UTF8=ACCEPT', 'IMAP4REV2']);
 
 export class ServerSide {
   readonly #session: ImapSession;
@@ -16,7 +22,7 @@ export class ServerSide {
   midResponse = false;
   /** it has said that it will close the connection */
   saidBye = false;
-  /** UTF8=ACCEPT is enabled (RFC 6855) */
+  /** names of mailboxes are UTF-8 */
   utf8 = false;
   bytes = 0;
 
@@ -32,16 +38,16 @@ export class ServerSide {
   /** Takes all that may be taken now. */
   run(): void {
     const session = this.#session;
-    while (!session.ended && session.phase !== 'greeting' && !this.held) {
+    while (session.phase === 'commands' && !this.held) {
       const event = this.#reader.next();
       if (event === undefined) return;
       this.#take(event);
     }
   }
 
-  /** Nothing more is to be read: a command has to catch up, or the client. */
+  /** Nothing more is to be read: a command has to catch up, or the client, who may be at its handshake. */
   get held(): boolean {
-    return this.#pauses > 0 || this.#session.outletFull;
+    return this.#pauses > 0 || this.#session.phase === 'tls' || this.#session.outletFull;
   }
 
   /** Whether a command of ours is what is waited for, not the server. */
@@ -102,7 +108,10 @@ export class ServerSide {
     const passed = passedUntagged(event, session.context);
     if (passed !== undefined) session.outlet.write(passed);
     else if (event.kind !== 'fetch-data' && event.kind !== 'fetch-more') {
-      session.services.event('unasked-response', event.kind === 'data' ? event.name : event.kind);
+      session.services.event(
+        'unasked-response',
+        event.kind === 'data' ? event.name.slice(0, nameCharacters) : event.kind,
+      );
     }
   }
 
@@ -111,16 +120,16 @@ export class ServerSide {
     if (event.kind === 'status') {
       if (event.status === 'PREAUTH') this.#session.serverBroke('a second greeting');
       else if (event.status === 'BYE') this.saidBye = true;
+      if (event.code?.name === 'CAPABILITY') this.learn(capabilityNames(event.code.text));
     } else if (event.kind === 'data') {
       const names = (): string[] => capabilityNames(event.raw.toString('latin1').trim()).slice(2);
       if (event.name === 'CAPABILITY') this.learn(names());
-      else if (event.name === 'ENABLED') this.utf8 ||= names().some((name) => name.toUpperCase() === 'UTF8=ACCEPT');
+      else if (event.name === 'ENABLED') this.utf8 ||= names().some((name) => utf8Extensions.has(name.toUpperCase()));
     }
   }
 
   learn(capabilities: readonly string[]): void {
     this.#capabilities = capabilities;
-    this.#session.answers.writer.form = literalForm(capabilities);
   }
 
   /** @param capability upper case */

@@ -46,7 +46,7 @@ export class ImapServer {
     this.#services = services;
     this.#connectionServices = {
       ...services,
-      event: (peer, name, detail) => this.#event(peer, name, detail),
+      event: (peer, logged, name, detail) => this.#event(peer, logged, name, detail),
       ended: (peer, summary) => this.#sessionEnded(peer, summary),
     };
     // Half-open, so that a client which closes its sending side after LOGOUT still gets its answer.
@@ -107,10 +107,10 @@ export class ImapServer {
     };
   }
 
-  #event(peer: ProxyAddress, name: SessionEvent, detail: string | undefined): void {
+  #event(peer: ProxyAddress, logged: boolean, name: SessionEvent, detail: string | undefined): void {
     const { log, metrics } = this.#services;
     metrics.imapEvents.inc({ listener: this.#options.settings.listener, event: name });
-    log.info({ peer: peer.address, event: name, detail }, 'protocol event');
+    if (logged) log.info({ peer: peer.address, event: name, detail }, 'protocol event');
   }
 
   #sessionEnded(peer: ProxyAddress, summary: SessionSummary): void {

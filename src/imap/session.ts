@@ -67,7 +67,8 @@ export class ImapSession implements OutletHost {
     const { authenticated, inspected } = this;
     const secure = this.#peer.tls;
     const { offerStartTls, authWithoutTls } = this.settings;
-    return { secure, mayLogIn: secure || authWithoutTls, offerStartTls, authenticated, inspected };
+    const clientTag = (tag: string) => this.answers.queue.clientTag(tag);
+    return { secure, mayLogIn: secure || authWithoutTls, offerStartTls, authenticated, inspected, clientTag };
   }
 
   get midResponse(): boolean {
@@ -81,7 +82,6 @@ export class ImapSession implements OutletHost {
     if (this.ended) return;
     this.phase = 'commands';
     this.patience.serverSpoke();
-    this.inspected = this.services.handler.inspects(this.#peer);
     if (greeting.status === 'PREAUTH') {
       // Whoever sits on a line in the clear could have said it, to keep client and server from TLS (RFC 9051 §11.1).
       if (this.settings.upstreamTls || this.settings.offerStartTls || !this.context.mayLogIn) {
@@ -163,11 +163,10 @@ export class ImapSession implements OutletHost {
     });
   }
 
-  /** The TLS handshake with the client is done: now it is known whether its messages are judged. */
+  /** The TLS handshake with the client is done. */
   secured(servername: string | undefined): void {
     if (this.ended) return;
     this.#peer = { ...this.#peer, tls: true, servername };
-    this.inspected = this.services.handler.inspects(this.#peer);
     this.phase = 'commands';
     this.#advance();
   }
@@ -197,10 +196,11 @@ export class ImapSession implements OutletHost {
     if (this.ended || this.phase === 'greeting') return;
     const { queue } = this.answers;
     const idling = this.#idling?.quiet === true;
+    const clientsTurn = queue.empty || idling || this.intake.awaitsClient;
     const ending = this.patience.exhausted(now, {
       loggedIn: this.authenticated,
-      serverOwes: queue.unanswered && !idling && !this.server.paused,
-      clientsTurn: queue.empty || idling,
+      serverOwes: queue.unanswered && !clientsTurn && !this.server.paused,
+      clientsTurn,
       backlog: this.io.client.backlog,
       written: this.outlet.writtenBytes,
     });
@@ -254,6 +254,7 @@ export class ImapSession implements OutletHost {
   loggedIn(user: string | undefined): void {
     this.authenticated = true;
     this.#user = user;
+    this.inspected = this.services.handler.inspects(this.#peer);
     if (this.inspected) this.account = this.services.handler.account(this.#peer, user);
   }
 
@@ -310,7 +311,8 @@ export class ImapSession implements OutletHost {
   /** Ends with a last word to the client, if it is where a response may begin. */
   end(ending: Ending, reason: string = ending): void {
     if (this.ended) return;
-    this.outlet.interject(Buffer.from(endings[ending], 'latin1'));
+    // In the middle of a handshake it would be read as a part of that.
+    if (this.phase !== 'tls') this.outlet.interject(Buffer.from(endings[ending], 'latin1'));
     this.close(reason);
   }
 

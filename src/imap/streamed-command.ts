@@ -2,10 +2,12 @@
  * A command that passes as it comes, its tag and the form of its literals excepted; so large that only its octets in
  * flight are ever in memory.
  */
-import { announcementLength, type CommandHead, type PieceTaker } from './collected-command.js';
+import { ArgumentCheck, announcementBytes } from './argument-check.js';
+import type { CommandHead, PieceTaker } from './collected-command.js';
 import type { UnderWay } from './command-queue.js';
 import type { PassRule } from './commands.js';
 import type { TaggedResponse } from './exchange.js';
+import { refusals } from './replies.js';
 import type { ImapSession } from './session.js';
 import type { CommandPiece, Literal } from './wire.js';
 
@@ -17,6 +19,7 @@ export class StreamedCommand implements PieceTaker {
   readonly #head: CommandHead;
   readonly #rule: PassRule;
   readonly #alone: boolean;
+  readonly #arguments = new ArgumentCheck();
   #tag = '';
   #entry: UnderWay | undefined;
   /** the literal that the server was asked for and has not agreed to */
@@ -43,12 +46,21 @@ export class StreamedCommand implements PieceTaker {
       return;
     }
     const { bytes, literal } = piece;
-    const refusal = this.#rule.check?.(bytes);
+    if (this.#answered) {
+      // The server has refused the command within a literal and reads over the rest of its line; a further literal it
+      // would not agree to any more.
+      this.#whole = true;
+      writer.write(this.#tag, lineEnd);
+      this.#session.intake.skip(literal);
+      return;
+    }
+    const wellFormed = this.#arguments.line(bytes, literal);
+    const refusal = this.#rule.check?.(bytes) ?? (wellFormed ? undefined : refusals.syntax);
     if (refusal !== undefined) {
       this.#refuse(refusal, literal);
       return;
     }
-    const text = bytes.subarray(0, bytes.length - announcementLength(bytes, literal));
+    const text = bytes.subarray(0, bytes.length - announcementBytes(bytes, literal));
     const line = this.#entry === undefined ? this.#begin(text) : text;
     if (literal !== undefined) {
       this.#announce(line, literal);
@@ -64,17 +76,16 @@ export class StreamedCommand implements PieceTaker {
     const { answers } = this.#session;
     this.#entry = { clientTag: this.#head.tag, alone: this.#alone, exchange: undefined };
     answers.queue.begin(this.#entry);
-    this.#tag = answers.expect((response) => this.#answer(response));
+    this.#tag = answers.expect((response) => this.#answer(response), this.#head.tag);
     return Buffer.concat([Buffer.from(`${this.#tag} `, 'latin1'), text.subarray(this.#head.tag.length + 1)]);
   }
 
-  /** In the client's own form if the server takes it; else the server is asked first, and the client waits. */
+  /** The server is asked first, whatever the client's form; meanwhile what the client sends unasked waits. */
   #announce(line: Buffer, literal: Literal): void {
     const { outlet } = this.#session;
     const { writer } = this.#session.answers;
-    const ask = literal.synchronizing || !writer.allows(literal);
-    if (ask) this.#asked = literal;
-    writer.announce(this.#tag, line, { ...literal, synchronizing: ask }, (raw) => {
+    this.#asked = literal;
+    writer.announce(this.#tag, line, literal, (raw) => {
       this.#asked = undefined;
       if (literal.synchronizing) outlet.write(raw);
     });

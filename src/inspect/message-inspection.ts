@@ -8,8 +8,9 @@ import { isDoubtful } from '../mime/problem.js';
 import { GateError } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import type { Spool } from '../runtime/spool.js';
+import type { OpenFile } from './container/opener.js';
 import type { ViewFindings } from './container/views.js';
-import { examine } from './examine.js';
+import { bodyDecoder, examine, type PartTask } from './examine.js';
 import type { Inspection, MessageHeader } from './inspection.js';
 import type { KnownTypes } from './known-types.js';
 import { MessageFacts } from './message-facts.js';
@@ -17,6 +18,7 @@ import { messageReport, type Part } from './message-report.js';
 import type { OpenedFiles } from './opened-files.js';
 import { rawMessageLeaf, taskOf } from './part-task.js';
 import type { WorkerResult, WorkerTask } from './part-worker.js';
+import { holdsNothing, looksRandom } from './random-octets.js';
 import type { InspectionReport } from './report.js';
 import type { Submission, WorkerQueue } from './worker-queue.js';
 
@@ -81,7 +83,11 @@ export class MessageInspection implements Inspection, FramerHandler {
 
   /** Small and in memory: a trip to a worker would cost more than the work, but for a file that has to be opened. */
   #examineHere(part: Part, body: Buffer): void {
-    const findings = examine(part.task, [body], (head, sha256) => this.#tools.types.find(head, sha256)?.type);
+    let random = false;
+    const findings = examine(part.task, [body], (head, sha256) => {
+      random = looksRandom(head);
+      return this.#tools.types.find(head, sha256)?.type;
+    });
     if (findings.attachment && findings.sha256 === '') {
       // A text that turned out to carry a file is read again for its digests.
       part.task = { ...part.task, attachment: true };
@@ -89,6 +95,9 @@ export class MessageInspection implements Inspection, FramerHandler {
       return;
     }
     part.findings = findings.toOpen ? this.#tools.files.find(part.task, findings) : findings;
+    if (part.findings === undefined && random && findings.detectedType === undefined) {
+      if (holdsNothing(fileOf(part.task, body))) part.findings = { ...findings, toOpen: false };
+    }
     if (part.findings === undefined) this.#addToBatch(part);
   }
 
@@ -230,4 +239,11 @@ export class MessageInspection implements Inspection, FramerHandler {
 
 function hasNoProblem({ findings }: Part): boolean {
   return findings === undefined || findings.problems.length === 0;
+}
+
+/** What an opener gets to see of a small part. */
+function fileOf({ encoding, type, names, charset }: PartTask, body: Buffer): OpenFile {
+  const decoder = bodyDecoder(encoding, new Set());
+  const content = Buffer.concat([decoder.write(body), decoder.finish()]);
+  return { content, names, declaredType: type, detectedType: undefined, charset };
 }

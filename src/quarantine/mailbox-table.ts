@@ -45,7 +45,7 @@ export interface RowBatch {
   readonly states: readonly number[];
   readonly bytes: readonly number[];
   readonly revisions: readonly number[];
-  /** null leaves what is there */
+  /** null forgets what was remembered of another content, but for metadata */
   readonly facts: readonly (string | null)[];
 }
 
@@ -71,6 +71,7 @@ export class MailboxTable {
   readonly #rows;
   readonly #put;
   readonly #putFacts;
+  readonly #dropFacts;
   readonly #facts;
   readonly #revise;
   readonly #copy;
@@ -114,6 +115,7 @@ export class MailboxTable {
     this.#putFacts = database.prepare<[number, number, string]>(
       'INSERT INTO imap_facts VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET facts = excluded.facts',
     );
+    this.#dropFacts = database.prepare<[number, number]>('DELETE FROM imap_facts WHERE mailbox = ? AND uid = ?');
     this.#facts = database.prepare<[number, number], { facts: string }>(
       'SELECT facts FROM imap_facts WHERE mailbox = ? AND uid = ?',
     );
@@ -209,6 +211,7 @@ export class MailboxTable {
       const text = facts[index] ?? null;
       if (changes === 0) refused.push(index);
       else if (text !== null) this.#putFacts.run(mailbox, uid, text);
+      else if (states[index] === exposures.original) this.#dropFacts.run(mailbox, uid);
     }
     return refused;
   }

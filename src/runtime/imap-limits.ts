@@ -2,6 +2,8 @@
 export const imapSessionLimits = {
   /** bytes of a command that is read as a whole with its literals: FETCH, SELECT, LOGIN and the like; long sets of UIDs have 60,000. */
   collectedBytes: 131_072,
+  /** bytes of such a command before the login, when anybody may send it. */
+  loginBytes: 16_384,
   /** bytes that a client may send in one authentication; tokens of OAuth have some thousand. */
   authBytes: 65_536,
   /** commands under way at a time; more wait in the client's socket. */
@@ -14,6 +16,8 @@ export const imapSessionLimits = {
   reservationWeight: 4096,
   /** bytes that a slow client must take within the stall timeout to count as alive. */
   progressBytes: 65_536,
+  /** protocol events of one session that are logged; all are counted. */
+  eventsLogged: 20,
   /** COPYUID codes of one MOVE; a server may send one for each of its batches. */
   copyCodesMax: 1000,
   /** bytes of what a server says until its greeting and the answers before TLS are done. */

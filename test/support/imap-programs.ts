@@ -1,6 +1,6 @@
 /**
  * Mail programs that fetch a whole mailbox, each as its manual has it: what every one of them has in its hands in the
- * end, as octets. They run without TLS, against whatever listens on the port.
+ * end, as octets. They run against whatever listens on the port.
  */
 import {
   chmodSync,
@@ -24,12 +24,16 @@ export interface Fetching {
   readonly password: string;
   /** UIDs are 1 to this */
   readonly mails: number;
+  /** with the certificate of `localhost`; not all programs below can be told */
+  readonly tls?: { readonly mode: 'starttls' | 'implicit'; readonly caFile: string };
 }
 
 export interface MailProgram {
   readonly name: string;
   /** for `skipWithout` */
   readonly needs: readonly string[];
+  /** heeds `tls` */
+  readonly tls?: boolean;
   /** Everything that it fetched, in one order whatever its own. @throws Error with its words when it fails */
   readonly fetch: (what: Fetching) => Promise<Buffer[]>;
 }
@@ -69,11 +73,13 @@ async function mbsync(what: Fetching): Promise<Buffer[]> {
     what,
     'mbsyncrc',
     'IMAPStore far',
-    'Host 127.0.0.1',
+    'Host localhost',
     `Port ${what.port}`,
     `User ${what.user}`,
     `Pass ${what.password}`,
-    'SSLType None',
+    ...(what.tls === undefined
+      ? ['SSLType None']
+      : [`SSLType ${what.tls.mode === 'implicit' ? 'IMAPS' : 'STARTTLS'}`, `CertificateFile ${what.tls.caFile}`]),
     'AuthMechs LOGIN',
     '',
     'MaildirStore near',
@@ -185,7 +191,8 @@ async function neomutt(what: Fetching): Promise<Buffer[]> {
 
 /** Each message three times: whole, only its text, and by sequence number. */
 async function curl(what: Fetching): Promise<Buffer[]> {
-  const url = `imap://127.0.0.1:${what.port}/INBOX`;
+  const url = `${what.tls?.mode === 'implicit' ? 'imaps' : 'imap'}://localhost:${what.port}/INBOX`;
+  const secure = what.tls === undefined ? [] : ['--ssl-reqd', '--cacert', what.tls.caFile];
   const numbers = Array.from({ length: what.mails }, (_, index) => index + 1);
   const forms = ['UID=', 'SECTION=TEXT/;UID=', 'MAILINDEX='].flatMap((form) =>
     numbers.map((number) => `;${form}${number}`),
@@ -195,8 +202,26 @@ async function curl(what: Fetching): Promise<Buffer[]> {
     join(what.folder, `mail-${index}`),
     `${url}${form.replace(/^;SECTION=TEXT\/;UID=(\d+)$/, ';UID=$1;SECTION=TEXT')}`,
   ]);
-  await run(what, 'curl', '-sS', '--fail-early', '-u', `${what.user}:${what.password}`, ...targets.flat());
+  await run(
+    what,
+    'curl',
+    '-sS',
+    '-4',
+    '--fail-early',
+    ...secure,
+    '-u',
+    `${what.user}:${what.password}`,
+    ...targets.flat(),
+  );
   return forms.map((_, index) => readFileSync(join(what.folder, `mail-${index}`)));
+}
+
+function imaplibConnection({ port, tls }: Fetching): string[] {
+  if (tls === undefined) return [`client = imaplib.IMAP4("127.0.0.1", ${port})`];
+  const context = `context = ssl.create_default_context(cafile=${JSON.stringify(tls.caFile)})`;
+  return tls.mode === 'implicit'
+    ? [context, `client = imaplib.IMAP4_SSL("localhost", ${port}, ssl_context=context)`]
+    : [context, `client = imaplib.IMAP4("localhost", ${port})`, 'client.starttls(context)'];
 }
 
 /** What Python's own library makes of everything that is usually asked. */
@@ -204,8 +229,8 @@ async function imaplib(what: Fetching): Promise<Buffer[]> {
   const script = write(
     what,
     'fetch.py',
-    'import imaplib, sys',
-    `client = imaplib.IMAP4("127.0.0.1", ${what.port})`,
+    'import imaplib, re, ssl, sys',
+    ...imaplibConnection(what),
     `client.login(${JSON.stringify(what.user)}, ${JSON.stringify(what.password)})`,
     'client.select("INBOX", readonly=True)',
     'out = open(sys.argv[1], "wb")',
@@ -213,9 +238,15 @@ async function imaplib(what: Fetching): Promise<Buffer[]> {
     '              "(BODY.PEEK[HEADER] BODY.PEEK[TEXT])", "(RFC822)", "(BODY.PEEK[]<0.500> BODY.PEEK[]<500.100000>)"):',
     '    kind, data = client.uid("FETCH", "1:*", items)',
     '    assert kind == "OK"',
+    '    # Servers may tell of messages in any order.',
+    '    told = {}',
     '    for piece in data:',
-    '        out.write(b"\\n".join(piece) if isinstance(piece, tuple) else piece or b"")',
-    '        out.write(b"\\n")',
+    '        line = piece[0] if isinstance(piece, tuple) else piece or b""',
+    '        begun = re.match(rb"(\\d+) \\(", line)',
+    '        if begun: number = int(begun[1])',
+    '        told.setdefault(number, []).append(b"\\n".join(piece) if isinstance(piece, tuple) else line)',
+    '    for number in sorted(told):',
+    '        out.write(b"\\n".join(told[number]) + b"\\n")',
     'client.logout()',
   );
   const target = join(what.folder, 'fetched');
@@ -268,12 +299,12 @@ async function imapflow(what: Fetching): Promise<Buffer[]> {
 }
 
 export const mailPrograms: readonly MailProgram[] = [
-  { name: 'mbsync', needs: ['mbsync'], fetch: mbsync },
+  { name: 'mbsync', needs: ['mbsync'], tls: true, fetch: mbsync },
   { name: 'offlineimap', needs: ['offlineimap'], fetch: offlineimap },
   { name: 'getmail', needs: ['getmail'], fetch: getmail },
   { name: 'fetchmail', needs: ['fetchmail'], fetch: fetchmail },
   { name: 'neomutt', needs: ['neomutt', 'script'], fetch: neomutt },
-  { name: 'curl', needs: ['curl'], fetch: curl },
-  { name: 'imaplib', needs: ['python3'], fetch: imaplib },
+  { name: 'curl', needs: ['curl'], tls: true, fetch: curl },
+  { name: 'imaplib', needs: ['python3'], tls: true, fetch: imaplib },
   { name: 'imapflow', needs: [], fetch: imapflow },
 ];

@@ -195,6 +195,12 @@ class Writer {
   /** names of numbers that a server makes up, in order of their appearance */
   readonly #validities = new Map<string, string>();
 
+  readonly #validity = (_: string, name: string, number: string): string => {
+    const known = this.#validities.get(number) ?? `validity-${this.#validities.size + 1}`;
+    this.#validities.set(number, known);
+    return `${name} ${known}`;
+  };
+
   /** FETCH responses of one message up to the next EXPUNGE are one line, its items in alphabetical order. */
   write(responses: readonly ImapResponse[]): string[] {
     const lines: string[] = [];
@@ -223,18 +229,20 @@ class Writer {
 
   #line(response: ImapResponse): string | undefined {
     if (response.name === 'CAPABILITY' || response.raw.includes('* OK Still here')) return undefined;
+    if (/^\* ENABLED *\r\n$/.test(response.raw.toString('latin1'))) return undefined;
+    // What is refused before it reaches the server is refused in other words.
+    if (response.tag !== '*') return taggedText(response).replace(/(APPENDUID|COPYUID) (\d+)/, this.#validity);
     return response.raw
       .toString('latin1')
-      .replace(/ \[CAPABILITY [^\]]*\]/, '')
-      .replace(/ \([\d.]+ \+ [\d.]+(?: \+ [\d.]+)? secs\)/, '')
-      .replace(/(UIDVALIDITY|APPENDUID|COPYUID) (\d+)/g, (_, name: string, number: string) => {
-        const known = this.#validities.get(number) ?? `validity-${this.#validities.size + 1}`;
-        this.#validities.set(number, known);
-        return `${name} ${known}`;
-      })
-      .replace(/(MAILBOXID \(|MAILBOXID \()[^)]*/g, '$1an id')
+      .replace(/(UIDVALIDITY|APPENDUID|COPYUID) (\d+)/g, this.#validity)
+      .replace(/(MAILBOXID \()[^)]*/g, '$1an id')
       .replace(/\r\n$/, '');
   }
+}
+
+function taggedText({ raw, tag, name }: ImapResponse): string {
+  const code = /^\S+ \S+ (\[(?!CAPABILITY)[^\]]*\])/.exec(raw.toString('latin1'))?.[1];
+  return [tag, name, ...(code === undefined ? [] : [code])].join(' ');
 }
 
 /** Dates of something that was made a moment ago are only told to be that. */

@@ -2,7 +2,7 @@
 import { ImapFlow, type ImapFlowOptions } from 'imapflow';
 import { noticeFieldName } from '../../notice/notice.js';
 import { messageOf } from '../../runtime/errors.js';
-import { ConnectionLost, type Judged, type SweepConnection, SweepRefused } from './sweep.js';
+import { ConnectionLost, type Judged, NotListening, type SweepConnection, SweepRefused } from './sweep.js';
 import { describeTarget, type SweepTarget } from './target.js';
 
 export interface SweepLogin {
@@ -65,7 +65,7 @@ function explained(error: unknown, target: SweepTarget, { user, login }: SweepLo
     return new SweepRefused(`${where} refuses the login of ${login ?? user}: ${refusal ?? 'wrong name or password'}`);
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'ECONNREFUSED')
-    return new SweepRefused(`nothing listens for ${where}: is the gate running? Start it with sluice run`);
+    return new NotListening(`nothing listens for ${where}: is the gate running? Start it with sluice run`);
   if (code?.startsWith('CERT_') === true || code?.includes('CERT') === true || /certificate/.test(message))
     return new SweepRefused(
       `the certificate of ${where} is not believed: ${message}. A private authority goes into tls.caFile`,

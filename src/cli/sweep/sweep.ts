@@ -23,6 +23,8 @@ export interface Judged {
 }
 
 export class ConnectionLost extends Error {}
+/** Nobody listens there. That is the end of a sweep that begins, and a pause in one that runs: the gate may be restarted. */
+export class NotListening extends ConnectionLost {}
 /** What no second attempt would change: a wrong password, a certificate that is not the listener's. */
 export class SweepRefused extends Error {}
 
@@ -31,7 +33,7 @@ export interface MailboxReport {
   messages: number;
   clean: number;
   withheld: number;
-  /** not judged, for whatever reason; a further sweep tries them again */
+  /** not judged, for whatever reason, or not looked at yet; a further sweep goes on with them */
   deferred: number;
   /** removed by somebody while the sweep ran */
   gone: number;
@@ -90,6 +92,8 @@ class Sweep {
   #connection: SweepConnection | undefined;
   /** mailbox that the connection has open */
   #opened: string | undefined;
+  /** whether there was a connection at all */
+  #begun = false;
   #size = batchFirst;
   #lost = 0;
   #total = 0;
@@ -119,6 +123,8 @@ class Sweep {
       signal.removeEventListener('abort', close);
       close();
     }
+    for (const report of this.#reports)
+      report.deferred = report.messages - report.clean - report.withheld - report.gone;
     const interrupted = signal.aborted;
     const seconds = (this.#options.now() - this.#started) / 1000;
     return { mailboxes: this.#reports, interrupted, problem: interrupted ? '' : problem, seconds };
@@ -146,7 +152,6 @@ class Sweep {
     // Whatever was too much for the gate at a time may find room alone.
     const again = goesOn ? left.splice(0) : [];
     const better = goesOn && again.length > 0 ? await this.#pass(report, again, 1, left) : goesOn;
-    report.deferred = uids.length - report.clean - report.withheld - report.gone;
     // The second pass gives up alone: the messages of the next mailbox may be others.
     return better || goesOn;
   }
@@ -241,6 +246,7 @@ class Sweep {
   async #once<T>(work: (connection: SweepConnection) => Promise<T>): Promise<T> {
     this.#options.signal.throwIfAborted();
     this.#connection ??= await this.#options.connect();
+    this.#begun = true;
     const result = await work(this.#connection);
     this.#lost = 0;
     return result;
@@ -254,6 +260,7 @@ class Sweep {
     this.#options.signal.throwIfAborted();
     this.#lost += 1;
     if (!(error instanceof ConnectionLost) || this.#lost >= lostMax) throw error;
+    if (error instanceof NotListening && !this.#begun) throw error;
     await this.#options.wait(waitFirstMs * 2 ** (this.#lost - 1));
   }
 }

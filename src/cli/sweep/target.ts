@@ -38,8 +38,9 @@ function unsuitable(config: Config, listener: ImapListenerConfig): string | unde
   if (listener.listen.port === 0)
     return `${listener.name} listens on a port of chance; give it a fixed one, or name another listener with --listener`;
   const host = reachable(listener.listen.host);
-  // Whoever comes from our own address is taken for the load balancer, which begins with a header.
-  if (addressMatcher(listener.proxyProtocolFrom)(isLoopback(host) ? '127.0.0.1' : host))
+  // A connection to an address of this machine comes from that address, and who is taken for the load balancer begins
+  // with a header.
+  if (addressMatcher(listener.proxyProtocolFrom)(host.toLowerCase() === 'localhost' ? '127.0.0.1' : host))
     return `${listener.name} wants a PROXY header from this machine; name another listener with --listener`;
   if (
     listener.tls === 'none' &&

@@ -1,0 +1,55 @@
+/**
+ * Files that look like random octets: encrypted or compressed data without a head that anybody knows. There is no type
+ * to find for them, so they need neither libmagic nor, when no opener takes an interest, a thread.
+ */
+
+import type { OpenFile } from './container/opener.js';
+import { openers } from './container/openers.js';
+import { anyOpener } from './container/opening.js';
+import { PolyglotProbe } from './polyglot-probe.js';
+
+/** octets at the beginning that are looked at */
+const headBytes = 256;
+/**
+ * Different values among them. Random ones have 162 on average, and fewer than 140 or more than 185 once in some
+ * thousand times; heads of file formats repeat themselves, with zeros, lengths and names, and tables do not at all.
+ */
+const leastValues = 140;
+const mostValues = 185;
+/** more zeros than random octets have (1 on average), and fewer than any format aligned to 4 octets */
+const mostZeros = 6;
+
+const seen = new Uint32Array(256);
+let round = 0;
+
+/** False for what is shorter than can be told. */
+export function looksRandom(head: Buffer): boolean {
+  if (head.length < headBytes) return false;
+  round = (round + 1) >>> 0;
+  if (round === 0) {
+    seen.fill(0);
+    round = 1;
+  }
+  let values = 0;
+  let zeros = 0;
+  for (let at = 0; at < headBytes; at += 1) {
+    const octet = head[at] ?? 0;
+    if (octet === 0) zeros += 1;
+    if (seen[octet] !== round) {
+      seen[octet] = round;
+      values += 1;
+    }
+  }
+  return values >= leastValues && values <= mostValues && zeros <= mostZeros;
+}
+
+/** It looks at every file, and at each octet; the probe does the same for less. */
+const asked = openers.filter(({ id }) => id !== 'polyglot');
+
+/** Whether no opener takes an interest in a file that is wholly there, and nothing else begins in it. */
+export function holdsNothing(file: OpenFile): boolean {
+  if (anyOpener(file, asked)) return false;
+  const probe = new PolyglotProbe();
+  probe.write(file.content);
+  return !probe.suspicious;
+}
