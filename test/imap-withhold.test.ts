@@ -195,6 +195,36 @@ t.test('copies that differ in their trace fields alone are one item, given back 
   t.same(await read(his, 6, to('dora@example.org')), { kind: 'original' }, 'also one that nobody had read before');
 });
 
+t.test('large messages, which lie in files, are judged, withheld and recognised alike', async (t) => {
+  const judge = await JudgeFixture.open(t);
+  const { vault } = judge.test;
+  const text = `${'A line of a long letter.\r\n'.repeat(40_000)}`;
+  const mailbox = await judge.mailbox();
+  t.same(await read(mailbox, 1, top(buildMail({ text }), ...trace)), { kind: 'original' });
+  judge.policy = await policyOf('lists: { block: ["bob@example.net"], allow: ["carl@example.org"] }');
+  t.equal(mailbox.standing(1), standings.unjudged);
+  await mailbox.settle([1]);
+  t.equal(mailbox.standing(1), standings.unjudged, 'its return path is known');
+  t.equal(noticeOf(await read(mailbox, 1, top(buildMail({ text }), ...trace))).late, true);
+  const mail = eicarMail({ text });
+  const { notice } = noticeOf(await read(mailbox, 2, top(mail, ...trace)));
+  t.equal(
+    (await read(mailbox, 3, top(mail, 'Delivered-To: carl@example.org'))).kind,
+    'original',
+    'an allowed recipient',
+  );
+  judge.policy = await policyOf('');
+  const copy = top(mail, 'Delivered-To: carl@example.org', 'Received: x');
+  t.equal(noticeOf(await read(mailbox, 4, copy)).notice.item, notice.item);
+  const opened = await vault.openItem(notice.item);
+  t.equal(sha256Of(await readAll(opened.source)), sha256Of(top(mail, ...trace)));
+  opened.close();
+  await vault.release(notice.item, 'cli:root');
+  t.same(await read(mailbox, 5, copy), { kind: 'original' });
+  t.same(await read(mailbox, 6, top(mail, ...trace)), { kind: 'original' });
+  t.equal(judge.services.spools.openFiles, 0);
+});
+
 t.test('more items of one length than one attack can make hide no released one', async (t) => {
   const judge = await JudgeFixture.open(t);
   const { vault } = judge.test;
