@@ -229,6 +229,7 @@ t.test('the gate stops: answers come first, within the time it has', async (t) =
   await waitFor('the command', 5000, () => server.received.includes('STATUS'));
   const stopped = gate.server.stop(400);
   t.match((await idle.next()).raw.toString('latin1'), /^\* BYE \[UNAVAILABLE\] The gate is shutting down/);
+  t.match((await busy.next()).raw.toString('latin1'), /^\* BYE \[UNAVAILABLE\] The gate is shutting down/);
   await busy.ended();
   await stopped;
   await waitFor('the last connection to end', 2000, () => gate.server.connections === 0);

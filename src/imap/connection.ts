@@ -99,6 +99,18 @@ export class Connection implements SessionIo, Flushable {
     else this.#guard(() => this.#session?.drain());
   }
 
+  /** The time to finish is over: one last word, then the end. */
+  cut(): void {
+    if (this.#ended) {
+      this.destroy();
+      return;
+    }
+    this.#guard(() => this.#session?.end('shuttingDown'));
+    this.flushNow();
+    this.#socket.destroySoon();
+    this.#upstreamSocket?.destroy();
+  }
+
   destroy(): void {
     this.#tcp.destroy();
     this.#upstreamSocket?.destroy();
