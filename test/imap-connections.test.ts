@@ -2,7 +2,7 @@
 import { connect } from 'node:net';
 import t, { type Test } from 'tap';
 import { readProxyHeader } from '../src/runtime/proxy-protocol.js';
-import { dovecotPrograms, startDovecot } from './support/dovecot.js';
+import { type Dovecot, dovecotPrograms, startDovecot } from './support/dovecot.js';
 import { ImapClient } from './support/imap-client.js';
 import { startImapGate } from './support/imap-gate.js';
 import { ScriptedImapServer, type ScriptStep } from './support/imap-upstream.js';
@@ -243,147 +243,159 @@ t.test('a server that goes away', async (t) => {
   t.equal(text, `* OK hello\r\n${bye('The mail server closed the connection')}`);
 });
 
-t.test('before Dovecot', { skip: skipWithout(...dovecotPrograms) }, async (t) => {
-  const dovecot = await startDovecot(t);
-  const { password } = dovecot;
-  const mails = Array.from({ length: 8 }, (_, number) =>
-    Buffer.from(`From: a@example.org\r\nSubject: mail ${number}\r\n\r\nbody ${number}\r\n`),
-  );
+const skip = skipWithout(...dovecotPrograms);
+const mails = Array.from({ length: 8 }, (_, number) =>
+  Buffer.from(`From: a@example.org\r\nSubject: mail ${number}\r\n\r\nbody ${number}\r\n`),
+);
+let dovecotStart: Promise<Dovecot> | undefined;
 
-  t.test('the same commands are answered the same way, judged or not', async (t) => {
-    const commands = [
-      'CAPABILITY',
-      'LIST "" *',
-      'STATUS INBOX (MESSAGES UIDNEXT UNSEEN)',
-      'ENABLE CONDSTORE',
-      'SELECT INBOX',
-      'FETCH 1:* (UID FLAGS RFC822.SIZE BODY.PEEK[])',
-      'UID FETCH 2:3 (ENVELOPE BODY.PEEK[TEXT]<2.3>)',
-      'STORE 2 +FLAGS (\\Flagged)',
-      'SEARCH RETURN (SAVE) FLAGGED',
-      'FETCH $ (FLAGS)',
-      'CREATE other',
-      'UID COPY 1:2 other',
-      'UID MOVE 3 other',
-      'NOOP',
-      'SORT (SUBJECT) UTF-8 ALL',
-      'CLOSE',
-      'SELECT other (CONDSTORE)',
-      'EXAMINE nowhere',
-      'RENAME other another',
-      'DELETE another',
-      'LOGOUT',
-    ];
-    const transcript = async (port: number, user: string) => {
-      dovecot.putMaildir(user, mails);
-      const client = await ImapClient.login(port, user, password);
-      const lines: string[] = [];
-      for (const command of commands) {
-        const { untagged, tagged } = await client.command(command);
-        lines.push(...[...untagged, tagged].map(({ raw }) => withoutTimes(raw.toString('latin1'))));
-      }
-      return lines;
-    };
-    const direct = await transcript(dovecot.port, 'direct');
-    for (const inspected of [true, false]) {
-      const gate = await startImapGate(t, { upstream: { port: dovecot.port }, inspected });
-      const through = await transcript(gate.port, inspected ? 'judged' : 'not-judged');
-      t.same(through.slice(1), direct.slice(1), inspected ? 'judged' : 'not judged');
-      const [offered = '', behind = ''] = [direct[0], through[0]];
-      for (const name of behind.trim().split(' ')) t.ok(offered.includes(name), `${name} is the server's`);
-      t.same(gate.errors, []);
-      t.same(
-        gate.log.filter((line) => line.msg === 'protocol event'),
-        [],
-        'nothing was out of order',
-      );
-    }
-  });
+/** One Dovecot for all tests, started by the first. */
+async function bed() {
+  dovecotStart ??= startDovecot(t);
+  const dovecot = await dovecotStart;
+  return { dovecot, password: dovecot.password };
+}
 
-  t.test('commands that are sent together are all answered', async (t) => {
-    const gate = await startImapGate(t, { upstream: { port: dovecot.port } });
-    const user = dovecot.user('pipeline');
+const everyday = [
+  'CAPABILITY',
+  'LIST "" *',
+  'STATUS INBOX (MESSAGES UIDNEXT UNSEEN)',
+  'ENABLE CONDSTORE',
+  'SELECT INBOX',
+  'FETCH 1:* (UID FLAGS RFC822.SIZE BODY.PEEK[])',
+  'UID FETCH 2:3 (ENVELOPE BODY.PEEK[TEXT]<2.3>)',
+  'STORE 2 +FLAGS (\\Flagged)',
+  'SEARCH RETURN (ALL COUNT) ALL',
+  'SEARCH RETURN (SAVE) FLAGGED',
+  'FETCH $ (FLAGS)',
+  'CREATE other',
+  'UID COPY 1:2 other',
+  'UID MOVE 3 other',
+  'NOOP',
+  'SORT (SUBJECT) UTF-8 ALL',
+  'CLOSE',
+  'SELECT other (CONDSTORE)',
+  'EXAMINE nowhere',
+  'RENAME other another',
+  'DELETE another',
+  'LOGOUT',
+];
+
+t.test('before Dovecot: the same commands are answered the same way, judged or not', { skip }, async (t) => {
+  const { dovecot, password } = await bed();
+  const transcript = async (port: number, user: string) => {
     dovecot.putMaildir(user, mails);
-    for (const segmentation of ['whole', 'octets', [7, 1, 30]] as const) {
-      const client = await ImapClient.open(gate.port);
-      const literal = 'From: a@example.org\r\n\r\nhello\r\n';
-      const commands = [
-        `a LOGIN ${user} {${password.length}+}\r\n${password}`,
-        'b SELECT INBOX',
-        'c FETCH 1:2 (UID BODY.PEEK[])',
-        'd NOOP',
-        'e UID FETCH 3 BODY.PEEK[HEADER]',
-        `f APPEND INBOX {${literal.length}+}\r\n${literal}`,
-        'g XYZZY',
-        'h STATUS other (MESSAGES)',
-        'i IDLE\r\nDONE',
-        'j LOGOUT',
-      ];
-      await client.send(`${commands.join('\r\n')}\r\n`, segmentation);
-      const tags: string[] = [];
-      while (!tags.includes('j')) {
-        const { tag } = await client.next();
-        if (tag !== '*' && tag !== '+') tags.push(tag);
-      }
-      // Dovecot itself answers what comes behind an APPEND before it.
-      t.same([...tags].sort(), [...'abcdefghij'], `each once, ${JSON.stringify(segmentation)}`);
-      t.same([...tags.slice(0, 5), ...tags.slice(8)], [...'abcdeij'], 'those that others wait for in their order');
-      client.destroy();
+    const client = await ImapClient.login(port, user, password);
+    const lines: string[] = [];
+    for (const command of everyday) {
+      const { untagged, tagged } = await client.command(command);
+      lines.push(...[...untagged, tagged].map(({ raw }) => withoutTimes(raw.toString('latin1'))));
     }
-  });
+    return lines;
+  };
+  const direct = await transcript(dovecot.port, 'direct');
+  for (const inspected of [true, false]) {
+    const gate = await startImapGate(t, { upstream: { port: dovecot.port }, inspected });
+    const through = await transcript(gate.port, inspected ? 'judged' : 'not-judged');
+    t.same(through.slice(1), direct.slice(1), inspected ? 'judged' : 'not judged');
+    const [offered = '', behind = ''] = [direct[0], through[0]];
+    for (const name of behind.trim().split(' ')) t.ok(offered.includes(name), `${name} is the server's`);
+    t.same(gate.errors, []);
+    t.same(
+      gate.log.filter((line) => line.msg === 'protocol event'),
+      [],
+      'nothing was out of order',
+    );
+  }
+});
 
-  t.test('a large message goes up and comes down as it is', async (t) => {
-    const gate = await startImapGate(t, { upstream: { port: dovecot.port } });
-    const user = dovecot.user('large');
-    const mail = Buffer.concat([
-      Buffer.from('From: a@example.org\r\nSubject: large\r\n\r\n'),
-      ...Array.from({ length: 60_000 }, (_, line) => Buffer.from(`${line} ${'z'.repeat(line % 300)}\r\n`)),
-    ]);
-    const client = await ImapClient.login(gate.port, user, password);
-    for (const eager of [true, false]) {
-      await client.ok('APPEND INBOX ', { literal: mail, eager });
+t.test('before Dovecot: commands that are sent together are all answered', { skip }, async (t) => {
+  const { dovecot, password } = await bed();
+  const gate = await startImapGate(t, { upstream: { port: dovecot.port } });
+  const user = dovecot.user('pipeline');
+  dovecot.putMaildir(user, mails);
+  for (const segmentation of ['whole', 'octets', [7, 1, 30]] as const) {
+    const client = await ImapClient.open(gate.port);
+    const literal = 'From: a@example.org\r\n\r\nhello\r\n';
+    const commands = [
+      `a LOGIN ${user} {${password.length}+}\r\n${password}`,
+      'b SELECT INBOX',
+      'c FETCH 1:2 (UID BODY.PEEK[])',
+      'd NOOP',
+      'e UID FETCH 3 BODY.PEEK[HEADER]',
+      `f APPEND INBOX {${literal.length}+}\r\n${literal}`,
+      'g XYZZY',
+      'h STATUS other (MESSAGES)',
+      'i IDLE\r\nDONE',
+      'j LOGOUT',
+    ];
+    await client.send(`${commands.join('\r\n')}\r\n`, segmentation);
+    const tags: string[] = [];
+    while (!tags.includes('j')) {
+      const { tag } = await client.next();
+      if (tag !== '*' && tag !== '+') tags.push(tag);
     }
-    await client.ok('SELECT INBOX');
-    const answer = await client.ok('FETCH 1:2 BODY.PEEK[]');
-    for (const response of answer.untagged) {
-      t.ok(bytesOf(fetchItemsOf(response).get('BODY[]'))?.equals(mail), 'octet by octet');
-    }
-    t.equal(answer.untagged.length, 2);
+    // Dovecot itself answers what comes behind an APPEND before it.
+    t.same([...tags].sort(), [...'abcdefghij'], `each once, ${JSON.stringify(segmentation)}`);
+    t.same([...tags.slice(0, 5), ...tags.slice(8)], [...'abcdeij'], 'those that others wait for in their order');
+    client.destroy();
+  }
+});
+
+t.test('before Dovecot: a large message goes up and comes down as it is', { skip }, async (t) => {
+  const { dovecot, password } = await bed();
+  const gate = await startImapGate(t, { upstream: { port: dovecot.port } });
+  const user = dovecot.user('large');
+  const mail = Buffer.concat([
+    Buffer.from('From: a@example.org\r\nSubject: large\r\n\r\n'),
+    ...Array.from({ length: 60_000 }, (_, line) => Buffer.from(`${line} ${'z'.repeat(line % 300)}\r\n`)),
+  ]);
+  const client = await ImapClient.login(gate.port, user, password);
+  for (const eager of [true, false]) {
+    await client.ok('APPEND INBOX ', { literal: mail, eager });
+  }
+  await client.ok('SELECT INBOX');
+  const answer = await client.ok('FETCH 1:2 BODY.PEEK[]');
+  for (const response of answer.untagged) {
+    t.ok(bytesOf(fetchItemsOf(response).get('BODY[]'))?.equals(mail), 'octet by octet');
+  }
+  t.equal(answer.untagged.length, 2);
+  await client.logout();
+});
+
+t.test('before Dovecot: a client that idles is told what others do', { skip }, async (t) => {
+  const { dovecot, password } = await bed();
+  const gate = await startImapGate(t, { upstream: { port: dovecot.port } });
+  const user = dovecot.user('idler');
+  const idler = await ImapClient.login(gate.port, user, password);
+  const other = await ImapClient.login(gate.port, user, password);
+  await idler.ok('SELECT INBOX');
+  await idler.send('z IDLE\r\n');
+  t.equal((await idler.next()).tag, '+');
+  await other.ok('APPEND INBOX ', { literal: mails[0] ?? Buffer.alloc(0) });
+  t.match((await idler.until(({ name }) => name === 'EXISTS')).at(-1)?.raw.toString('latin1'), /^\* 1 EXISTS/);
+  await idler.send('DONE\r\n');
+  t.equal((await idler.until(({ tag }) => tag === 'z')).at(-1)?.name, 'OK');
+  await idler.logout();
+  await other.logout();
+});
+
+t.test('before Dovecot: nothing of a password is logged', { skip }, async (t) => {
+  const { dovecot, password } = await bed();
+  const gate = await startImapGate(t, { upstream: { port: dovecot.port } });
+  const user = dovecot.user('private');
+  const plain = Buffer.from(`\0${user}\0${password}`).toString('base64');
+  for (const command of [`LOGIN ${user} ${password}`, `LOGIN ${user} ${password}x`, `AUTHENTICATE PLAIN ${plain}`]) {
+    const client = await ImapClient.open(gate.port);
+    await client.next();
+    await client.command(command);
+    await client.command(`LOGIN ${user} ${password} ${password}`);
     await client.logout();
-  });
-
-  t.test('a client that idles is told what others do', async (t) => {
-    const gate = await startImapGate(t, { upstream: { port: dovecot.port } });
-    const user = dovecot.user('idler');
-    const idler = await ImapClient.login(gate.port, user, password);
-    const other = await ImapClient.login(gate.port, user, password);
-    await idler.ok('SELECT INBOX');
-    await idler.send('z IDLE\r\n');
-    t.equal((await idler.next()).tag, '+');
-    await other.ok('APPEND INBOX ', { literal: mails[0] ?? Buffer.alloc(0) });
-    t.match((await idler.until(({ name }) => name === 'EXISTS')).at(-1)?.raw.toString('latin1'), /^\* 1 EXISTS/);
-    await idler.send('DONE\r\n');
-    t.equal((await idler.until(({ tag }) => tag === 'z')).at(-1)?.name, 'OK');
-    await idler.logout();
-    await other.logout();
-  });
-
-  t.test('nothing of a password is logged', async (t) => {
-    const gate = await startImapGate(t, { upstream: { port: dovecot.port } });
-    const user = dovecot.user('private');
-    const plain = Buffer.from(`\0${user}\0${password}`).toString('base64');
-    for (const command of [`LOGIN ${user} ${password}`, `LOGIN ${user} ${password}x`, `AUTHENTICATE PLAIN ${plain}`]) {
-      const client = await ImapClient.open(gate.port);
-      await client.next();
-      await client.command(command);
-      await client.command(`LOGIN ${user} ${password} ${password}`);
-      await client.logout();
-    }
-    await waitFor('the sessions to end', 5000, () => gate.server.connections === 0);
-    const log = JSON.stringify(gate.log);
-    for (const secret of [password, plain]) t.notOk(log.includes(secret));
-    t.ok(log.includes(user), 'who it was is');
-  });
+  }
+  await waitFor('the sessions to end', 5000, () => gate.server.connections === 0);
+  const log = JSON.stringify(gate.log);
+  for (const secret of [password, plain]) t.notOk(log.includes(secret));
+  t.ok(log.includes(user), 'who it was is');
 });
 
 /** What differs from one run of a server to the next. */

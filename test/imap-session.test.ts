@@ -1,6 +1,7 @@
 /** The IMAP session without sockets: conversations in every segmentation, and readers that are slow. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import t from 'tap';
 import { createFetchExchange } from '../src/imap/fetch-exchange.js';
 import { ClientOutlet } from '../src/imap/outlet.js';
@@ -320,4 +321,110 @@ t.test('who logs in, as far as the mechanism tells it', async (t) => {
   t.equal(saslUser('LOGIN', [Buffer.from('not base64!')]), undefined);
   t.equal(saslUser('PLAIN', [Buffer.from('AP8A/w==')]), undefined, 'no UTF-8');
   t.equal(saslUser('PLAIN', []), undefined);
+});
+
+/** What clients say, well-behaved and not; `@` is the client's next tag. */
+const clientLines = [
+  '@ NOOP\r\n',
+  '@ CAPABILITY\r\n',
+  '@ LOGIN bob password\r\n',
+  '@ LOGIN {3+}\r\nbob {8}\r\npassword\r\n',
+  '@ AUTHENTICATE PLAIN\r\nAGJvYgBwYXNzd29yZA==\r\n',
+  '@ SELECT box\r\n',
+  '@ EXAMINE {3}\r\nbox\r\n',
+  '@ IDLE\r\nDONE\r\n',
+  '@ IDLE\r\n@ NOOP\r\n',
+  '@ APPEND box {5}\r\nhello\r\n',
+  '@ APPEND box {5+}\r\nhello {3+}\r\nyou\r\n',
+  '@ APPEND box CATENATE (URL "x")\r\n',
+  '@ STORE 1 +FLAGS (\\Seen)\r\n',
+  '@ UID COPY 1:3 other\r\n',
+  '@ DELETE box\r\n',
+  '@ COMPRESS DEFLATE\r\n',
+  '@ NOTIFY SET (SELECTED (MessageNew (BODY[])))\r\n',
+  '@ URLFETCH "x"\r\n',
+  '@ UID REPLACE 1 box {2+}\r\nhi\r\n',
+  '@ CLOSE\r\n',
+  '@ ENABLE QRESYNC UIDONLY\r\n',
+  '@ STARTTLS\r\n',
+  'DONE\r\n',
+  '@ LOGOUT\r\n',
+];
+
+/** What servers say, well-behaved and not; `@` is the tag of the command that was sent last. */
+const serverLines = [
+  '@ OK done\r\n',
+  '@ OK done\r\n',
+  '@ OK done\r\n',
+  '@ OK [CAPABILITY IMAP4rev1 LITERAL+ COMPRESS=DEFLATE NOTIFY] done\r\n',
+  '@ OK [REFERRAL imap://evil/] done\r\n',
+  '@ NO refused\r\n',
+  '+ go on\r\n',
+  '+ go on\r\n',
+  '* OK [UIDVALIDITY 7] x\r\n',
+  '* OK [UIDVALIDITY 7] x\r\n',
+  '* OK [COPYUID 7 1:3 4:6] x\r\n',
+  '* CAPABILITY IMAP4rev1 LITERAL+ NOTIFY URLAUTH\r\n',
+  '* 3 EXISTS\r\n',
+  '* 1 FETCH (FLAGS (\\Seen) BODY[TEXT] "secret")\r\n',
+  '* 1 FETCH (UID 3 BODY[] {6}\r\nsecret FLAGS ())\r\n',
+  `* 1 FETCH (UID 3 BODY[] {40000}\r\n${'secret'.repeat(6667).slice(0, 40_000)} FLAGS ())\r\n`,
+  '* 1 FETCH (ENVELOPE ("secret" NIL NIL NIL NIL NIL NIL NIL NIL NIL))\r\n',
+  '* 1 FETCH (BODYSTRUCTURE ("text" "secret" NIL NIL NIL "7bit" 3 1))\r\n',
+  '* URLFETCH "x" "secret"\r\n',
+  '* 1 CONVERTED (TAG "x") (BINARY[1] "secret")\r\n',
+];
+
+t.test('whatever both sides say, nothing unasked and nothing refused passes', async (t) => {
+  const spools = t.testdir();
+  const step = fc.oneof(
+    { weight: 3, arbitrary: fc.record({ client: fc.constantFrom(...clientLines) }) },
+    { weight: 4, arbitrary: fc.record({ server: fc.constantFrom(...serverLines), lies: fc.nat(30) }) },
+    { weight: 1, arbitrary: fc.record({ turn: fc.constant(true) }) },
+  );
+  let sentUp = 0;
+  let ended = 0;
+  const property = fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 40 }), async (steps) => {
+    const { io, session, client, server, reasons } = openSession(spools, true);
+    let tag = 0;
+    let got = '';
+    let up = '';
+    const answered = new Set<string>();
+    const octets = (text: string, send: (octet: string) => void) => {
+      for (let at = 0; at < text.length; at += 3) send(text.slice(at, at + 3));
+    };
+    for (const one of steps) {
+      if ('client' in one) {
+        const text = one.client.replaceAll('@', () => {
+          tag += 1;
+          return `c${tag}`;
+        });
+        octets(text, client);
+      } else if ('server' in one) {
+        const last = [...up.matchAll(/^(S\d+) /gm)].at(-1)?.[1] ?? '';
+        const asked = /(?:\{\d+\}|IDLE|AUTHENTICATE PLAIN)\r\n$/.test(up) && !answered.has(up);
+        const due = one.server.startsWith('@') ? !answered.has(last) && last !== '' : one.server[0] !== '+' || asked;
+        if (!due && one.lies > 0) continue;
+        answered.add(one.server.startsWith('@') ? last : one.server.startsWith('+') ? up : '');
+        octets(one.server.replace('@', last), server);
+      } else await turn();
+      up += io.upstream.take();
+      got += io.client.take();
+    }
+    await turn();
+    got += io.client.take();
+    up += io.upstream.take();
+    session.clientClosed();
+    sentUp += up === '' ? 0 : 1;
+    ended += reasons[0] === 'the client closed the connection' ? 0 : 1;
+    if (reasons.length !== 1) throw new Error(`ended ${reasons.join(', ')}`);
+    if (got.includes('secret')) throw new Error(`content: ${got.slice(0, 2000)}`);
+    if (/REFERRAL|CAPABILITY [^\r\]]*(?:NOTIFY|COMPRESS|URLAUTH)/.test(got)) throw new Error(`announced: ${got}`);
+    if (/CATENATE|COMPRESS|NOTIFY|URLFETCH|REPLACE|UIDONLY|STARTTLS/.test(up)) throw new Error(`passed: ${up}`);
+    // A tag of ours that is in what the client got would be one that it never sent.
+    if (/^S\d+ /m.test(got)) throw new Error(`our tag: ${got}`);
+  });
+  await fc.assert(property, { numRuns: 600, seed: 20 });
+  t.ok(sentUp > 300, `${sentUp} of 600 sessions sent something to the server`);
+  t.ok(ended > 50 && ended < 550, `${ended} of 600 ended on their own`);
 });

@@ -36,13 +36,17 @@ export class Answers {
     return tag;
   }
 
-  /** A tag for a command that is written piece by piece. */
-  expect(answered: (response: TaggedResponse) => void): string {
+  /**
+   * A tag for a command that is written piece by piece.
+   * @param clientTag of the command that it is, if it is the client's own
+   */
+  expect(answered: (response: TaggedResponse) => void, clientTag?: string): string {
     this.#session.patience.serverOwes();
-    return this.queue.expect((response) => {
+    const taken = (response: TaggedResponse): void => {
       this.writer.answered(response.tag);
       answered(response);
-    });
+    };
+    return this.queue.expect(taken, clientTag);
   }
 
   /** The server has answered. False: nothing that we sent. */

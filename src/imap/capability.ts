@@ -23,8 +23,6 @@ const carried = new Set([
   'BINARY',
   'CHILDREN',
   'CONDSTORE',
-  'CONTEXT=SEARCH',
-  'CONTEXT=SORT',
   'CREATE-SPECIAL-USE',
   'ENABLE',
   'ESEARCH',

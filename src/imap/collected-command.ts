@@ -44,7 +44,9 @@ export class Collector implements PieceTaker {
   readonly #begin: Begin;
   readonly #pieces: CommandPiece[] = [];
   readonly #outgoing: (Buffer | { readonly literal: Buffer })[] = [];
-  #data: Buffer[] = [];
+  /** of the literal that comes in */
+  #data: Buffer = Buffer.alloc(0);
+  #filled = 0;
   #bytes = 0;
 
   constructor(session: ImapSession, head: CommandHead, begin: Begin) {
@@ -54,17 +56,17 @@ export class Collector implements PieceTaker {
   }
 
   take(piece: Exclude<CommandPiece, { readonly kind: 'fault' }>): void {
-    this.#pieces.push(piece);
     if (piece.kind === 'data') {
-      this.#data.push(piece.bytes);
-      if (piece.end) this.#outgoing.push({ literal: Buffer.concat(this.#data.splice(0)) });
+      this.#takeData(piece.bytes, piece.end);
       return;
     }
+    this.#pieces.push(piece);
     const { bytes, literal } = piece;
     const { intake } = this.#session;
     const first = this.#pieces.length === 1;
     this.#bytes += bytes.length + (literal?.size ?? 0);
-    if (this.#bytes > limits.imapSession.collectedBytes || literal?.binary === true) {
+    const { collectedBytes, loginBytes } = limits.imapSession;
+    if (this.#bytes > (this.#session.authenticated ? collectedBytes : loginBytes) || literal?.binary === true) {
       this.#session.answers.refuse(this.#head.tag, literal?.binary === true ? refusals.syntax : refusals.tooLong);
       intake.skip(literal);
       return;
@@ -77,8 +79,19 @@ export class Collector implements PieceTaker {
     if (literal === undefined) {
       intake.done();
       this.#begin(this.#session, { ...this.#head, outgoing: this.#outgoing, pieces: this.#pieces });
-    } else if (literal.synchronizing) {
-      this.#session.outlet.write(continueLiteral);
+    } else {
+      this.#data = Buffer.alloc(literal.size);
+      this.#filled = 0;
+      if (literal.synchronizing) this.#session.outlet.write(continueLiteral);
     }
+  }
+
+  /** Octets that come one by one are no more than they are. */
+  #takeData(bytes: Buffer, end: boolean): void {
+    bytes.copy(this.#data, this.#filled);
+    this.#filled += bytes.length;
+    if (!end) return;
+    this.#pieces.push({ kind: 'data', bytes: this.#data, end });
+    this.#outgoing.push({ literal: this.#data });
   }
 }

@@ -5,7 +5,7 @@
 import { Collector, type PieceTaker } from './collected-command.js';
 import { firstWords, parseCommandHead } from './command.js';
 import { CommandReader } from './command-reader.js';
-import { commandRule, isAlone, refusal } from './commands.js';
+import { commandRule, handling, refusal } from './commands.js';
 import { refusals } from './replies.js';
 import type { ImapSession } from './session.js';
 import { StreamedCommand } from './streamed-command.js';
@@ -96,16 +96,15 @@ export class CommandIntake {
     }
     const rule = commandRule(head.verb);
     if (rule === undefined) return this.#refuse(head.tag, refusals.unknown, line.literal);
-    if (!session.answers.queue.admits(isAlone(rule, session))) return false;
+    const { alone, how } = handling(rule, session);
+    if (!session.answers.queue.admits(alone)) return false;
     const problem = refusal(rule, session);
     if (problem !== undefined) return this.#refuse(head.tag, problem, line.literal);
     this.#held = undefined;
     this.commands += 1;
-    if (rule.how.kind === 'refuse') return this.#refuse(head.tag, `BAD ${rule.how.why}\r\n`, line.literal);
+    if (how.kind === 'refuse') return this.#refuse(head.tag, `BAD ${how.why}\r\n`, line.literal);
     this.#taker =
-      rule.how.kind === 'pass'
-        ? new StreamedCommand(session, head, isAlone(rule, session), rule.how)
-        : new Collector(session, head, rule.how.begin);
+      how.kind === 'pass' ? new StreamedCommand(session, head, alone, how) : new Collector(session, head, how.begin);
     this.#taker.take(line);
     return true;
   }

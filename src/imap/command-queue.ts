@@ -17,7 +17,7 @@ export type Answered = (response: TaggedResponse) => void;
 
 export class CommandQueue {
   #entries: (UnderWay | Buffer)[] = [];
-  readonly #awaited = new Map<string, Answered>();
+  readonly #awaited = new Map<string, { readonly answered: Answered; readonly clientTag: string | undefined }>();
   #lastTag = 0;
 
   get empty(): boolean {
@@ -62,19 +62,27 @@ export class CommandQueue {
     return ready;
   }
 
-  /** A tag for a command to the server. */
-  expect(answered: Answered): string {
+  /**
+   * A tag for a command to the server.
+   * @param clientTag of the command that it is, if it is the client's own
+   */
+  expect(answered: Answered, clientTag?: string): string {
     this.#lastTag += 1;
     const tag = `S${this.#lastTag}`;
-    this.#awaited.set(tag, answered);
+    this.#awaited.set(tag, { answered, clientTag });
     return tag;
   }
 
   /** Who waits for the answer with this tag; undefined when we never sent it, or it was answered before. */
   take(tag: string): Answered | undefined {
-    const answered = this.#awaited.get(tag);
+    const awaited = this.#awaited.get(tag);
     this.#awaited.delete(tag);
-    return answered;
+    return awaited?.answered;
+  }
+
+  /** What the client calls a command under way; undefined for what it does not know of. */
+  clientTag(tag: string): string | undefined {
+    return this.#awaited.get(tag)?.clientTag;
   }
 
   clear(): void {

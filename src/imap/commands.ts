@@ -15,7 +15,7 @@ import type { ImapSession } from './session.js';
 export interface CommandRule {
   /** where the connection must stand (RFC 9051 §3) */
   readonly state: 'any' | 'before-login' | 'after-login' | 'selected';
-  /** runs when all before it are answered, and nothing else beside it */
+  /** runs when all before it are answered, and nothing else beside it; `judged`: if messages are */
   readonly alone: 'never' | 'always' | 'judged';
   readonly how: PassRule | CollectRule | RefuseRule;
 }
@@ -112,7 +112,6 @@ const table: Readonly<Record<string, CommandRule | undefined>> = {
   'UID SORT': passed('selected'),
   THREAD: passed('selected'),
   'UID THREAD': passed('selected'),
-  CANCELUPDATE: passed('selected'),
   STORE: passed('selected'),
   'UID STORE': passed('selected'),
   COPY: readAlone('selected', copy),
@@ -132,6 +131,8 @@ const table: Readonly<Record<string, CommandRule | undefined>> = {
   NOTIFY: refused('NOTIFY sends content that nobody asked for'),
   REPLACE: refused('REPLACE is not carried by this gate'),
   'UID REPLACE': refused('REPLACE is not carried by this gate'),
+  // Updates name a tag of long ago (RFC 5267), and tags are not kept.
+  CANCELUPDATE: refused('CONTEXT is not carried by this gate'),
   UNAUTHENTICATE: refused('UNAUTHENTICATE would mix the mailboxes of two users'),
   GETJMAPACCESS: refused('JMAPACCESS leads around this gate'),
   RLIST: refused('Mailbox referrals lead around this gate'),
@@ -143,8 +144,10 @@ export function commandRule(verb: string): CommandRule | undefined {
   return Object.hasOwn(table, verb) ? table[verb] : undefined;
 }
 
-export function isAlone(rule: CommandRule, session: ImapSession): boolean {
-  return rule.alone === 'always' || (rule.alone === 'judged' && session.inspected);
+/** What happens to a command on this connection: where nothing is judged, a FETCH is a command like any other. */
+export function handling(rule: CommandRule, session: ImapSession): { alone: boolean; how: CommandRule['how'] } {
+  const passes = rule.alone === 'judged' && !session.inspected;
+  return { alone: rule.alone !== 'never' && !passes, how: passes ? { kind: 'pass' } : rule.how };
 }
 
 /** What forbids a command where the connection stands now, as an answer. */

@@ -1,4 +1,4 @@
-/** FETCH and UID FETCH: passed where nothing is judged, else run by an exchange of its own. */
+/** FETCH and UID FETCH where messages are judged: each is run by an exchange of its own. */
 
 import type { CollectedCommand } from './collected-command.js';
 import { parseCommand } from './command.js';
@@ -12,12 +12,6 @@ import type { ServerEvent } from './wire.js';
 
 export function fetch(session: ImapSession, command: CollectedCommand): void {
   const { answers, mailbox } = session;
-  if (!session.inspected) {
-    answers.run(command.tag, false, undefined, (entry) =>
-      answers.send(command.outgoing, (response) => answers.pass(entry, response)),
-    );
-    return;
-  }
   const parsed = parseCommand(command.pieces);
   const request = 'fault' in parsed ? undefined : parseFetch(parsed);
   if (request === undefined || mailbox === undefined) {

@@ -46,7 +46,7 @@ export class Patience {
 
   /** Whose silence, if any, has lasted too long. */
   exhausted(now: number, waiting: Waiting): Ending | undefined {
-    const { loginMs, idleMs, upstreamReplyMs, stallMs } = this.#timeouts;
+    const { loginMs, idleMs, upstreamReplyMs, stallMs, judgeMs } = this.#timeouts;
     const taken = waiting.written - waiting.backlog;
     if (waiting.backlog === 0) this.#stalled = undefined;
     else if (this.#stalled === undefined || taken - this.#stalled.taken >= limits.imapSession.progressBytes) {
@@ -55,6 +55,8 @@ export class Patience {
     if (this.#stalled !== undefined) return now - this.#stalled.since > stallMs ? 'stalled' : undefined;
     if (!waiting.loggedIn && now - this.#began > loginMs) return 'loginTimeout';
     if (waiting.serverOwes) return now - this.#server > upstreamReplyMs ? 'upstreamTimeout' : undefined;
-    return waiting.clientsTurn && now - this.#client > idleMs ? 'idleTimeout' : undefined;
+    if (waiting.clientsTurn) return now - this.#client > idleMs ? 'idleTimeout' : undefined;
+    // Ours is the turn. Whoever judges has deadlines of his own, so something of him is stuck.
+    return now - Math.max(this.#client, this.#server) > 2 * judgeMs ? 'judgeTimeout' : undefined;
   }
 }

@@ -6,6 +6,7 @@ export const endings = {
   upstreamLost: '* BYE [UNAVAILABLE] The mail server closed the connection\r\n',
   upstreamProtocol: '* BYE [UNAVAILABLE] The mail server answered out of protocol\r\n',
   upstreamTimeout: '* BYE [UNAVAILABLE] The mail server did not answer in time\r\n',
+  judgeTimeout: '* BYE [UNAVAILABLE] A judgement took too long, try again later\r\n',
   loginTimeout: '* BYE Login took too long\r\n',
   idleTimeout: '* BYE Idle for too long\r\n',
   stalled: '* BYE Data was not taken in time\r\n',

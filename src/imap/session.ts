@@ -67,7 +67,8 @@ export class ImapSession implements OutletHost {
     const { authenticated, inspected } = this;
     const secure = this.#peer.tls;
     const { offerStartTls, authWithoutTls } = this.settings;
-    return { secure, mayLogIn: secure || authWithoutTls, offerStartTls, authenticated, inspected };
+    const clientTag = (tag: string) => this.answers.queue.clientTag(tag);
+    return { secure, mayLogIn: secure || authWithoutTls, offerStartTls, authenticated, inspected, clientTag };
   }
 
   get midResponse(): boolean {

@@ -30,6 +30,8 @@ function codeText(code: ResponseCode, context: CapabilityContext): string | unde
   if (strippedCodes.has(code.name)) return undefined;
   // RFC 9051 §11.3: whoever sits on the line could have written it, and clients show it to their users.
   if (code.name === 'ALERT' && !alertIsTrusted(context)) return undefined;
+  // RFC 9585 §4: with a tag, which would be ours, or without.
+  if (code.name === 'INPROGRESS') return `INPROGRESS ${code.text.replace(/^\("?[^" ]*"?/, '(NIL')}`.trimEnd();
   if (code.name !== 'CAPABILITY') return '';
   return `CAPABILITY ${announcedCapabilities(capabilityNames(code.text), context).join(' ')}`;
 }

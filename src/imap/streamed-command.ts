@@ -46,6 +46,14 @@ export class StreamedCommand implements PieceTaker {
       return;
     }
     const { bytes, literal } = piece;
+    if (this.#answered) {
+      // The server has refused the command within a literal and reads over the rest of its line; a further literal it
+      // would not agree to any more.
+      this.#whole = true;
+      writer.write(this.#tag, lineEnd);
+      this.#session.intake.skip(literal);
+      return;
+    }
     const wellFormed = this.#arguments.line(bytes, literal);
     const refusal = this.#rule.check?.(bytes) ?? (wellFormed ? undefined : refusals.syntax);
     if (refusal !== undefined) {
@@ -68,7 +76,7 @@ export class StreamedCommand implements PieceTaker {
     const { answers } = this.#session;
     this.#entry = { clientTag: this.#head.tag, alone: this.#alone, exchange: undefined };
     answers.queue.begin(this.#entry);
-    this.#tag = answers.expect((response) => this.#answer(response));
+    this.#tag = answers.expect((response) => this.#answer(response), this.#head.tag);
     return Buffer.concat([Buffer.from(`${this.#tag} `, 'latin1'), text.subarray(this.#head.tag.length + 1)]);
   }
 

@@ -11,6 +11,8 @@ export type UntaggedEvent = Exclude<ServerEvent, { readonly kind: 'tagged' | 'co
 export interface UntaggedContext extends CapabilityContext {
   /** messages of this connection are judged */
   readonly inspected: boolean;
+  /** What the client calls the command that has this tag of ours; undefined when it is none of its own. */
+  clientTag(tag: string): string | undefined;
 }
 
 /** Before a login the server has nothing to tell of mailboxes; whoever says it in its name wants the client to believe it. */
@@ -51,12 +53,32 @@ function passedData(
   const names = (): string[] => capabilityNames(event.raw.toString('latin1').trim()).slice(2);
   if (event.name === 'CAPABILITY') return listed('CAPABILITY', announcedCapabilities(names(), context));
   if (event.name === 'ENABLED') return listed('ENABLED', enabledExtensions(names()));
+  if (event.name === 'ESEARCH') return searchResult(event.raw, context);
   return event.raw;
 }
 
 function listed(name: string, values: readonly string[]): Buffer {
   return Buffer.from(`* ${[name, ...values].join(' ')}\r\n`, 'latin1');
 }
+
+/**
+ * RFC 4731 §3.1: `* ESEARCH (TAG "A285") …` says by its tag which command it belongs to. Dropped when that is none of
+ * the client's, who could take it for the answer to something else.
+ */
+function searchResult(raw: Buffer, context: UntaggedContext): Buffer | undefined {
+  const head = raw.toString('latin1', 0, correlatorOctets);
+  if (!/^\* ESEARCH \(/i.test(head)) return raw;
+  const [whole, quote, tag] = correlatorTag.exec(head) ?? [];
+  const clientTag = context.clientTag(tag ?? '');
+  if (whole === undefined || quote === undefined || tag === undefined || clientTag === undefined) return undefined;
+  const end = whole.length - 1 - quote.length;
+  const before = head.slice(0, end - tag.length);
+  return Buffer.concat([Buffer.from(before + clientTag, 'latin1'), raw.subarray(end)]);
+}
+
+/** in which the tag is looked for; another mailbox may be named before it (RFC 7377 §2.1) */
+const correlatorOctets = 2048;
+const correlatorTag = /^\* ESEARCH \((?:(?:[^()"]|"(?:[^"\\]|\\.)*")* )?TAG ("?)([^\s()"\\]+)\1[ )]/i;
 
 /** The items that may come unasked (RFC 9051 §7.5.2), and the form that each of them has. */
 const contentFree: Readonly<Record<string, ResponseItem['form'] | undefined>> = {
