@@ -104,7 +104,7 @@ class JudgedFetch implements Exchange, AnswerHost {
       this.#interrupt();
       const quiet = this.holdings.idle && this.#pending.size === 0;
       if (quiet && !this.#mustMarkSeen()) this.#finish();
-      else this.port.supervise(this.#workOff());
+      else this.port.supervise(this.plan.sure ? this.#waitAlone() : this.#workOff());
     });
   }
 
@@ -149,6 +149,14 @@ class JudgedFetch implements Exchange, AnswerHost {
   refuse(uid: number): void {
     this.#unserved.add(uid);
     this.#status.refuse();
+  }
+
+  /** What the server says now may answer another command already, which is not for us to take. */
+  async #waitAlone(): Promise<void> {
+    this.port.pause();
+    await this.holdings.whenIdle();
+    this.port.resume();
+    if (!this.#over) this.#finish();
   }
 
   /** Everything behind the server's first answer. */
