@@ -217,6 +217,31 @@ t.test('a judgement that takes long keeps the client alive, and ends', async (t)
   t.match(answered, /\* 1 FETCH \(BODY\[1\][\s\S]*C1 OK /);
 });
 
+t.test('a message that comes slowly keeps the client alive, in front of its answer', async (t) => {
+  for (const command of ['UID FETCH 10 (UID BODY.PEEK[1])', 'UID FETCH 1:* (UID BODY.PEEK[])']) {
+    let tag = '';
+    const bench = new FetchBench(directory, ['clean'], {
+      keepAliveMs: 10,
+      size: 100_000,
+      answer: (asked, own) => {
+        if (!asked.includes('BODY.PEEK[])')) return undefined;
+        tag = own;
+        return '';
+      },
+    });
+    const answered = bench.run(command);
+    const whole = bench.server.answer([Buffer.from('UID FETCH 10 (UID BODY.PEEK[])')], 'X').toString('latin1');
+    const answer = whole.slice(0, whole.indexOf('X OK'));
+    for (let at = 0; at < answer.length; at += 40_000) {
+      bench.port.say(Buffer.from(answer.slice(at, at + 40_000), 'latin1'));
+      await new Promise((done) => setTimeout(done, 50));
+    }
+    bench.port.say(Buffer.from(`${tag} OK done\r\n`));
+    t.match(await answered, /^(?:\* OK Still checking\r\n){2,}\* 1 FETCH \(UID 10 BODY\[1?\] [\s\S]*C1 OK /, command);
+    t.same(bench.left, []);
+  }
+});
+
 t.test('when the connection ends, nothing stays', async (t) => {
   for (const command of [
     'UID FETCH 1:* (BODY.PEEK[])',
