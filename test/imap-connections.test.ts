@@ -244,6 +244,19 @@ t.test('a server that goes away', async (t) => {
   t.equal(text, `* OK hello\r\n${bye('The mail server closed the connection')}`);
 });
 
+t.test('nobody can foresee the tags of a connection', async (t) => {
+  const script: ScriptStep[] = [{ send: '* OK hello\r\n' }, { expect: 'NOOP\r\n' }, { close: true }];
+  const tags = new Set<string>();
+  for (let connection = 0; connection < 5; connection += 1) {
+    const server = await scripted(t, script);
+    const gate = await startImapGate(t, { upstream: { port: server.port }, ownTags: true });
+    await heard(gate.port, 'a NOOP\r\n');
+    t.match(server.received, /^S[0-9a-f]{8}x1 NOOP\r\n$/);
+    tags.add(server.received);
+  }
+  t.equal(tags.size, 5);
+});
+
 const skip = skipWithout(...dovecotPrograms);
 const mails = Array.from({ length: 8 }, (_, number) =>
   Buffer.from(`From: a@example.org\r\nSubject: mail ${number}\r\n\r\nbody ${number}\r\n`),
@@ -308,6 +321,33 @@ t.test('before Dovecot: the same commands are answered the same way, judged or n
       'nothing was out of order',
     );
   }
+});
+
+t.test('before Dovecot: what a client wraps in commands that the server refuses is not run', { skip }, async (t) => {
+  const { dovecot, password } = await bed();
+  const wrapped = (command: string) => [
+    `a GETQUOTA {${command.length + 2}+}\r\n${command}\r\n`,
+    `a LIST ~{${command.length + 2}+}\r\n${command}\r\n`,
+    `a LIST "" "x" (a {${command.length + 2}+}\r\n${command}\r\n)`,
+    `a APPEND INBOX x "${command}`,
+    `a GETQUOTA (${command}`,
+  ];
+  const user = dovecot.user('wrapper');
+  const gate = await startImapGate(t, { upstream: { port: dovecot.port } });
+  const behind = await ImapClient.login(gate.port, user, password);
+  const direct = await ImapClient.login(dovecot.port, user, password);
+  let reached = 0;
+  for (const [number, text] of wrapped('x CREATE behind').entries()) {
+    await behind.send(`${text}\r\nb NOOP\r\n`);
+    await behind.until(({ tag }) => tag === 'b');
+    t.same((await direct.ok('LIST "" behind')).untagged, [], `way ${number}`);
+    await direct.send(`${wrapped(`x CREATE direct${number}`)[number]}\r\nb NOOP\r\n`);
+    await direct.until(({ tag }) => tag === 'b');
+    reached += (await direct.ok(`LIST "" direct${number}`)).untagged.length;
+  }
+  t.ok(reached >= 3, `${reached} of these ways do reach Dovecot itself`);
+  behind.destroy();
+  direct.destroy();
 });
 
 t.test('before Dovecot: commands that are sent together are all answered', { skip }, async (t) => {

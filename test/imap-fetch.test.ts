@@ -10,7 +10,7 @@ import { ResponseReader } from '../src/imap/response-reader.js';
 import { countSet, parseSet, setContains } from '../src/imap/sequence-set.js';
 import { limits } from '../src/runtime/limits.js';
 import { FetchBench } from './support/fetch-bench.js';
-import { describe, requestOf, runScenario } from './support/fetch-check.js';
+import { describe, readTold, requestOf, runScenario } from './support/fetch-check.js';
 import { scenario } from './support/fetch-scenario.js';
 import type { Kind } from './support/judged-mails.js';
 
@@ -98,6 +98,21 @@ t.test('a message of another size than the one that was judged is judged anew', 
   }
 });
 
+t.test('behind a FETCH that others do not wait for, nothing is taken for its own', async (t) => {
+  const bench = new FetchBench(directory, ['bad', 'clean'], { delay: () => 5 });
+  for (const { uid, bytes } of bench.mails) {
+    bench.mailbox.standings.set(uid, standings.original);
+    bench.mailbox.sizes.set(uid, bytes.length + (uid === 10 ? 1 : 0));
+  }
+  const answered = bench.run('UID FETCH 10,20 (BODY.PEEK[])');
+  bench.port.say(Buffer.from('* 9 FETCH (UID 90 BODY[] "of the next")\r\n'));
+  const output = await answered;
+  t.match(output, /UID 10 BODY\[\] \{\d+\}\r\nFrom: Mail Security[\s\S]*UID 20 BODY\[\][\s\S]*C1 OK .*\r\n/);
+  t.same(bench.port.sent, ['UID FETCH 10,20 (UID BODY.PEEK[])']);
+  t.equal(bench.mailbox.intakes, 1, 'what came behind the answer was left for others');
+  t.same(bench.left, []);
+});
+
 t.test('metadata of mails without attachment is shown without their bodies', async (t) => {
   const bench = new FetchBench(directory, ['text', 'clean', 'text', 'bad']);
   const output = await bench.run('FETCH 1:* (FLAGS ENVELOPE)');
@@ -169,6 +184,14 @@ t.test('what the server says of the mailbox keeps its place', async (t) => {
   );
 });
 
+t.test('numbers that a server has broken are not used', async (t) => {
+  const bench = new FetchBench(directory, ['clean', 'bad', 'clean']);
+  bench.server.before = '* 1 EXPUNGE\r\n';
+  const output = await bench.run('FETCH 1:* (BODY[1] FLAGS)');
+  t.equal(output, '* 1 EXPUNGE\r\nC1 NO [UNAVAILABLE] A message could not be checked, try again later\r\n');
+  t.same(bench.port.sent, ['FETCH 1:* (UID BODY.PEEK[1] FLAGS)']);
+});
+
 t.test('an event of the server waits behind what is held, and splits what is written down together', async (t) => {
   const bench = new FetchBench(directory, [], {
     metadataWaits: false,
@@ -192,6 +215,31 @@ t.test('a judgement that takes long keeps the client alive, and ends', async (t)
   const answered = await slow.run('FETCH 1:* (BODY[1])');
   t.match(answered, /^\* OK Still checking\r\n/);
   t.match(answered, /\* 1 FETCH \(BODY\[1\][\s\S]*C1 OK /);
+});
+
+t.test('a message that comes slowly keeps the client alive, in front of its answer', async (t) => {
+  for (const command of ['UID FETCH 10 (UID BODY.PEEK[1])', 'UID FETCH 1:* (UID BODY.PEEK[])']) {
+    let tag = '';
+    const bench = new FetchBench(directory, ['clean'], {
+      keepAliveMs: 10,
+      size: 100_000,
+      answer: (asked, own) => {
+        if (!asked.includes('BODY.PEEK[])')) return undefined;
+        tag = own;
+        return '';
+      },
+    });
+    const answered = bench.run(command);
+    const whole = bench.server.answer([Buffer.from('UID FETCH 10 (UID BODY.PEEK[])')], 'X').toString('latin1');
+    const answer = whole.slice(0, whole.indexOf('X OK'));
+    for (let at = 0; at < answer.length; at += 40_000) {
+      bench.port.say(Buffer.from(answer.slice(at, at + 40_000), 'latin1'));
+      await new Promise((done) => setTimeout(done, 50));
+    }
+    bench.port.say(Buffer.from(`${tag} OK done\r\n`));
+    t.match(await answered, /^(?:\* OK Still checking\r\n){2,}\* 1 FETCH \(UID 10 BODY\[1?\] [\s\S]*C1 OK /, command);
+    t.same(bench.left, []);
+  }
 });
 
 t.test('when the connection ends, nothing stays', async (t) => {
@@ -234,11 +282,18 @@ t.test('a server that says more than it was asked gives away no more', async (t)
     ['UID FETCH 1:* (BODY.PEEK[])', '* 1 FETCH (UID 10 BODY[] SECRET)\r\n'],
     ['UID FETCH 1:* (BODY.PEEK[])', '* 1 FETCH (UID 10 BODY[] (SECRET))\r\n'],
     ['UID FETCH 1:* (BODY.PEEK[])', `* 1 FETCH (UID 10 BODY[] "unknown" ${secret})\r\n`],
+    ['FETCH 1:* (FLAGS)', '* 1 FETCH (UID 10 INTERNALDATE {6}\r\nSECRET FLAGS ())\r\n'],
+    ['FETCH 1:* (FLAGS)', `* 1 FETCH (UID 10 INTERNALDATE {70000}\r\n${'SECRET'.padEnd(70_000)})\r\n`],
     ['UID FETCH 1:* (BODY.PEEK[])', `* 1 FETCH (UID 10 INTERNALDATE {70000}\r\n${'SECRET'.padEnd(70_000)})\r\n`],
   ];
   for (const [command, said] of cases) {
     const bench = new FetchBench(directory, [], { answer: say(said) });
-    t.notMatch(await bench.run(command), 'SECRET', `${command}: ${said.slice(0, 60)}`);
+    const output = await bench.run(command);
+    const problems: string[] = [];
+    const { ends } = readTold(Buffer.from(output, 'latin1'), problems);
+    t.equal(ends.length + bench.port.failures.length, 1, 'answered, or ended');
+    t.same(problems, [], 'the client can read what came');
+    t.notMatch(output, 'SECRET', `${command}: ${said.slice(0, 60)}`);
     t.same(bench.left, []);
   }
 });

@@ -309,6 +309,7 @@ t.test('where nothing may be removed, nothing is copied', async (t) => {
 t.test('a server that refuses a step keeps every message', async (t) => {
   const cases: [string, ModelOptions, SwapStep, number[]][] = [
     ['full', { refusals: { 'UID COPY': 'NO [OVERQUOTA] full' } }, 'copying', [101]],
+    ['forbidden', { refusals: { 'UID COPY': 'NO [NOPERM] no' } }, 'given-up', [101]],
     ['unable', { refusals: { 'UID COPY': 'BAD what' } }, 'given-up', [101]],
     ['STORE refused', { refusals: { 'UID STORE': 'NO [NOPERM] no' } }, 'given-up', [101, 103]],
     ['EXPUNGE refused', { refusals: { 'UID EXPUNGE': 'NO [NOPERM] no' } }, 'given-up', [101, 103]],
@@ -556,11 +557,32 @@ async function cuttingRelay(t: Test, upstreamPort: number) {
   return state;
 }
 
+/** A running gate, and the commands of whoever looks after it. */
+async function gateFor(t: Test, upstreamPort: number, user: string, login: string) {
+  const port = await freePort();
+  const listener = { listen: `127.0.0.1:${port}`, upstream: { host: '127.0.0.1', port: upstreamPort } };
+  const gate = await Gate.start({ config: { imap: { listeners: [listener] } } });
+  t.teardown(() => gate.stop());
+  const password = join(gate.folder, 'password');
+  writeFileSync(password, login, { mode: 0o600 });
+  const config = ['--config', join(gate.folder, 'sluice.yaml')];
+  const json = async (...command: string[]): Promise<unknown> =>
+    JSON.parse((await runSluice([...command, ...config, '--json'])).stdout);
+  return {
+    port,
+    sweep: () => json('sweep', '--user', user, '--password-file', password),
+    /** how many */
+    releaseAll: async (): Promise<number> => {
+      const held = (await json('quarantine', 'list')) as { id: string }[];
+      for (const { id } of held) await runSluice(['quarantine', 'release', ...config, id]);
+      return held.length;
+    },
+  };
+}
+
 t.test(
   'through the gate: swept, released, and found under new UIDs after many cuts',
-  {
-    skip: skipWithout(...dovecotPrograms),
-  },
+  { skip: skipWithout(...dovecotPrograms) },
   async (t) => {
     const dovecot = await startDovecot(t);
     const user = dovecot.user('anna');
@@ -568,26 +590,16 @@ t.test(
     const mails = Array.from({ length: 8 }, (_, index) => eicarMail({ subject: `withheld ${index}` }));
     dovecot.putMaildir(user, [other, ...mails], undefined, 'F');
     dovecot.putMaildir(user, [other], undefined, 'T');
-    const port = await freePort();
-    const listener = { listen: `127.0.0.1:${port}`, upstream: { host: '127.0.0.1', port: relay.port } };
-    const gate = await Gate.start({ config: { imap: { listeners: [listener] } } });
-    t.teardown(() => gate.stop());
-    const password = join(gate.folder, 'password');
-    writeFileSync(password, dovecot.password, { mode: 0o600 });
-    const config = ['--config', join(gate.folder, 'sluice.yaml')];
-    const sweep = ['sweep', ...config, '--user', user, '--password-file', password, '--json'];
-    const swept = JSON.parse((await runSluice(sweep)).stdout);
-    t.match(swept, { complete: true, mailboxes: [{ path: 'INBOX', messages: 10, clean: 2, withheld: 8 }] });
-
+    const gate = await gateFor(t, relay.port, user, dovecot.password);
+    t.match(await gate.sweep(), {
+      complete: true,
+      mailboxes: [{ path: 'INBOX', messages: 10, clean: 2, withheld: 8 }],
+    });
     const direct = () => messagesOf(dovecot.port, user, dovecot.password);
-    const through = () => messagesOf(port, user, dovecot.password);
+    const through = () => messagesOf(gate.port, user, dovecot.password);
     const before = await direct();
-    const listed = JSON.parse((await runSluice(['quarantine', 'list', ...config, '--json'])).stdout) as {
-      id: string;
-    }[];
-    t.equal(listed.length, 8);
     t.equal(originals(await through(), mails).length, 0, 'all are withheld');
-    for (const { id } of listed) await runSluice(['quarantine', 'release', ...config, id]);
+    t.equal(await gate.releaseAll(), 8);
     t.equal(originals(await through(), mails).length, 0, 'EXAMINE swaps nothing');
     t.same(await direct(), before);
 
@@ -595,24 +607,22 @@ t.test(
     for (let octets = 700; octets < 14_000; octets += 397) {
       relay.left = octets;
       // Whatever becomes of it: the connection is cut somewhere.
-      await ImapWireClient.login(port, user, dovecot.password)
-        .then(async (client) => {
-          await client.run([Buffer.from('SELECT INBOX')]).finally(() => client.close());
-        })
+      await ImapWireClient.login(gate.port, user, dovecot.password)
+        .then((client) => client.run([Buffer.from('SELECT INBOX')]).finally(() => client.close()))
         .catch(() => undefined);
       relay.left = Number.POSITIVE_INFINITY;
       const there = new Set(originals(await direct(), mails).map(({ body }) => body?.sha256));
       if (there.size !== 8) wrong.push(`${octets}: ${there.size} originals`);
     }
     t.same(wrong, [], 'no message is ever away');
-    const client = await ImapWireClient.login(port, user, dovecot.password);
+    const client = await ImapWireClient.login(gate.port, user, dovecot.password);
     t.match(await client.run([Buffer.from('SELECT INBOX')]), { status: 'OK' });
     client.close();
     const after = await direct();
     const found = originals(after, mails);
     t.equal(found.length, 8, 'each is there once');
     t.equal(new Set(found.map(({ body }) => body?.sha256)).size, 8);
-    t.same(found.map(({ internalDate }) => internalDate).sort(), datesOf(originals(before, mails)));
+    t.same(datesOf(found), datesOf(originals(before, mails)));
     t.ok(found.every(({ uid, flags }) => uid > 10 && flags?.includes('\\Flagged')));
     t.equal(after.length, 10, 'and nothing else has gone or come');
     t.match(
@@ -620,7 +630,45 @@ t.test(
       { bytes: other.length },
     );
     t.equal(originals(await through(), mails).length, 8, 'the reader has them back');
-    t.match(JSON.parse((await runSluice(sweep)).stdout), { mailboxes: [{ clean: 10, withheld: 0 }] });
+    t.match(await gate.sweep(), { mailboxes: [{ clean: 10, withheld: 0 }] });
+  },
+);
+
+t.test(
+  'a client that keeps itself up to date is told of the swap as of any other change',
+  { skip: skipWithout(...dovecotPrograms) },
+  async (t) => {
+    const dovecot = await startDovecot(t);
+    const user = dovecot.user('anna');
+    const mail = eicarMail({ subject: 'withheld' });
+    dovecot.putMaildir(user, [other, mail, other]);
+    dovecot.putMaildir(user, [other], 'Work');
+    const gate = await gateFor(t, dovecot.port, user, dovecot.password);
+    await gate.sweep();
+    const client = await ImapWireClient.login(gate.port, user, dovecot.password);
+    t.teardown(() => client.close());
+    const said = async (command: string) => {
+      let text = '';
+      const answer = await client.run([Buffer.from(command)], (event) => {
+        if ('raw' in event) text += event.raw.toString('latin1');
+      });
+      return text + answer.raw.toString('latin1');
+    };
+    await said('ENABLE QRESYNC');
+    const first = await said('SELECT INBOX');
+    const [, validity] = /\[UIDVALIDITY (\d+)\]/.exec(first) ?? [];
+    const [, modseq] = /\[HIGHESTMODSEQ (\d+)\]/.exec(first) ?? [];
+    t.match(await said('UID FETCH 2 (BODY.PEEK[HEADER.FIELDS (SUBJECT)])'), 'Malware Detected');
+    t.match(await said('SELECT Work'), '[CLOSED]');
+    t.equal(await gate.releaseAll(), 1);
+    const again = await said(`SELECT INBOX (QRESYNC (${validity} ${modseq}))`);
+    t.equal(again.match(/\[CLOSED\]/g)?.length, 1, 'its mailbox is closed once');
+    t.match(again, /^\* 3 EXISTS\r$/m);
+    t.match(again, /^\* VANISHED \(EARLIER\) 2\r$/m);
+    t.match(again, /^\* 3 FETCH \(UID 4 /m);
+    t.notMatch(again, /COPYUID|UNSELECT/, 'nothing of ours');
+    t.match(await said('UID FETCH 4 (BODY.PEEK[HEADER.FIELDS (SUBJECT)])'), 'Subject: withheld');
+    t.match(await said('UID FETCH 2 (UID)'), /^w\d+ OK/);
   },
 );
 

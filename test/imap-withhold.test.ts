@@ -195,6 +195,36 @@ t.test('copies that differ in their trace fields alone are one item, given back 
   t.same(await read(his, 6, to('dora@example.org')), { kind: 'original' }, 'also one that nobody had read before');
 });
 
+t.test('large messages, which lie in files, are judged, withheld and recognised alike', async (t) => {
+  const judge = await JudgeFixture.open(t);
+  const { vault } = judge.test;
+  const text = `${'A line of a long letter.\r\n'.repeat(40_000)}`;
+  const mailbox = await judge.mailbox();
+  t.same(await read(mailbox, 1, top(buildMail({ text }), ...trace)), { kind: 'original' });
+  judge.policy = await policyOf('lists: { block: ["bob@example.net"], allow: ["carl@example.org"] }');
+  t.equal(mailbox.standing(1), standings.unjudged);
+  await mailbox.settle([1]);
+  t.equal(mailbox.standing(1), standings.unjudged, 'its return path is known');
+  t.equal(noticeOf(await read(mailbox, 1, top(buildMail({ text }), ...trace))).late, true);
+  const mail = eicarMail({ text });
+  const { notice } = noticeOf(await read(mailbox, 2, top(mail, ...trace)));
+  t.equal(
+    (await read(mailbox, 3, top(mail, 'Delivered-To: carl@example.org'))).kind,
+    'original',
+    'an allowed recipient',
+  );
+  judge.policy = await policyOf('');
+  const copy = top(mail, 'Delivered-To: carl@example.org', 'Received: x');
+  t.equal(noticeOf(await read(mailbox, 4, copy)).notice.item, notice.item);
+  const opened = await vault.openItem(notice.item);
+  t.equal(sha256Of(await readAll(opened.source)), sha256Of(top(mail, ...trace)));
+  opened.close();
+  await vault.release(notice.item, 'cli:root');
+  t.same(await read(mailbox, 5, copy), { kind: 'original' });
+  t.same(await read(mailbox, 6, top(mail, ...trace)), { kind: 'original' });
+  t.equal(judge.services.spools.openFiles, 0);
+});
+
 t.test('more items of one length than one attack can make hide no released one', async (t) => {
   const judge = await JudgeFixture.open(t);
   const { vault } = judge.test;
@@ -275,6 +305,23 @@ t.test('what expired is kept again when it is read again; what was deleted is no
   t.same(noticeOf(await read(mailbox, 3, mail)).notice, notice);
   t.equal((await vault.detail(notice.item)).item.state, 'deleted');
   t.equal(vault.blobs.has(notice.item), false);
+});
+
+t.test('who was away when it was released finds the message after the sealed copy has expired', async (t) => {
+  const judge = await JudgeFixture.open(t);
+  const { vault, clock } = judge.test;
+  const mailbox = await judge.mailbox();
+  const [mail, overSmtp] = [eicarMail(), eicarMail()];
+  const { notice } = noticeOf(await read(mailbox, 1, mail));
+  await vault.release(notice.item, 'cli:root');
+  const { id } = await vault.hold(holdRequest(overSmtp));
+  clock.now += 31 * dayMs;
+  t.equal(await vault.sweep(), 2);
+  t.equal((await vault.detail(notice.item)).item.state, 'expired');
+  t.match(await judge.account(anna).releases('INBOX'), [{ uid: 1 }]);
+  t.same(await read(mailbox, 2, mail), { kind: 'original' });
+  t.equal((await vault.detail(notice.item)).item.state, 'expired');
+  t.not(noticeOf(await read(mailbox, 3, overSmtp)).notice.item, id, 'what expired without a release is held anew');
 });
 
 t.test('the link of a notice asks for a release and does nothing else', async (t) => {

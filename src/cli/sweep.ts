@@ -115,7 +115,7 @@ function shower(stream: NodeJS.WriteStream) {
   return {
     progress(progress: SweepProgress): void {
       if (stream.isTTY) {
-        stream.write(`\r\x1b[K${progressLine(progress, stream.columns - 1)}`);
+        stream.write(`\r\x1b[K${progressLine(progress, (stream.columns || 80) - 1)}`);
         drawn = true;
       } else if (progress.elapsedMs - shownMs >= plainLineMs) {
         shownMs = progress.elapsedMs;

@@ -3,8 +3,8 @@
  * to what says nothing of a message's content, or built from a notice.
  */
 import type { Piece } from './exchange.js';
-import { answerKey, type Edit } from './fetch-plan.js';
-import { itemClass, responseClass } from './fetch-request.js';
+import { answerKey, classOf, type Edit } from './fetch-plan.js';
+import { itemClass } from './fetch-request.js';
 import type { Intake } from './handler.js';
 import { answerItem, type StoredMessage } from './stored-message.js';
 import type { FetchItem, ResponseItem } from './wire.js';
@@ -107,7 +107,7 @@ export function passed({ parts }: Response, edit: Edit): Piece[] {
 function freeItems({ parts }: Response, cut: ReadonlySet<string>): { item: ResponseItem; pieces: Piece[] }[] {
   return parts.flatMap((part) =>
     part.items
-      .filter((item) => responseClass(item) === 'free' && !cut.has(item.name))
+      .filter((item) => classOf(item) === 'free' && !cut.has(item.name))
       .map((item) => ({ item, pieces: itself(part, item) })),
   );
 }

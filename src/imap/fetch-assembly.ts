@@ -1,8 +1,8 @@
 /** Puts the events of one FETCH response together again: held, read over, or passed on as they come. */
 import { limits } from '../runtime/limits.js';
 import type { Response, ResponsePart } from './fetch-answer.js';
-import { isWholeAnswer } from './fetch-plan.js';
-import { type ItemClass, responseClass } from './fetch-request.js';
+import { classOf, isWholeAnswer } from './fetch-plan.js';
+import type { ItemClass } from './fetch-request.js';
 import type { Intake, MessageFacts } from './handler.js';
 import { surelyWithoutAttachment } from './plain-structure.js';
 import type { FetchEvent, ResponseItem } from './wire.js';
@@ -110,7 +110,7 @@ export function survey({ parts }: Response): Survey {
         uid = uid === undefined || uid === item.number ? item.number : 0;
         continue;
       }
-      const of = responseClass(item);
+      const of = classOf(item);
       if (of === 'free') continue;
       if (named !== 'content') named = of;
       if (whole === undefined && item.form !== 'nil' && isWholeAnswer(item)) whole = { part, item };

@@ -9,7 +9,7 @@ import { ResponseAssembly, type ResponseTaker } from './fetch-assembly.js';
 import { BodyTaker, bodyItems, FlagTaker, StructureTaker, structureItems } from './fetch-bodies.js';
 import { createFetchGuard } from './fetch-guard.js';
 import { Holdings } from './fetch-hold.js';
-import { type FetchPlan, plainItem, planFetch, surelyWaiting } from './fetch-plan.js';
+import { type FetchPlan, needsOf, plainItem, planFetch, surelyWaiting } from './fetch-plan.js';
 import { formatFetch } from './fetch-request.js';
 import { FinalStatus } from './fetch-status.js';
 import { standings } from './handler.js';
@@ -18,8 +18,17 @@ import type { FetchItem, FetchRequest, ServerEvent } from './wire.js';
 
 /** Runs one FETCH or UID FETCH. The mailbox must be selected. */
 export function createFetchExchange(request: FetchRequest, port: ExchangePort): Exchange {
-  const plan = planFetch(request, port.mailbox);
-  return plan.needs === 'free' ? new FreeFetch(plan, port) : new JudgedFetch(plan, port);
+  if (needsOf(request.items) === 'free') return new FreeFetch(request, port);
+  let judged: JudgedFetch | undefined;
+  return {
+    // Planned as late as can be: commands before it may have changed what is known of the messages.
+    start: () => {
+      judged = new JudgedFetch(planFetch(request, port.mailbox), port);
+      judged.start();
+    },
+    take: (event) => judged?.take(event) ?? false,
+    abort: () => judged?.abort(),
+  };
 }
 
 function isFetch(event: ServerEvent): event is Extract<ServerEvent, { kind: `fetch${string}` }> {
@@ -28,18 +37,17 @@ function isFetch(event: ServerEvent): event is Extract<ServerEvent, { kind: `fet
 
 /** Nothing that waits for a judgement was asked for. */
 class FreeFetch implements Exchange {
-  readonly #plan: FetchPlan;
+  readonly #request: FetchRequest;
   readonly #port: ExchangePort;
   readonly #guard = createFetchGuard();
 
-  constructor(plan: FetchPlan, port: ExchangePort) {
-    this.#plan = plan;
+  constructor(request: FetchRequest, port: ExchangePort) {
+    this.#request = request;
     this.#port = port;
   }
 
   start(): void {
-    const { request, items } = this.#plan;
-    this.#port.send(formatFetch({ ...request, items }), (response) => {
+    this.#port.send(formatFetch(this.#request), (response) => {
       this.#port.finish(new FinalStatus(response).line());
     });
   }
@@ -55,7 +63,7 @@ class FreeFetch implements Exchange {
 }
 
 class JudgedFetch implements Exchange, AnswerHost {
-  plan: FetchPlan;
+  readonly plan: FetchPlan;
   readonly port: ExchangePort;
   readonly holdings: Holdings;
   readonly noticed = new Set<number>();
@@ -70,6 +78,8 @@ class JudgedFetch implements Exchange, AnswerHost {
   readonly #served = new Map<number, number>();
   /** answered not at all or not as asked */
   readonly #unserved = new Set<number>();
+  /** sequence numbers do not mean any more what they meant */
+  #shifted = false;
   #aborted: (() => void) | undefined;
   #over = false;
 
@@ -82,9 +92,6 @@ class JudgedFetch implements Exchange, AnswerHost {
   }
 
   start(): void {
-    // What is known of the messages may have changed since the command was read.
-    this.plan = planFetch(this.plan.request, this.port.mailbox);
-    this.#taker = new AnswerTaker(this, this.plan.edit);
     const { request, items } = this.plan;
     const waiting = surelyWaiting(this.plan, this.port.mailbox);
     if (waiting !== undefined) {
@@ -97,7 +104,7 @@ class JudgedFetch implements Exchange, AnswerHost {
       this.#interrupt();
       const quiet = this.holdings.idle && this.#pending.size === 0;
       if (quiet && !this.#mustMarkSeen()) this.#finish();
-      else this.port.supervise(this.#workOff());
+      else this.port.supervise(this.plan.sure ? this.#waitAlone() : this.#workOff());
     });
   }
 
@@ -108,6 +115,8 @@ class JudgedFetch implements Exchange, AnswerHost {
       return true;
     }
     this.#interrupt();
+    // RFC 9051 §7.5.1 forbids it here; if it comes all the same, our numbers would be those of other messages.
+    if (event.kind === 'data' && event.name === 'EXPUNGE' && !this.plan.request.uid) this.#shifted = true;
     return false;
   }
 
@@ -123,7 +132,8 @@ class JudgedFetch implements Exchange, AnswerHost {
     const { uid } = message;
     if (this.#unserved.has(uid)) return;
     // A FETCH that others do not wait for has no second command.
-    if (this.plan.sure) this.defer(uid, stillUnjudged);
+    if (this.plan.sure || this.#shifted) this.defer(uid, stillUnjudged);
+    else if (this.#pending.size >= limits.imapFetch.pendingMax) this.defer(uid, tooMany);
     else this.#pending.set(uid, message);
   }
 
@@ -141,9 +151,17 @@ class JudgedFetch implements Exchange, AnswerHost {
     this.#status.refuse();
   }
 
+  /** What the server says now may answer another command already, which is not for us to take. */
+  async #waitAlone(): Promise<void> {
+    this.port.pause();
+    await this.holdings.whenIdle();
+    this.port.resume();
+    if (!this.#over) this.#finish();
+  }
+
   /** Everything behind the server's first answer. */
   async #workOff(): Promise<void> {
-    this.holdings.asking(true);
+    this.holdings.asking();
     await this.holdings.whenIdle();
     for (let round = 0; round < limits.imapFetch.roundsMax && this.#pending.size > 0; round += 1) {
       const all = [...this.#pending.values()];
@@ -153,8 +171,10 @@ class JudgedFetch implements Exchange, AnswerHost {
         if (batch === undefined) break;
         from += batch.members.length;
         await this.#again(batch.members);
+        if (this.#shifted) for (const { uid } of batch.members) this.defer(uid, stillUnjudged);
       }
     }
+    // Those that could not be judged, or not be asked for.
     for (const { uid } of this.#pending.values()) this.defer(uid, stillUnjudged);
     if (!this.#over && this.#mustMarkSeen()) await this.#markSeen();
     if (!this.#over) this.#finish();
@@ -181,7 +201,7 @@ class JudgedFetch implements Exchange, AnswerHost {
   /** What surely has no attachment may show its metadata. Returns the others; those that are gone are in neither. */
   async #withAttachment(messages: readonly PendingMessage[]): Promise<PendingMessage[]> {
     const taker = new StructureTaker(this.port, this.plan.edit.cut);
-    await this.#askFor(
+    await this.#askHidden(
       messages.filter(({ structure }) => structure === undefined),
       structureItems,
       taker,
@@ -202,7 +222,7 @@ class JudgedFetch implements Exchange, AnswerHost {
       if (ruling.kind === 'defer') this.defer(uid, ruling.text);
       else judged.add(uid);
     });
-    await this.#askFor(messages, bodyItems, taker);
+    await this.#askHidden(messages, bodyItems, taker);
     // Small messages go together, large ones are answered one by one.
     const { bodiesTogetherBytes, askedTogetherMax } = limits.imapFetch;
     const together = taker.bytes > bodiesTogetherBytes ? this.#together >> 1 : this.#together * 2;
@@ -218,13 +238,25 @@ class JudgedFetch implements Exchange, AnswerHost {
     await this.#askFor(messages, all, new AnswerTaker(this, edit));
   }
 
+  /** The client sees nothing of the answers; its place in the output is kept, so that it can be kept alive. */
+  async #askHidden(
+    messages: readonly PendingMessage[],
+    items: readonly FetchItem[],
+    taker: ResponseTaker,
+  ): Promise<void> {
+    if (messages.length === 0 || this.#over) return;
+    const place = this.holdings.reserve();
+    await this.#askFor(messages, items, taker);
+    place.fill([]);
+  }
+
   async #askFor(messages: readonly PendingMessage[], items: readonly FetchItem[], taker: ResponseTaker): Promise<void> {
     for (const { set } of batches(messages, this.#numberOf)) await this.#send(set, items, taker);
   }
 
   /** Runs a command of ours of the client's kind, and waits for all judgements that its answers need. */
   async #send(set: string, items: readonly FetchItem[], taker: ResponseTaker): Promise<void> {
-    if (this.#over) return;
+    if (this.#over || this.#shifted) return;
     this.#taker = taker;
     const command = formatFetch({ uid: this.plan.request.uid, set, items, modifiers: '' });
     await this.#until(
@@ -287,5 +319,6 @@ class JudgedFetch implements Exchange, AnswerHost {
   }
 }
 
+const tooMany = 'Too many messages are to be checked at once, ask for fewer or ask again';
 const stillUnjudged = 'A message could not be checked, try again later';
 const emptyHeader = plainItem('BODY[]', { part: [], text: 'HEADER.FIELDS', fields: ['X-Sluice-None'] });

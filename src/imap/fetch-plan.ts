@@ -3,7 +3,7 @@
  * for so that nothing is marked as read before it is served, and what must be changed back in the answers.
  */
 import { limits } from '../runtime/limits.js';
-import { type ItemClass, itemClass } from './fetch-request.js';
+import { type ItemClass, itemClass, responseClass } from './fetch-request.js';
 import { type Mailbox, standings } from './handler.js';
 import { wholeMessage } from './section.js';
 import { countSet, lastOne, parseSet } from './sequence-set.js';
@@ -73,7 +73,8 @@ export function answerKey(item: FetchItem): string {
   return JSON.stringify([name, item.section, item.partial]);
 }
 
-function distinct(items: readonly FetchItem[]): FetchItem[] {
+function distinct(items: readonly FetchItem[]): readonly FetchItem[] {
+  if (items.length < 2) return items;
   const seen = new Set<string>();
   return items.filter((item) => {
     const key = JSON.stringify(item);
@@ -158,6 +159,15 @@ export function planFetch(request: FetchRequest, mailbox: Mailbox): FetchPlan {
   const items = distinct([uidItem, ...first.map(peeking)]);
   const edit = editOf(asked, request.uid || asksUid ? [] : ['UID']);
   return { ...plan, items, edit, marksSeen: asked.some(marksSeen) };
+}
+
+/**
+ * How much an item of an answer tells. No server writes as a literal what says nothing of the content, so such a
+ * literal is content under another name.
+ */
+export function classOf(item: ResponseItem): ItemClass {
+  const of = responseClass(item);
+  return of === 'free' && (item.form === 'literal' || item.form === 'literal8') ? 'content' : of;
 }
 
 /** A whole message, as the server answers for it. */

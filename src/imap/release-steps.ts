@@ -106,8 +106,8 @@ class Swap {
     if (source === 'other') return result('given-up', 'the message is another one than was released');
     await this.#copy.advance('copying', { uidNextBefore: before });
     const answer = await this.#port.run([text(`UID COPY ${uid} `), ...this.#selected.name]);
-    if (answer.status === 'NO') return result('later', `the server does not copy the message: ${codeOf(answer)}`);
-    if (answer.status === 'BAD') return result('given-up', 'the server does not copy the message');
+    if (answer.status !== 'OK')
+      return result(isFinal(answer) ? 'given-up' : 'later', `the server does not copy the message: ${codeOf(answer)}`);
     const told = this.#copyUid(answer);
     // RFC 4315 §3: COPYUID may be missing.
     const made = told ?? (await this.#search(before, original));
@@ -200,6 +200,10 @@ const text = (command: string): OutgoingCommand[number] => Buffer.from(command, 
 
 const isDeleted = (message: FetchedMessage): boolean =>
   message.flags?.some((flag) => flag.toLowerCase() === '\\deleted') === true;
+
+/** RFC 5530: what no later attempt changes. A full mailbox may have room again. */
+const isFinal = (answer: TaggedResponse): boolean =>
+  answer.status === 'BAD' || answer.code?.name === 'CANNOT' || answer.code?.name === 'NOPERM';
 
 /** For the log: the response code, as the text beside it is the server's own. */
 const codeOf = (answer: TaggedResponse): string => answer.code?.name ?? answer.status;

@@ -46,6 +46,14 @@ export class StreamedCommand implements PieceTaker {
       return;
     }
     const { bytes, literal } = piece;
+    if (this.#answered) {
+      // The server has refused the command within a literal and reads over the rest of its line; a further literal it
+      // would not agree to any more.
+      this.#whole = true;
+      writer.write(this.#tag, lineEnd);
+      this.#session.intake.skip(literal);
+      return;
+    }
     const wellFormed = this.#arguments.line(bytes, literal);
     const refusal = this.#rule.check?.(bytes) ?? (wellFormed ? undefined : refusals.syntax);
     if (refusal !== undefined) {

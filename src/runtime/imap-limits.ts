@@ -93,7 +93,7 @@ export const imapWireLimits = {
 
 export const imapFetchLimits = {
   /** messages taken in, or places kept in the output, by one FETCH; then nothing more is read until some are judged. */
-  heldMax: 64,
+  heldMax: 256,
   /** literals of one response that are kept; what has more is asked for again when its message is judged. */
   heldLiteralsMax: 16,
   /** pieces of one response between literals; more of them tell nothing that is kept. */
@@ -102,12 +102,14 @@ export const imapFetchLimits = {
   sureMessagesMax: 1000,
   /** responses whose showing is written down together. */
   shownTogetherMax: 256,
+  /** messages that one FETCH asks for again; some 100 bytes each. */
+  pendingMax: 250_000,
   /** times that messages are judged and asked for again in one FETCH, as others may change them meanwhile. */
   roundsMax: 3,
   /** messages that are asked for with one command of ours, and the characters of their set: servers bound their lines. */
   askedTogetherMax: 1000,
   askedSetCharacters: 4000,
-  /** whole messages asked for together at first, and bytes of them above which the next time there are fewer. */
+  /** messages judged together at first, and bytes of them above which the next time there are fewer. */
   bodiesTogetherLeast: 16,
   bodiesTogetherBytes: 8_388_608,
   /** values and nesting of a BODYSTRUCTURE that may tell a message without attachment; they have some fifty. */

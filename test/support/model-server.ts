@@ -33,6 +33,8 @@ export class ModelServer {
   readonly habits: ServerHabits;
   readonly commands: string[] = [];
   readOnly = false;
+  /** said before the answers of every command */
+  before = '';
   /** extra items that it adds to every answer, as it should not */
   pushes: ((message: ServerMessage) => Buffer[]) | undefined;
 
@@ -50,7 +52,7 @@ export class ModelServer {
     ]);
     const request = 'fault' in parsed ? { error: parsed.fault } : parseFetch(parsed);
     if ('error' in request) return Buffer.from(`${tag} BAD ${request.error}\r\n`);
-    const out: Buffer[] = [];
+    const out: Buffer[] = [Buffer.from(this.before)];
     if (this.habits.expunge?.run === run && request.uid) this.#expunge(this.habits.expunge.uid, out);
     const set = parseSet(request.set) ?? [];
     const last = request.uid ? (this.messages.at(-1)?.uid ?? 0) : this.messages.length;

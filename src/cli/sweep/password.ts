@@ -24,8 +24,10 @@ export async function readPassword(
     if (file === undefined) return 'give --password-file FILE, or - for standard input: there is no terminal to ask at';
     return firstLine(await wholeInput(stdin));
   }
+  // The terminal shows nothing any more when the question appears.
+  const typing = typedUnseen(stdin);
   prompt(`Password of ${user}: `);
-  const typed = await typedUnseen(stdin);
+  const typed = await typing;
   prompt('\n');
   return typed === undefined ? 'no password was given' : firstLine(typed);
 }
