@@ -211,7 +211,7 @@ t.test('a judgement that takes long keeps the client alive, and ends', async (t)
   t.match(output, /^(?:\* OK Still checking\r\n)+C1 NO \[UNAVAILABLE\] .*\r\n$/);
   t.ok(bench.port.outlet.interjected >= 2);
   t.same(bench.left, []);
-  const slow = new FetchBench(directory, ['clean', 'bad'], { delay: () => 60, keepAliveMs: 20 });
+  const slow = new FetchBench(directory, ['clean', 'bad'], { delay: () => 150, keepAliveMs: 20 });
   const answered = await slow.run('FETCH 1:* (BODY[1])');
   t.match(answered, /^\* OK Still checking\r\n/);
   t.match(answered, /\* 1 FETCH \(BODY\[1\][\s\S]*C1 OK /);
@@ -232,8 +232,8 @@ t.test('a message that comes slowly keeps the client alive, in front of its answ
     const answered = bench.run(command);
     const whole = bench.server.answer([Buffer.from('UID FETCH 10 (UID BODY.PEEK[])')], 'X').toString('latin1');
     const answer = whole.slice(0, whole.indexOf('X OK'));
-    for (let at = 0; at < answer.length; at += 40_000) {
-      bench.port.say(Buffer.from(answer.slice(at, at + 40_000), 'latin1'));
+    for (let at = 0; at < answer.length; at += 20_000) {
+      bench.port.say(Buffer.from(answer.slice(at, at + 20_000), 'latin1'));
       await new Promise((done) => setTimeout(done, 50));
     }
     bench.port.say(Buffer.from(`${tag} OK done\r\n`));
