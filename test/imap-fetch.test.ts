@@ -150,6 +150,30 @@ t.test('metadata passes at once where it need not wait', async (t) => {
   t.notMatch(await content.run('UID FETCH 1:* (ENVELOPE BODY.PEEK[1])'), 'BADZ', 'content waits, and all with it');
 });
 
+t.test('a message of which only a part was answered does not look read', async (t) => {
+  const bench = new FetchBench(directory, ['deferred', 'clean'], { metadataWaits: false, habits: { inTwo: true } });
+  t.match(await bench.run('FETCH 1:* (ENVELOPE BODY[])'), /\* 1 FETCH \(ENVELOPE [\s\S]*C1 NO \[UNAVAILABLE\] /);
+  t.same(
+    bench.server.messages.map(({ flags }) => [...flags]),
+    [[], ['\\Seen']],
+  );
+});
+
+t.test('what is found bad while its metadata is written down is not shown', async (t) => {
+  for (const size of [100, 100_000]) {
+    const bench = new FetchBench(directory, ['bad'], { metadataWaits: false, size });
+    bench.mailbox.showMetadata = async (uids) => {
+      await new Promise((done) => setTimeout(done, 2));
+      for (const uid of uids) bench.mailbox.standings.set(uid, standings.notice);
+    };
+    const header = bench.mails[0]?.bytes.toString('latin1') ?? '';
+    bench.server.pushes = () => [Buffer.from(`RFC822.HEADER {${header.length}}\r\n${header}`)];
+    const output = await bench.run('UID FETCH 1:* (RFC822.SIZE)');
+    t.notMatch(output, 'BADZ');
+    t.match(output, /\* 1 FETCH \(UID 10 RFC822.SIZE 275\)\r\nC1 OK /);
+  }
+});
+
 t.test('of a message that was shown before it was found bad, later pieces are refused', async (t) => {
   const bench = new FetchBench(directory, ['bad', 'clean']);
   bench.mailbox.standings.set(10, standings.lateNotice);
