@@ -892,7 +892,6 @@ t.test('every item has a class, and so has every answer', (t) => {
     'ENVELOPE',
     'BODY',
     'BODYSTRUCTURE',
-    'PREVIEW',
     'EMAILID',
     'BODY[HEADER]',
     'BINARY.SIZE[1]',
@@ -903,6 +902,7 @@ t.test('every item has a class, and so has every answer', (t) => {
     t.same([asked(item), answered(`${item} (5)`)], ['metadata', 'metadata'], item);
   }
   for (const item of [
+    'PREVIEW',
     'RFC822',
     'RFC822.TEXT',
     'BODY[]',

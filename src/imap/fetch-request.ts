@@ -36,7 +36,8 @@ const plainItems: ReadonlyMap<string, ItemClass> = new Map([
   ['ENVELOPE', 'metadata'],
   ['BODY', 'metadata'],
   ['BODYSTRUCTURE', 'metadata'],
-  ['PREVIEW', 'metadata'],
+  // Its two hundred characters are of the body, and hold a small file whole.
+  ['PREVIEW', 'content'],
   ['RFC822', 'content'],
   ['RFC822.TEXT', 'content'],
 ]);
