@@ -150,6 +150,30 @@ t.test('metadata passes at once where it need not wait', async (t) => {
   t.notMatch(await content.run('UID FETCH 1:* (ENVELOPE BODY.PEEK[1])'), 'BADZ', 'content waits, and all with it');
 });
 
+t.test('a message of which only a part was answered does not look read', async (t) => {
+  const bench = new FetchBench(directory, ['deferred', 'clean'], { metadataWaits: false, habits: { inTwo: true } });
+  t.match(await bench.run('FETCH 1:* (ENVELOPE BODY[])'), /\* 1 FETCH \(ENVELOPE [\s\S]*C1 NO \[UNAVAILABLE\] /);
+  t.same(
+    bench.server.messages.map(({ flags }) => [...flags]),
+    [[], ['\\Seen']],
+  );
+});
+
+t.test('what is found bad while its metadata is written down is not shown', async (t) => {
+  for (const size of [100, 100_000]) {
+    const bench = new FetchBench(directory, ['bad'], { metadataWaits: false, size });
+    bench.mailbox.showMetadata = async (uids) => {
+      await new Promise((done) => setTimeout(done, 2));
+      for (const uid of uids) bench.mailbox.standings.set(uid, standings.notice);
+    };
+    const header = bench.mails[0]?.bytes.toString('latin1') ?? '';
+    bench.server.pushes = () => [Buffer.from(`RFC822.HEADER {${header.length}}\r\n${header}`)];
+    const output = await bench.run('UID FETCH 1:* (RFC822.SIZE)');
+    t.notMatch(output, 'BADZ');
+    t.match(output, /\* 1 FETCH \(UID 10 RFC822.SIZE 275\)\r\nC1 OK /);
+  }
+});
+
 t.test('of a message that was shown before it was found bad, later pieces are refused', async (t) => {
   const bench = new FetchBench(directory, ['bad', 'clean']);
   bench.mailbox.standings.set(10, standings.lateNotice);
@@ -211,7 +235,7 @@ t.test('a judgement that takes long keeps the client alive, and ends', async (t)
   t.match(output, /^(?:\* OK Still checking\r\n)+C1 NO \[UNAVAILABLE\] .*\r\n$/);
   t.ok(bench.port.outlet.interjected >= 2);
   t.same(bench.left, []);
-  const slow = new FetchBench(directory, ['clean', 'bad'], { delay: () => 60, keepAliveMs: 20 });
+  const slow = new FetchBench(directory, ['clean', 'bad'], { delay: () => 150, keepAliveMs: 20 });
   const answered = await slow.run('FETCH 1:* (BODY[1])');
   t.match(answered, /^\* OK Still checking\r\n/);
   t.match(answered, /\* 1 FETCH \(BODY\[1\][\s\S]*C1 OK /);
@@ -232,8 +256,8 @@ t.test('a message that comes slowly keeps the client alive, in front of its answ
     const answered = bench.run(command);
     const whole = bench.server.answer([Buffer.from('UID FETCH 10 (UID BODY.PEEK[])')], 'X').toString('latin1');
     const answer = whole.slice(0, whole.indexOf('X OK'));
-    for (let at = 0; at < answer.length; at += 40_000) {
-      bench.port.say(Buffer.from(answer.slice(at, at + 40_000), 'latin1'));
+    for (let at = 0; at < answer.length; at += 20_000) {
+      bench.port.say(Buffer.from(answer.slice(at, at + 20_000), 'latin1'));
       await new Promise((done) => setTimeout(done, 50));
     }
     bench.port.say(Buffer.from(`${tag} OK done\r\n`));
