@@ -113,6 +113,21 @@ t.test('behind a FETCH that others do not wait for, nothing is taken for its own
   t.same(bench.left, []);
 });
 
+t.test('what a server called empty once is judged when it is not', async (t) => {
+  for (const form of ['BODY.PEEK[]', 'BODY.PEEK[1]', 'BODY.PEEK[]<0.50>', 'RFC822.TEXT', 'BINARY.PEEK[1]']) {
+    const bench = new FetchBench(directory, ['bad', 'clean']);
+    for (const { uid } of bench.mails) {
+      bench.mailbox.standings.set(uid, standings.original);
+      bench.mailbox.sizes.set(uid, 0);
+    }
+    const output = await bench.run(`UID FETCH 10,20 (${form})`);
+    t.notMatch(output, 'BADZ', form);
+    t.equal(bench.mailbox.standing(10), standings.notice, form);
+    t.equal(bench.mailbox.standing(20), standings.original, form);
+    t.match(output, /OK [^\r]*\r\n$/, form);
+  }
+});
+
 t.test('metadata of mails without attachment is shown without their bodies', async (t) => {
   const bench = new FetchBench(directory, ['text', 'clean', 'text', 'bad']);
   const output = await bench.run('FETCH 1:* (FLAGS ENVELOPE)');
@@ -330,6 +345,9 @@ t.test('content without its UID, or with two, ends the session', async (t) => {
     `* 1 FETCH (BODY[] ${long})`,
     `* 1 FETCH (UID 30 BODY[] ${long} UID 10)`,
     `* 1 FETCH (UID 10 BODY[1] ${long} UID 20 BODY[] {6}\r\nSECRET)`,
+    '* 1 FETCH (UID 10 BODY[] {1}\r\nx BODY[] {6}\r\nSECRET)',
+    `* 1 FETCH (UID 10 BODY[] {1}\r\nx BODY[] ${long})`,
+    `* 1 FETCH (UID 10 BODY[] ${long} RFC822 ${long})`,
   ];
   for (const said of bad) {
     const bench = new FetchBench(directory, [], { answer: (_, tag) => `${said}\r\n${tag} OK x\r\n` });

@@ -91,15 +91,36 @@ t.test('DELETE and RENAME forget, also where the mailbox is known by an identifi
   for (const mailboxId of [undefined, 'F77']) {
     const account = judge.account();
     await read(await account.open(identityOf({ name: 'Old', mailboxId })), 1, clean);
-    await account.forget('Ol');
+    await account.forget('Ol', true);
     t.equal((await judge.mailbox(anna, { name: 'Old', mailboxId })).standing(1), standings.original);
-    await judge.account(carl).forget('Old');
+    await judge.account(carl).forget('Old', false);
     t.equal((await judge.mailbox(anna, { name: 'Old', mailboxId })).standing(1), standings.original);
-    await account.forget('Old');
+    await account.forget('Old', false);
     t.equal((await judge.mailbox(anna, { name: 'Old', mailboxId })).standing(1), standings.unjudged);
   }
   await read(await judge.mailbox(anna, { name: 'A', mailboxId: 'F1' }), 1, clean);
   t.equal((await judge.mailbox(anna, { name: 'B', mailboxId: 'F1' })).standing(1), standings.original, 'an identifier');
+});
+
+t.test('RENAME takes along what is below a mailbox, and nothing beside it', async (t) => {
+  const judge = await JudgeFixture.open(t);
+  const names = ['Old', 'Old/child', 'Old.child', 'Old/a/b', 'Older', "Old'child", 'old/child', 'New/Old/child'];
+  const standing = async (name: string) => (await judge.mailbox(anna, { name })).standing(1);
+  for (const open of [true, false]) {
+    const account = judge.account();
+    for (const name of names) await read(await judge.account().open(identityOf({ name })), 1, clean);
+    if (open) for (const name of names) await judge.account().open(identityOf({ name }));
+    await account.forget('Old', false);
+    t.same(await Promise.all(names.map(standing)), [
+      standings.unjudged,
+      ...names.slice(1).map(() => standings.original),
+    ]);
+    await account.forget('Old', true);
+    const gone = names.slice(0, 4);
+    for (const name of names) {
+      t.equal(await standing(name), gone.includes(name) ? standings.unjudged : standings.original, name);
+    }
+  }
 });
 
 t.test('a copy stands as its source did, wherever it is opened', async (t) => {
@@ -157,7 +178,7 @@ t.test('a user whose name is not known is remembered as long as his connection',
   t.equal(noticeOf(await read(again, 3, bad)).late, true);
   t.equal((await account.open(identityOf({ uidNext: 4 }))).standing(1), standings.unjudged);
   t.same(await account.releases('INBOX'), []);
-  await account.forget('INBOX');
+  await account.forget('INBOX', false);
   t.equal((await account.open(identityOf())).standing(1), standings.unjudged);
   account.close();
   const next = await judge.account('').open(identityOf());

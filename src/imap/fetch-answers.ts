@@ -165,9 +165,9 @@ export class AnswerTaker implements ResponseTaker {
 
   /** Another message than the one that was judged under this UID. */
   #differs(look: Survey, uid: number): boolean {
-    if (look.whole === undefined) return false;
     const known = this.#host.port.mailbox.bytes(uid);
-    return known !== 0 && wholeBytes(look.whole) !== known;
+    // A server that cannot read a message may say that it is empty. What is in it later was never judged.
+    return look.whole === undefined ? known === 0 && look.filled : wholeBytes(look.whole) !== known;
   }
 
   #showable(response: Response, look: Survey): boolean {
@@ -237,6 +237,11 @@ export class AnswerTaker implements ResponseTaker {
 
   #judgeOrPend(response: Response, look: Survey, uid: number, at: Place | undefined): void {
     const { whole } = look;
+    if (look.twice) {
+      this.#free(response);
+      this.#host.port.fail('a FETCH response with two whole messages');
+      return;
+    }
     if (whole === undefined || wholeBytes(whole) < 0 || (whole.item === lastOpen(whole.part) && !whole.part.body)) {
       this.#pend(response, uid, at);
       return;

@@ -96,6 +96,10 @@ export interface Survey {
   readonly uid: number | undefined;
   /** the most that its items tell; NIL tells something too */
   readonly named: ItemClass;
+  /** something of the content is in it */
+  readonly filled: boolean;
+  /** it holds more than one whole message */
+  readonly twice: boolean;
   /** not when the server has nothing to give */
   readonly whole: { readonly part: ResponsePart; readonly item: ResponseItem } | undefined;
 }
@@ -103,6 +107,8 @@ export interface Survey {
 export function survey({ parts }: Response): Survey {
   let uid: number | undefined;
   let named: ItemClass = 'free';
+  let filled = false;
+  let twice = false;
   let whole: Survey['whole'];
   for (const part of parts) {
     for (const item of part.items) {
@@ -113,10 +119,13 @@ export function survey({ parts }: Response): Survey {
       const of = classOf(item);
       if (of === 'free') continue;
       if (named !== 'content') named = of;
-      if (whole === undefined && item.form !== 'nil' && isWholeAnswer(item)) whole = { part, item };
+      filled ||= of === 'content' && (item.literalBytes > 0 || item.valueEnd > item.valueStart) && item.form !== 'nil';
+      if (item.form === 'nil' || !isWholeAnswer(item)) continue;
+      twice = whole !== undefined;
+      whole ??= { part, item };
     }
   }
-  return { uid, named, whole };
+  return { uid, named, filled, twice, whole };
 }
 
 /** Whether the BODYSTRUCTURE in it tells that there surely is no attachment; undefined when there is none. */

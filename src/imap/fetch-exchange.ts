@@ -80,6 +80,8 @@ class JudgedFetch implements Exchange, AnswerHost {
   readonly #unserved = new Set<number>();
   /** sequence numbers do not mean any more what they meant */
   #shifted = false;
+  /** stand as originals, but what the server says does not fit to what was judged */
+  readonly #doubted = new Set<number>();
   #aborted: (() => void) | undefined;
   #over = false;
 
@@ -131,6 +133,7 @@ class JudgedFetch implements Exchange, AnswerHost {
   pend(message: PendingMessage): void {
     const { uid } = message;
     if (this.#unserved.has(uid)) return;
+    if (this.port.mailbox.standing(uid) === standings.original) this.#doubted.add(uid);
     // A FETCH that others do not wait for has no second command.
     if (this.plan.sure || this.#shifted) this.defer(uid, stillUnjudged);
     else if (this.#pending.size >= limits.imapFetch.pendingMax) this.defer(uid, tooMany);
@@ -185,7 +188,7 @@ class JudgedFetch implements Exchange, AnswerHost {
   /** Judges messages that were not answered, and asks for them again, all in their order. */
   async #again(messages: readonly PendingMessage[]): Promise<void> {
     await this.#result(this.port.mailbox.settle(messages.map(({ uid }) => uid)));
-    const unknown = messages.filter(({ uid }) => !this.#stands(uid));
+    const unknown = messages.filter(({ uid }) => this.#doubted.has(uid) || !this.#stands(uid));
     const heavy = this.plan.needs === 'metadata' ? await this.#withAttachment(unknown) : unknown;
     const judged = await this.#judge(heavy);
     // What was not answered is gone: RFC 9051 §7.5.1 lets others expunge meanwhile.

@@ -134,7 +134,8 @@ function namedUids(request: FetchRequest): number[] | undefined {
  * other commands need not wait for its end.
  */
 export function isSure(request: FetchRequest, mailbox: Mailbox): boolean {
-  return namedUids(request)?.every((uid) => mailbox.standing(uid) === standings.original) ?? false;
+  const isKnown = (uid: number) => mailbox.standing(uid) === standings.original && mailbox.bytes(uid) > 0;
+  return namedUids(request)?.every(isKnown) ?? false;
 }
 
 /**

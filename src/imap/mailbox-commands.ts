@@ -26,7 +26,10 @@ export function forgetMailboxes(session: ImapSession, command: CollectedCommand)
       const { account } = session;
       if (response.status !== 'OK' || account === undefined) session.answers.pass(entry, response);
       else {
-        const forgotten = names.map((name) => (name === undefined ? undefined : account.forget(name)));
+        const renamed = command.verb === 'RENAME';
+        const forgotten = names.map((name) =>
+          name === undefined ? undefined : account.forget(name, renamed && name !== 'INBOX'),
+        );
         session.answers.passAfter(entry, response, Promise.all(forgotten));
       }
     }),

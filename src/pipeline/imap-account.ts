@@ -3,7 +3,7 @@ import type { Account, Mailbox, MailboxIdentity, ReleasedCopy, SwapStep } from '
 import type { ReleasedRow } from '../quarantine/imap-notice-table.js';
 import type { StoreAccess } from '../quarantine/store-access.js';
 import { SelectedMailbox } from './imap-mailbox.js';
-import { copyRows, type Lease, SharedMailbox } from './imap-mailboxes.js';
+import { copyRows, isForgotten, type Lease, SharedMailbox } from './imap-mailboxes.js';
 import type { PolicyRevisions } from './imap-revisions.js';
 import { ImapRows } from './imap-rows.js';
 import type { ImapServices, Reader } from './imap-services.js';
@@ -34,8 +34,8 @@ export class KnownAccount implements Account {
     return new SelectedMailbox(this.#services, this.#reader, this.#revisions, identity, lease.mailbox);
   }
 
-  async forget(name: string): Promise<void> {
-    await this.#services.mailboxes.forget(this.#reader.upstream, this.#user, name);
+  async forget(name: string, below: boolean): Promise<void> {
+    await this.#services.mailboxes.forget(this.#reader.upstream, this.#user, name, below);
   }
 
   async copied(
@@ -120,8 +120,10 @@ export class UnknownAccount implements Account {
     return new SelectedMailbox(this.#services, this.#reader, this.#revisions, identity, shared);
   }
 
-  async forget(name: string): Promise<void> {
-    for (const [key, mailbox] of this.#mailboxes) if (mailbox.name === name) this.#mailboxes.delete(key);
+  async forget(name: string, below: boolean): Promise<void> {
+    for (const [key, mailbox] of this.#mailboxes) {
+      if (isForgotten(mailbox.name, name, below)) this.#mailboxes.delete(key);
+    }
   }
 
   async copied(

@@ -3,7 +3,7 @@
  * from the store when the first one opens it, and go from memory with the last one.
  */
 import type { MailboxIdentity } from '../imap/handler.js';
-import type { MailboxKey } from '../quarantine/mailbox-table.js';
+import { delimiters, type MailboxKey } from '../quarantine/mailbox-table.js';
 import type { StoreAccess } from '../quarantine/store-access.js';
 import { GateError } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
@@ -114,11 +114,12 @@ export class ImapMailboxes {
   }
 
   /** DELETE or RENAME: whoever has it open can record nothing more in it. */
-  async forget(upstream: string, user: string, name: string): Promise<void> {
+  async forget(upstream: string, user: string, name: string, below: boolean): Promise<void> {
     for (const [text, { mailbox }] of this.#entries) {
-      if (mailbox?.name === name && text.startsWith(ownerText(upstream, user))) this.#entries.delete(text);
+      if (mailbox === undefined || !isForgotten(mailbox.name, name, below)) continue;
+      if (text.startsWith(ownerText(upstream, user))) this.#entries.delete(text);
     }
-    await this.#tools.store.call('forgetMailbox', upstream, user, name);
+    await this.#tools.store.call('forgetMailbox', upstream, user, name, below);
   }
 
   /** What was shown of messages goes with their copies. */
@@ -155,6 +156,12 @@ export class ImapMailboxes {
   get openCount(): number {
     return this.#entries.size;
   }
+}
+
+/** Whether this is the mailbox of that name, or one below it. */
+export function isForgotten(mailbox: string, name: string, below: boolean): boolean {
+  if (mailbox === name) return true;
+  return below && mailbox.startsWith(name) && delimiters.includes(mailbox.charAt(name.length));
 }
 
 export function copyRows(from: ImapRows, to: ImapRows, pairs: readonly (readonly [number, number])[]): void {

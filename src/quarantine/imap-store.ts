@@ -108,8 +108,8 @@ export class ImapStore {
     return { id, rows: this.#mailboxes.rows(id) };
   }
 
-  forgetMailbox(upstream: string, user: string, name: string): void {
-    this.#write(() => this.#mailboxes.dropName(upstream, user, name));
+  forgetMailbox(upstream: string, user: string, name: string, below: boolean): void {
+    this.#write(() => this.#mailboxes.dropName(upstream, user, name, below));
   }
 
   /** Gives the positions of what was not taken. */

@@ -60,6 +60,9 @@ function mailboxText({ mailboxId, name }: MailboxKey): string {
   return mailboxId === undefined ? `name ${name}` : `id ${mailboxId}`;
 }
 
+/** What servers put between the levels of a name; which of them does not matter to what is forgotten. */
+export const delimiters = './\\^|:!';
+
 export class MailboxTable {
   readonly #find;
   readonly #findName;
@@ -67,6 +70,7 @@ export class MailboxTable {
   readonly #rename;
   readonly #drop;
   readonly #dropName;
+  readonly #dropBelow;
   readonly #highest;
   readonly #rows;
   readonly #put;
@@ -98,6 +102,10 @@ export class MailboxTable {
     this.#drop = database.prepare<[number]>('DELETE FROM imap_mailboxes WHERE id = ?');
     this.#dropName = database.prepare<[string, string, string]>(
       'DELETE FROM imap_mailboxes WHERE upstream = ? AND user = ? AND name = ?',
+    );
+    this.#dropBelow = database.prepare<[string, string, { readonly name: string }]>(
+      `DELETE FROM imap_mailboxes WHERE upstream = ? AND user = ? AND substr(name, 1, length(:name)) = :name
+       AND length(name) > length(:name) AND instr('${delimiters}', substr(name, length(:name) + 1, 1)) > 0`,
     );
     this.#highest = database.prepare<[number], { uid: number | null }>(
       'SELECT max(uid) AS uid FROM imap_messages WHERE mailbox = ?',
@@ -175,8 +183,10 @@ export class MailboxTable {
     this.#drop.run(mailbox);
   }
 
-  dropName(upstream: string, user: string, name: string): void {
+  /** @param below with those whose names begin with it and a delimiter */
+  dropName(upstream: string, user: string, name: string, below: boolean): void {
     this.#dropName.run(upstream, user, name);
+    if (below) this.#dropBelow.run(upstream, user, { name });
   }
 
   rows(mailbox: number): PackedRows {
