@@ -9,7 +9,17 @@ import { ResponseAssembly, type ResponseTaker } from './fetch-assembly.js';
 import { BodyTaker, bodyItems, FlagTaker, StructureTaker, structureItems } from './fetch-bodies.js';
 import { createFetchGuard } from './fetch-guard.js';
 import { Holdings } from './fetch-hold.js';
-import { type FetchPlan, needsOf, plainItem, planFetch, surelyWaiting } from './fetch-plan.js';
+import {
+  areOriginals,
+  asksByNumber,
+  type FetchPlan,
+  needsOf,
+  plainItem,
+  planFetch,
+  planKnown,
+  surelyWaiting,
+  uidItem,
+} from './fetch-plan.js';
 import { formatFetch } from './fetch-request.js';
 import { FinalStatus } from './fetch-status.js';
 import { standings } from './handler.js';
@@ -19,16 +29,63 @@ import type { FetchItem, FetchRequest, ServerEvent } from './wire.js';
 /** Runs one FETCH or UID FETCH. The mailbox must be selected. */
 export function createFetchExchange(request: FetchRequest, port: ExchangePort): Exchange {
   if (needsOf(request.items) === 'free') return new FreeFetch(request, port);
-  let judged: JudgedFetch | undefined;
+  let running: JudgedFetch | NumberQuestion | undefined;
+  const judge = (plan: FetchPlan) => {
+    const judged = new JudgedFetch(plan, port);
+    running = judged;
+    judged.start();
+  };
   return {
     // Planned as late as can be: commands before it may have changed what is known of the messages.
     start: () => {
-      judged = new JudgedFetch(planFetch(request, port.mailbox), port);
-      judged.start();
+      if (!asksByNumber(request)) return judge(planFetch(request, port.mailbox));
+      const question = new NumberQuestion(request, port, (uids) =>
+        judge(areOriginals(uids, port.mailbox) ? planKnown(request) : planFetch(request, port.mailbox)),
+      );
+      running = question;
+      question.start();
     },
-    take: (event) => judged?.take(event) ?? false,
-    abort: () => judged?.abort(),
+    take: (event) => running?.take(event) ?? false,
+    abort: () => running?.abort(),
   };
+}
+
+/** Which messages the client means by its numbers. No message loses its number while a FETCH runs (RFC 9051 §7.5.1). */
+class NumberQuestion implements Exchange {
+  readonly #request: FetchRequest;
+  readonly #port: ExchangePort;
+  readonly #answered: (uids: readonly number[]) => void;
+  readonly #guard = createFetchGuard();
+  readonly #uids: number[] = [];
+  #over = false;
+
+  constructor(request: FetchRequest, port: ExchangePort, answered: (uids: readonly number[]) => void) {
+    this.#request = request;
+    this.#port = port;
+    this.#answered = answered;
+  }
+
+  start(): void {
+    // What is wrong with the set, the server says to the client's own question.
+    this.#port.send(formatFetch({ ...this.#request, items: [uidItem] }), () => {
+      if (!this.#over) this.#answered(this.#uids);
+    });
+  }
+
+  take(event: ServerEvent): boolean {
+    if (!isFetch(event)) return false;
+    if (event.kind === 'fetch') {
+      for (const { name, number } of event.items) if (name === 'UID') this.#uids.push(number);
+    }
+    const passed = this.#guard(event);
+    const asked = event.kind === 'fetch' && event.items.every(({ name }) => name === 'UID');
+    if (passed !== undefined && !asked) this.#port.outlet.write(passed);
+    return true;
+  }
+
+  abort(): void {
+    this.#over = true;
+  }
 }
 
 function isFetch(event: ServerEvent): event is Extract<ServerEvent, { kind: `fetch${string}` }> {

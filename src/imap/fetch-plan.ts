@@ -163,6 +163,31 @@ export function planFetch(request: FetchRequest, mailbox: Mailbox): FetchPlan {
 }
 
 /**
+ * Whether it pays to ask for the UIDs of a request before it: it names few messages, by number, and marks them as read.
+ * When all of them stand as originals it can go to the server in the client's words, and one answer then tells content
+ * and flags, as it does without us.
+ */
+export function asksByNumber({ uid, set, items, modifiers }: FetchRequest): boolean {
+  if (uid || modifiers !== '' || !items.some(marksSeen)) return false;
+  const numbers = parseSet(set);
+  return numbers !== undefined && countSet(numbers) <= limits.imapFetch.sureMessagesMax;
+}
+
+/** Whether these messages need no judgement. */
+export function areOriginals(uids: readonly number[], mailbox: Mailbox): boolean {
+  return uids.every((uid) => mailbox.standing(uid) === standings.original && mailbox.bytes(uid) > 0);
+}
+
+/** For messages that all stand as originals. What does not after all is judged and asked for as ever. */
+export function planKnown(request: FetchRequest): FetchPlan {
+  const asked = distinct(request.items);
+  const asksUid = asked.some((item) => item.name === 'UID');
+  const items = [uidItem, ...asked.filter((item) => item.name !== 'UID')];
+  const edit = editOf([], asksUid ? [] : ['UID']);
+  return { request, needs: needsOf(asked), sure: false, whole: asked.some(isWholeBody), items, edit, marksSeen: false };
+}
+
+/**
  * How much an item of an answer tells. No server writes as a literal what says nothing of the content, so such a
  * literal is content under another name.
  */
