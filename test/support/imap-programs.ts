@@ -2,16 +2,7 @@
  * Mail programs that fetch a whole mailbox, each as its manual has it: what every one of them has in its hands in the
  * end, as octets. They run against whatever listens on the port.
  */
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ImapFlow } from 'imapflow';
 import { runProgram } from './program.js';
@@ -129,15 +120,6 @@ async function offlineimap(what: Fetching): Promise<Buffer[]> {
 
 async function getmail(what: Fetching): Promise<Buffer[]> {
   const target = maildir(what, 'mail');
-  // It does not deliver as root.
-  const nobody = 65_534;
-  const isRoot = process.getuid?.() === 0;
-  if (isRoot) {
-    chmodSync(what.folder, 0o755);
-    for (const path of [target, ...['new', 'cur', 'tmp'].map((part) => join(target, part))]) {
-      chownSync(path, nobody, nobody);
-    }
-  }
   write(
     what,
     'getmailrc',
@@ -150,14 +132,22 @@ async function getmail(what: Fetching): Promise<Buffer[]> {
     '[destination]',
     'type = Maildir',
     `path = ${target}/`,
-    ...(isRoot ? ['user = nobody'] : []),
     '[options]',
     'read_all = true',
     'delete = false',
     'received = false',
     'delivered_to = false',
   );
-  await run(what, 'getmail', `--getmaildir=${what.folder}`);
+  const command = ['getmail', `--getmaildir=${what.folder}`];
+  if (process.getuid?.() === 0) {
+    // It does not deliver as root, and where it changes its user for each message it may miss the end of that process.
+    const nobody = 65_534;
+    const paths = ['', 'getmailrc', 'mail', 'mail/new', 'mail/cur', 'mail/tmp'];
+    for (const path of paths) chownSync(join(what.folder, path), nobody, nobody);
+    command.unshift('setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups');
+  }
+  const [name = '', ...parameters] = command;
+  await run(what, name, ...parameters);
   return sorted(filesUnder(join(target, 'new')));
 }
 
