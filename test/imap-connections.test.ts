@@ -229,6 +229,7 @@ t.test('the gate stops: answers come first, within the time it has', async (t) =
   await waitFor('the command', 5000, () => server.received.includes('STATUS'));
   const stopped = gate.server.stop(400);
   t.match((await idle.next()).raw.toString('latin1'), /^\* BYE \[UNAVAILABLE\] The gate is shutting down/);
+  t.match((await busy.next()).raw.toString('latin1'), /^\* BYE \[UNAVAILABLE\] The gate is shutting down/);
   await busy.ended();
   await stopped;
   await waitFor('the last connection to end', 2000, () => gate.server.connections === 0);
@@ -241,6 +242,19 @@ t.test('a server that goes away', async (t) => {
   const gate = await startImapGate(t, { upstream: { port: server.port } });
   const text = await heard(gate.port, 'a NOOP\r\n');
   t.equal(text, `* OK hello\r\n${bye('The mail server closed the connection')}`);
+});
+
+t.test('nobody can foresee the tags of a connection', async (t) => {
+  const script: ScriptStep[] = [{ send: '* OK hello\r\n' }, { expect: 'NOOP\r\n' }, { close: true }];
+  const tags = new Set<string>();
+  for (let connection = 0; connection < 5; connection += 1) {
+    const server = await scripted(t, script);
+    const gate = await startImapGate(t, { upstream: { port: server.port }, ownTags: true });
+    await heard(gate.port, 'a NOOP\r\n');
+    t.match(server.received, /^S[0-9a-f]{8}x1 NOOP\r\n$/);
+    tags.add(server.received);
+  }
+  t.equal(tags.size, 5);
 });
 
 const skip = skipWithout(...dovecotPrograms);
@@ -307,6 +321,33 @@ t.test('before Dovecot: the same commands are answered the same way, judged or n
       'nothing was out of order',
     );
   }
+});
+
+t.test('before Dovecot: what a client wraps in commands that the server refuses is not run', { skip }, async (t) => {
+  const { dovecot, password } = await bed();
+  const wrapped = (command: string) => [
+    `a GETQUOTA {${command.length + 2}+}\r\n${command}\r\n`,
+    `a LIST ~{${command.length + 2}+}\r\n${command}\r\n`,
+    `a LIST "" "x" (a {${command.length + 2}+}\r\n${command}\r\n)`,
+    `a APPEND INBOX x "${command}`,
+    `a GETQUOTA (${command}`,
+  ];
+  const user = dovecot.user('wrapper');
+  const gate = await startImapGate(t, { upstream: { port: dovecot.port } });
+  const behind = await ImapClient.login(gate.port, user, password);
+  const direct = await ImapClient.login(dovecot.port, user, password);
+  let reached = 0;
+  for (const [number, text] of wrapped('x CREATE behind').entries()) {
+    await behind.send(`${text}\r\nb NOOP\r\n`);
+    await behind.until(({ tag }) => tag === 'b');
+    t.same((await direct.ok('LIST "" behind')).untagged, [], `way ${number}`);
+    await direct.send(`${wrapped(`x CREATE direct${number}`)[number]}\r\nb NOOP\r\n`);
+    await direct.until(({ tag }) => tag === 'b');
+    reached += (await direct.ok(`LIST "" direct${number}`)).untagged.length;
+  }
+  t.ok(reached >= 3, `${reached} of these ways do reach Dovecot itself`);
+  behind.destroy();
+  direct.destroy();
 });
 
 t.test('before Dovecot: commands that are sent together are all answered', { skip }, async (t) => {

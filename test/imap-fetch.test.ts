@@ -113,6 +113,21 @@ t.test('what a server called empty once is judged when it is not', async (t) => 
   }
 });
 
+t.test('behind a FETCH that others do not wait for, nothing is taken for its own', async (t) => {
+  const bench = new FetchBench(directory, ['bad', 'clean'], { delay: () => 5 });
+  for (const { uid, bytes } of bench.mails) {
+    bench.mailbox.standings.set(uid, standings.original);
+    bench.mailbox.sizes.set(uid, bytes.length + (uid === 10 ? 1 : 0));
+  }
+  const answered = bench.run('UID FETCH 10,20 (BODY.PEEK[])');
+  bench.port.say(Buffer.from('* 9 FETCH (UID 90 BODY[] "of the next")\r\n'));
+  const output = await answered;
+  t.match(output, /UID 10 BODY\[\] \{\d+\}\r\nFrom: Mail Security[\s\S]*UID 20 BODY\[\][\s\S]*C1 OK .*\r\n/);
+  t.same(bench.port.sent, ['UID FETCH 10,20 (UID BODY.PEEK[])']);
+  t.equal(bench.mailbox.intakes, 1, 'what came behind the answer was left for others');
+  t.same(bench.left, []);
+});
+
 t.test('metadata of mails without attachment is shown without their bodies', async (t) => {
   const bench = new FetchBench(directory, ['text', 'clean', 'text', 'bad']);
   const output = await bench.run('FETCH 1:* (FLAGS ENVELOPE)');
@@ -148,6 +163,30 @@ t.test('metadata passes at once where it need not wait', async (t) => {
   t.equal(bench.mailbox.standing(20), standings.metadata, 'and it is written down that it was shown');
   const content = new FetchBench(directory, ['bad'], { metadataWaits: false });
   t.notMatch(await content.run('UID FETCH 1:* (ENVELOPE BODY.PEEK[1])'), 'BADZ', 'content waits, and all with it');
+});
+
+t.test('a message of which only a part was answered does not look read', async (t) => {
+  const bench = new FetchBench(directory, ['deferred', 'clean'], { metadataWaits: false, habits: { inTwo: true } });
+  t.match(await bench.run('FETCH 1:* (ENVELOPE BODY[])'), /\* 1 FETCH \(ENVELOPE [\s\S]*C1 NO \[UNAVAILABLE\] /);
+  t.same(
+    bench.server.messages.map(({ flags }) => [...flags]),
+    [[], ['\\Seen']],
+  );
+});
+
+t.test('what is found bad while its metadata is written down is not shown', async (t) => {
+  for (const size of [100, 100_000]) {
+    const bench = new FetchBench(directory, ['bad'], { metadataWaits: false, size });
+    bench.mailbox.showMetadata = async (uids) => {
+      await new Promise((done) => setTimeout(done, 2));
+      for (const uid of uids) bench.mailbox.standings.set(uid, standings.notice);
+    };
+    const header = bench.mails[0]?.bytes.toString('latin1') ?? '';
+    bench.server.pushes = () => [Buffer.from(`RFC822.HEADER {${header.length}}\r\n${header}`)];
+    const output = await bench.run('UID FETCH 1:* (RFC822.SIZE)');
+    t.notMatch(output, 'BADZ');
+    t.match(output, /\* 1 FETCH \(UID 10 RFC822.SIZE 275\)\r\nC1 OK /);
+  }
 });
 
 t.test('of a message that was shown before it was found bad, later pieces are refused', async (t) => {
@@ -211,10 +250,35 @@ t.test('a judgement that takes long keeps the client alive, and ends', async (t)
   t.match(output, /^(?:\* OK Still checking\r\n)+C1 NO \[UNAVAILABLE\] .*\r\n$/);
   t.ok(bench.port.outlet.interjected >= 2);
   t.same(bench.left, []);
-  const slow = new FetchBench(directory, ['clean', 'bad'], { delay: () => 60, keepAliveMs: 20 });
+  const slow = new FetchBench(directory, ['clean', 'bad'], { delay: () => 150, keepAliveMs: 20 });
   const answered = await slow.run('FETCH 1:* (BODY[1])');
   t.match(answered, /^\* OK Still checking\r\n/);
   t.match(answered, /\* 1 FETCH \(BODY\[1\][\s\S]*C1 OK /);
+});
+
+t.test('a message that comes slowly keeps the client alive, in front of its answer', async (t) => {
+  for (const command of ['UID FETCH 10 (UID BODY.PEEK[1])', 'UID FETCH 1:* (UID BODY.PEEK[])']) {
+    let tag = '';
+    const bench = new FetchBench(directory, ['clean'], {
+      keepAliveMs: 10,
+      size: 100_000,
+      answer: (asked, own) => {
+        if (!asked.includes('BODY.PEEK[])')) return undefined;
+        tag = own;
+        return '';
+      },
+    });
+    const answered = bench.run(command);
+    const whole = bench.server.answer([Buffer.from('UID FETCH 10 (UID BODY.PEEK[])')], 'X').toString('latin1');
+    const answer = whole.slice(0, whole.indexOf('X OK'));
+    for (let at = 0; at < answer.length; at += 20_000) {
+      bench.port.say(Buffer.from(answer.slice(at, at + 20_000), 'latin1'));
+      await new Promise((done) => setTimeout(done, 50));
+    }
+    bench.port.say(Buffer.from(`${tag} OK done\r\n`));
+    t.match(await answered, /^(?:\* OK Still checking\r\n){2,}\* 1 FETCH \(UID 10 BODY\[1?\] [\s\S]*C1 OK /, command);
+    t.same(bench.left, []);
+  }
 });
 
 t.test('when the connection ends, nothing stays', async (t) => {

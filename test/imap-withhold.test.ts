@@ -307,6 +307,23 @@ t.test('what expired is kept again when it is read again; what was deleted is no
   t.equal(vault.blobs.has(notice.item), false);
 });
 
+t.test('who was away when it was released finds the message after the sealed copy has expired', async (t) => {
+  const judge = await JudgeFixture.open(t);
+  const { vault, clock } = judge.test;
+  const mailbox = await judge.mailbox();
+  const [mail, overSmtp] = [eicarMail(), eicarMail()];
+  const { notice } = noticeOf(await read(mailbox, 1, mail));
+  await vault.release(notice.item, 'cli:root');
+  const { id } = await vault.hold(holdRequest(overSmtp));
+  clock.now += 31 * dayMs;
+  t.equal(await vault.sweep(), 2);
+  t.equal((await vault.detail(notice.item)).item.state, 'expired');
+  t.match(await judge.account(anna).releases('INBOX'), [{ uid: 1 }]);
+  t.same(await read(mailbox, 2, mail), { kind: 'original' });
+  t.equal((await vault.detail(notice.item)).item.state, 'expired');
+  t.not(noticeOf(await read(mailbox, 3, overSmtp)).notice.item, id, 'what expired without a release is held anew');
+});
+
 t.test('the link of a notice asks for a release and does nothing else', async (t) => {
   const judge = await JudgeFixture.open(t, { publicUrl: 'https://quarantine.example.org' });
   judge.policy = await policyOf('policy: { imap: { releaseRequestAddress: help@example.org } }');

@@ -10,13 +10,14 @@ import type { ImapSession } from './session.js';
 import { statusLine } from './status-line.js';
 
 export class Answers {
-  readonly queue = new CommandQueue();
+  readonly queue: CommandQueue;
   readonly writer: LiteralWriter;
   readonly #session: ImapSession;
   refused = 0;
 
   constructor(session: ImapSession) {
     this.#session = session;
+    this.queue = new CommandQueue(session.services.tagPrefix ?? 'S');
     this.writer = new LiteralWriter((bytes) => {
       session.io.upstream.write(bytes);
     });

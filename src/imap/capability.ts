@@ -3,6 +3,7 @@
  * judgement or change the rules of the connection, so it is neither announced nor are its commands passed
  * (commands.ts). Knows names, no connection.
  */
+import { limits } from '../runtime/limits.js';
 
 /** What of the connection decides which of them are true. */
 export interface CapabilityContext {
@@ -98,7 +99,15 @@ export function enabledExtensions(names: readonly string[]): string[] {
   return names.filter((name) => mayBeEnabled.has(name.toUpperCase()));
 }
 
-/** Names between spaces; of `CAPABILITY …` and `ENABLED …`, without that word. */
+/** Names between spaces. Of a list that is longer than any server's, those at its beginning. */
 export function capabilityNames(text: string): string[] {
-  return text.split(' ').filter((name) => name !== '');
+  return text
+    .slice(0, limits.imapSession.capabilityCharacters)
+    .split(' ')
+    .filter((name) => name !== '');
+}
+
+/** Those of `* CAPABILITY …` or `* ENABLED …`. */
+export function listedNames(raw: Buffer): string[] {
+  return capabilityNames(raw.toString('latin1').trim()).slice(2);
 }

@@ -18,7 +18,12 @@ export type Answered = (response: TaggedResponse) => void;
 export class CommandQueue {
   #entries: (UnderWay | Buffer)[] = [];
   readonly #awaited = new Map<string, { readonly answered: Answered; readonly clientTag: string | undefined }>();
+  readonly #tagPrefix: string;
   #lastTag = 0;
+
+  constructor(tagPrefix: string) {
+    this.#tagPrefix = tagPrefix;
+  }
 
   get empty(): boolean {
     return this.#entries.length === 0;
@@ -68,7 +73,7 @@ export class CommandQueue {
    */
   expect(answered: Answered, clientTag?: string): string {
     this.#lastTag += 1;
-    const tag = `S${this.#lastTag}`;
+    const tag = `${this.#tagPrefix}${this.#lastTag}`;
     this.#awaited.set(tag, { answered, clientTag });
     return tag;
   }

@@ -2,6 +2,7 @@
  * One client connection with its sockets: PROXY header, TLS, the connection to the real server, and between them the
  * session. Sockets appear here, in the listener and on the way to the server, and nowhere else in this protocol.
  */
+import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
 import { GateError, messageOf } from '../runtime/errors.js';
@@ -14,6 +15,9 @@ import { type Ending, endings } from './replies.js';
 import { ImapSession } from './session.js';
 import type { SessionIo, SessionServices, SessionSettings } from './session-io.js';
 import { openUpstream, type UpstreamOptions } from './upstream.js';
+
+/** too many to be guessed in one connection, as the first wrong guess ends it */
+const tagRandomBytes = 4;
 
 export interface ConnectionOptions {
   readonly implicitTls: boolean;
@@ -95,6 +99,18 @@ export class Connection implements SessionIo, Flushable {
     else this.#guard(() => this.#session?.drain());
   }
 
+  /** The time to finish is over: one last word, then the end. */
+  cut(): void {
+    if (this.#ended) {
+      this.destroy();
+      return;
+    }
+    this.#guard(() => this.#session?.end('shuttingDown'));
+    this.flushNow();
+    this.#socket.destroySoon();
+    this.#upstreamSocket?.destroy();
+  }
+
   destroy(): void {
     this.#tcp.destroy();
     this.#upstreamSocket?.destroy();
@@ -149,6 +165,7 @@ export class Connection implements SessionIo, Flushable {
     const peer = this.#peer;
     const services: SessionServices = {
       ...this.#services,
+      tagPrefix: this.#services.tagPrefix ?? `S${randomBytes(tagRandomBytes).toString('hex')}x`,
       event: (name, detail) => {
         this.#events += 1;
         this.#services.event(peer, this.#events <= limits.imapSession.eventsLogged, name, detail);

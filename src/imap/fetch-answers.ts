@@ -64,6 +64,8 @@ export class AnswerTaker implements ResponseTaker {
   #run: ShownRun | undefined;
   /** of the response that passes as it comes */
   #streamed = 0;
+  /** of the response that is kept or read over: known before its end, so that the client can be kept alive meanwhile */
+  #place: Place | undefined;
 
   /** @param edit what is changed in the answers to this command */
   constructor(host: AnswerHost, edit: Edit) {
@@ -75,6 +77,14 @@ export class AnswerTaker implements ResponseTaker {
   }
 
   choose(head: Response): Handling {
+    const handling = this.#handling(head);
+    if (handling === 'stream') return handling;
+    this.#place = this.#reserve();
+    this.#host.holdings.asking();
+    return handling;
+  }
+
+  #handling(head: Response): Handling {
     const { plan, port } = this.#host;
     const look = survey(head);
     const { uid } = look;
@@ -122,32 +132,34 @@ export class AnswerTaker implements ResponseTaker {
   }
 
   conclude(response: Response): void {
+    const place = this.#place;
+    this.#place = undefined;
     const look = survey(response);
     const { uid } = look;
-    if (look.named === 'free') this.#passFree(response);
+    if (look.named === 'free') this.#put(passed(response, this.#edit), place, []);
     else if (uid === undefined || uid === 0) this.#host.port.fail('a FETCH response that does not tell its UID');
-    else this.#byStanding(response, look, uid);
+    else this.#byStanding(response, look, uid, place);
   }
 
-  #byStanding(response: Response, look: Survey, uid: number): void {
+  #byStanding(response: Response, look: Survey, uid: number, place: Place | undefined): void {
     const { mailbox } = this.#host.port;
     const standing = mailbox.standing(uid);
     switch (standing) {
       case standings.notice:
       case standings.lateNotice:
-        this.#withNotice(response, uid, mailbox.notice(uid), standing === standings.lateNotice);
+        this.#withNotice(response, uid, mailbox.notice(uid), standing === standings.lateNotice, place);
         return;
       case standings.original:
-        if (this.#differs(look, uid)) this.#judgeOrPend(response, look, uid);
-        else this.#pass(response, uid);
+        if (this.#differs(look, uid)) this.#judgeOrPend(response, look, uid, place);
+        else this.#pass(response, uid, place);
         return;
       case standings.metadata:
-        if (look.named === 'content') this.#judgeOrPend(response, look, uid);
-        else this.#pass(response, uid);
+        if (look.named === 'content') this.#judgeOrPend(response, look, uid, place);
+        else this.#pass(response, uid, place);
         return;
       default:
-        if (this.#showable(response, look)) this.#show(response, uid);
-        else this.#judgeOrPend(response, look, uid);
+        if (this.#showable(response, look)) this.#show(response, uid, place);
+        else this.#judgeOrPend(response, look, uid, place);
     }
   }
 
@@ -165,12 +177,13 @@ export class AnswerTaker implements ResponseTaker {
     return structureOf(response) === 'plain';
   }
 
-  #passFree(response: Response): void {
-    this.#endRun();
-    this.#put(passed(response, this.#edit), undefined, []);
-  }
-
   #pass(response: Response, uid: number, place?: Place): void {
+    const [part] = response.parts;
+    if (response.parts.length === 1 && part?.open === false) {
+      this.#host.served(response.sequence, uid);
+      this.#put(passed(response, this.#edit), place, []);
+      return;
+    }
     const bodies = bodiesOf(response);
     if (response.parts.some(({ open, body }) => open && body === undefined)) {
       this.#pend(response, uid, place);
@@ -222,7 +235,7 @@ export class AnswerTaker implements ResponseTaker {
     this.#free(response);
   }
 
-  #judgeOrPend(response: Response, look: Survey, uid: number): void {
+  #judgeOrPend(response: Response, look: Survey, uid: number, at: Place | undefined): void {
     const { whole } = look;
     if (look.twice) {
       this.#free(response);
@@ -230,7 +243,7 @@ export class AnswerTaker implements ResponseTaker {
       return;
     }
     if (whole === undefined || wholeBytes(whole) < 0 || (whole.item === lastOpen(whole.part) && !whole.part.body)) {
-      this.#pend(response, uid);
+      this.#pend(response, uid, at);
       return;
     }
     const { holdings } = this.#host;
@@ -240,10 +253,10 @@ export class AnswerTaker implements ResponseTaker {
     own?.write(wholeValue(whole));
     const ruling = intake.judge(factsOf(response, uid));
     if (!('then' in ruling)) {
-      this.#ruled(response, uid, ruling, own);
+      this.#ruled(response, uid, ruling, own, at);
       return;
     }
-    const place = this.#reserve();
+    const place = at ?? this.#reserve();
     holdings.wait(ruling, (known) => this.#ruled(response, uid, known ?? tooLong, own, place));
   }
 
@@ -292,13 +305,13 @@ export class AnswerTaker implements ResponseTaker {
     else for (const piece of pieces) if (Buffer.isBuffer(piece)) port.outlet.write(piece);
   }
 
-  #show(response: Response, uid: number): void {
+  #show(response: Response, uid: number, place: Place | undefined): void {
     const { holdings, port } = this.#host;
-    if (bodiesOf(response).length > 0) {
-      const place = this.#reserve();
+    if (place !== undefined) {
       holdings.wait(written(port.mailbox.showMetadata([uid])), (done) => {
         if (done === undefined) this.#defer(response, uid, notWritten, place);
-        else this.#pass(response, uid, place);
+        else if (this.#isShown(uid)) this.#pass(response, uid, place);
+        else this.#pend(response, uid, place);
       });
       return;
     }
@@ -325,18 +338,21 @@ export class AnswerTaker implements ResponseTaker {
   }
 
   #shown({ place, entries }: ShownRun, written: boolean): void {
-    const { mailbox } = this.#host.port;
     const pieces: Piece[] = [];
     for (const { response, uid } of entries) {
-      const standing = mailbox.standing(uid);
-      const may = standing === standings.metadata || standing === standings.original;
-      if (written && may) {
+      if (written && this.#isShown(uid)) {
         this.#host.served(response.sequence, uid);
         pieces.push(...passed(response, this.#edit));
       } else if (written) this.#host.pend({ sequence: response.sequence, uid, structure: structureOf(response) });
       else this.#host.defer(uid, notWritten);
     }
     this.#put(pieces, place, []);
+  }
+
+  /** Whether it still may be shown: others may have found the message bad meanwhile. */
+  #isShown(uid: number): boolean {
+    const standing = this.#host.port.mailbox.standing(uid);
+    return standing === standings.metadata || standing === standings.original;
   }
 
   /** Something else follows in the output. */

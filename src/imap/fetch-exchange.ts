@@ -106,7 +106,7 @@ class JudgedFetch implements Exchange, AnswerHost {
       this.#interrupt();
       const quiet = this.holdings.idle && this.#pending.size === 0;
       if (quiet && !this.#mustMarkSeen()) this.#finish();
-      else this.port.supervise(this.#workOff());
+      else this.port.supervise(this.plan.sure ? this.#waitAlone() : this.#workOff());
     });
   }
 
@@ -154,9 +154,17 @@ class JudgedFetch implements Exchange, AnswerHost {
     this.#status.refuse();
   }
 
+  /** What the server says now may answer another command already, which is not for us to take. */
+  async #waitAlone(): Promise<void> {
+    this.port.pause();
+    await this.holdings.whenIdle();
+    this.port.resume();
+    if (!this.#over) this.#finish();
+  }
+
   /** Everything behind the server's first answer. */
   async #workOff(): Promise<void> {
-    this.holdings.asking(true);
+    this.holdings.asking();
     await this.holdings.whenIdle();
     for (let round = 0; round < limits.imapFetch.roundsMax && this.#pending.size > 0; round += 1) {
       const all = [...this.#pending.values()];
@@ -196,7 +204,7 @@ class JudgedFetch implements Exchange, AnswerHost {
   /** What surely has no attachment may show its metadata. Returns the others; those that are gone are in neither. */
   async #withAttachment(messages: readonly PendingMessage[]): Promise<PendingMessage[]> {
     const taker = new StructureTaker(this.port, this.plan.edit.cut);
-    await this.#askFor(
+    await this.#askHidden(
       messages.filter(({ structure }) => structure === undefined),
       structureItems,
       taker,
@@ -217,7 +225,7 @@ class JudgedFetch implements Exchange, AnswerHost {
       if (ruling.kind === 'defer') this.defer(uid, ruling.text);
       else judged.add(uid);
     });
-    await this.#askFor(messages, bodyItems, taker);
+    await this.#askHidden(messages, bodyItems, taker);
     // Small messages go together, large ones are answered one by one.
     const { bodiesTogetherBytes, askedTogetherMax } = limits.imapFetch;
     const together = taker.bytes > bodiesTogetherBytes ? this.#together >> 1 : this.#together * 2;
@@ -231,6 +239,18 @@ class JudgedFetch implements Exchange, AnswerHost {
     // RFC 7162 §3.1.4.1: CHANGEDSINCE, which is not said again, asks for MODSEQ too.
     const all = /CHANGEDSINCE/i.test(request.modifiers) ? [...items, plainItem('MODSEQ')] : items;
     await this.#askFor(messages, all, new AnswerTaker(this, edit));
+  }
+
+  /** The client sees nothing of the answers; its place in the output is kept, so that it can be kept alive. */
+  async #askHidden(
+    messages: readonly PendingMessage[],
+    items: readonly FetchItem[],
+    taker: ResponseTaker,
+  ): Promise<void> {
+    if (messages.length === 0 || this.#over) return;
+    const place = this.holdings.reserve();
+    await this.#askFor(messages, items, taker);
+    place.fill([]);
   }
 
   async #askFor(messages: readonly PendingMessage[], items: readonly FetchItem[], taker: ResponseTaker): Promise<void> {

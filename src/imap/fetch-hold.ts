@@ -159,10 +159,10 @@ export class Holdings {
     this.#idle = undefined;
   }
 
-  /** Commands of ours run, of which the client sees nothing yet. */
-  asking(under: boolean): void {
-    this.#asking = under;
-    if (under) this.#startClock();
+  /** From now on, answers come of which the client sees nothing yet. */
+  asking(): void {
+    this.#asking = true;
+    this.#startClock();
   }
 
   #startClock(): void {

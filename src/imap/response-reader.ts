@@ -166,6 +166,7 @@ export class ResponseReader {
         const code = parseResponseCode(bytes, nameEnd + 1, end);
         return { kind: 'status', status: name, code, raw: this.#take(end) };
       }
+      if (name === 'FETCH') return this.#fail('syntax');
     } else if (name === 'FETCH') {
       if (number === 0 || bytes[nameEnd + 1] !== octet.openParen) return this.#fail('syntax');
       this.#sequence = number;

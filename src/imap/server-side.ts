@@ -1,5 +1,5 @@
 /** What the server says, one event after the other: to the command that it belongs to, or by the rules of untagged.ts. */
-import { announcedCapabilities, capabilityNames } from './capability.js';
+import { announcedCapabilities, capabilityNames, listedNames } from './capability.js';
 import { ResponseReader } from './response-reader.js';
 import type { ImapSession } from './session.js';
 import { statusLine } from './status-line.js';
@@ -122,7 +122,7 @@ export class ServerSide {
       else if (event.status === 'BYE') this.saidBye = true;
       if (event.code?.name === 'CAPABILITY') this.learn(capabilityNames(event.code.text));
     } else if (event.kind === 'data') {
-      const names = (): string[] => capabilityNames(event.raw.toString('latin1').trim()).slice(2);
+      const names = (): string[] => listedNames(event.raw);
       if (event.name === 'CAPABILITY') this.learn(names());
       else if (event.name === 'ENABLED') this.utf8 ||= names().some((name) => utf8Extensions.has(name.toUpperCase()));
     }

@@ -152,6 +152,6 @@ export class ImapServer {
       });
     }
     clearInterval(this.#timer);
-    for (const connection of this.#connections) connection.destroy();
+    for (const connection of this.#connections) connection.cut();
   }
 }

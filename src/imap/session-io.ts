@@ -52,6 +52,11 @@ export interface SessionServices {
   fetchExchange(request: FetchRequest, port: ExchangePort): Exchange;
   /** work of ours before a mailbox is selected; undefined when there is none */
   readonly beforeSelect: BeforeSelect | undefined;
+  /**
+   * Begins the tags of ours on this connection; `S` when undefined. What a client might smuggle past us to the server
+   * cannot be answered under one that it could not foresee, and any other tag ends the session.
+   */
+  readonly tagPrefix?: string | undefined;
   /** milliseconds, monotonic */
   now(): number;
   /** The one receiver of errors that no branch foresaw. */

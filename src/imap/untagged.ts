@@ -2,7 +2,7 @@
  * What a client gets of what the server says on its own, or beside the answer to a command: the rule for everything
  * that no command under way has claimed.
  */
-import { announcedCapabilities, type CapabilityContext, capabilityNames, enabledExtensions } from './capability.js';
+import { announcedCapabilities, type CapabilityContext, enabledExtensions, listedNames } from './capability.js';
 import { alertIsTrusted, statusLine } from './status-line.js';
 import type { ResponseItem, ServerEvent } from './wire.js';
 
@@ -50,7 +50,7 @@ function passedData(
   context: UntaggedContext,
 ): Buffer | undefined {
   if (!(context.authenticated ? afterLogin : beforeLogin).has(event.name)) return undefined;
-  const names = (): string[] => capabilityNames(event.raw.toString('latin1').trim()).slice(2);
+  const names = (): string[] => listedNames(event.raw);
   if (event.name === 'CAPABILITY') return listed('CAPABILITY', announcedCapabilities(names(), context));
   if (event.name === 'ENABLED') return listed('ENABLED', enabledExtensions(names()));
   if (event.name === 'ESEARCH') return searchResult(event.raw, context);

@@ -3,7 +3,7 @@
  */
 import { GateError } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
-import { capabilityNames } from './capability.js';
+import { listedNames } from './capability.js';
 import { ResponseReader } from './response-reader.js';
 import type { ServerEvent } from './wire.js';
 
@@ -106,7 +106,7 @@ export class Opening {
     for (;;) {
       const event = await this.#event();
       if (event.kind === 'data' && event.name === 'CAPABILITY') {
-        names = capabilityNames(event.raw.toString('latin1').trim()).slice(2);
+        names = listedNames(event.raw);
       } else if (event.kind === 'tagged' && event.tag === 'S0' && event.status === 'OK') {
         return names;
       } else if (event.kind !== 'data' && (event.kind !== 'status' || event.status === 'BYE')) {

@@ -43,8 +43,14 @@ export function looksRandom(head: Buffer): boolean {
   return values >= leastValues && values <= mostValues && zeros <= mostZeros;
 }
 
-/** It looks at every file, and at each octet; the probe does the same for less. */
-const asked = openers.filter(({ id }) => id !== 'polyglot');
+/**
+ * Openers of texts, whose first octets have a meaning that random ones have not, and the one that looks at each octet of
+ * every file: the probe does that for less.
+ */
+const notAsked: ReadonlySet<string> = new Set([
+  ...['activemime', 'calendar', 'html', 'message', 'polyglot', 'script', 'text', 'text-sheet'],
+]);
+const asked = openers.filter(({ id }) => !notAsked.has(id));
 
 /** Whether no opener takes an interest in a file that is wholly there, and nothing else begins in it. */
 export function holdsNothing(file: OpenFile): boolean {

@@ -50,7 +50,9 @@ type ReleasedColumns = Omit<ReleasedRow, 'uidNextBefore' | 'copyUid'> & {
   readonly copyUid: number | null;
 };
 
-const isKept = "state NOT IN ('deleted', 'expired')";
+/** A release outlives the sealed copy, and so does what a message is recognised by. */
+const isKept = "(was_released OR state NOT IN ('deleted', 'expired'))";
+const stateNow = "iif(was_released, 'released', state) AS state";
 
 export class ImapNoticeTable {
   readonly #find;
@@ -65,7 +67,7 @@ export class ImapNoticeTable {
 
   constructor(database: Database) {
     this.#find = database.prepare<[string, string], NoticeRow>(
-      `SELECT imap_notices.id, item, state FROM imap_notices JOIN items ON items.id = item
+      `SELECT imap_notices.id, item, ${stateNow} FROM imap_notices JOIN items ON items.id = item
        WHERE upstream = ? AND imap_notices.sha256 = ?`,
     );
     this.#insert = database.prepare<[string, string, string, number, string, Uint8Array]>(
@@ -81,7 +83,7 @@ export class ImapNoticeTable {
          coalesce(s.step, 'waiting') AS step, s.next_before AS nextBefore, s.copy_uid AS copyUid
        FROM imap_mailboxes b JOIN imap_messages m ON m.mailbox = b.id JOIN imap_notices n ON n.id = m.notice
        JOIN items i ON i.id = n.item LEFT JOIN imap_swaps s ON s.mailbox = m.mailbox AND s.uid = m.uid
-       WHERE b.upstream = ? AND b.user = ? AND b.name = ? AND m.state IN (3, 4) AND i.state = 'released'
+       WHERE b.upstream = ? AND b.user = ? AND b.name = ? AND m.state IN (3, 4) AND i.was_released
        AND NOT EXISTS (SELECT 1 FROM imap_swaps d JOIN imap_mailboxes o ON o.id = d.mailbox
          WHERE d.uid = m.uid AND d.step IN ('done', 'given-up') AND o.upstream = b.upstream AND o.user = b.user
          AND o.name = b.name AND o.uid_validity = b.uid_validity)
@@ -97,13 +99,13 @@ export class ImapNoticeTable {
     );
     // Messages withheld over SMTP, and those of this server: what another server's administrator released is his.
     this.#ending = database.prepare<[number, string, string], KnownItem>(
-      `SELECT id, state FROM items WHERE bytes = ? AND sha256 = ? AND ${isKept}
+      `SELECT id, ${stateNow} FROM items WHERE bytes = ? AND sha256 = ? AND ${isKept}
        AND (protocol = 'smtp' OR EXISTS (SELECT 1 FROM imap_notices WHERE item = items.id AND upstream = ?))
-       ORDER BY state <> 'released', created DESC LIMIT 1`,
+       ORDER BY was_released DESC, created DESC LIMIT 1`,
     );
     this.#core = database.prepare<[string, string], KnownItem>(
-      `SELECT items.id, state FROM imap_notices JOIN items ON items.id = item
-       WHERE upstream = ? AND core_sha256 = ? AND ${isKept} ORDER BY state <> 'released', created DESC LIMIT 1`,
+      `SELECT items.id, ${stateNow} FROM imap_notices JOIN items ON items.id = item
+       WHERE upstream = ? AND core_sha256 = ? AND ${isKept} ORDER BY was_released DESC, created DESC LIMIT 1`,
     );
   }
 

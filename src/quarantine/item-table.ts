@@ -66,7 +66,7 @@ export class ItemTable {
     this.#database = database;
     this.#insert = database.prepare<[ItemRow & { repeat_key: string }]>(
       `INSERT INTO items VALUES (@id, @state, @repeat_key, @sha256, @bytes, @envelope, @listener, @protocol, @client,
-       @verdict, @facts, @subject, @sender, @created, @expires, @blob_bytes)`,
+       @verdict, @facts, @subject, @sender, @created, @expires, @blob_bytes, 0)`,
     );
     this.#insertDelivery = database.prepare<[string, number, string]>(
       "INSERT INTO deliveries (item, position, address, status) VALUES (?, ?, ?, 'pending')",
@@ -75,7 +75,9 @@ export class ItemTable {
     this.#repeat = database.prepare<[string, number], { id: string }>(
       `SELECT id FROM items WHERE repeat_key = ? AND created > ? AND state NOT IN ('deleted', 'expired') LIMIT 1`,
     );
-    this.#setState = database.prepare<[ItemState, string]>('UPDATE items SET state = ? WHERE id = ?');
+    this.#setState = database.prepare<[{ state: ItemState; id: string }]>(
+      "UPDATE items SET state = @state, was_released = was_released OR @state = 'released' WHERE id = @id",
+    );
     this.#revive = database.prepare<[number, string]>(
       "UPDATE items SET state = 'held', expires = ? WHERE id = ? AND state = 'expired'",
     );
@@ -125,7 +127,7 @@ export class ItemTable {
   }
 
   setState(id: string, state: ItemState): void {
-    this.#setState.run(state, id);
+    this.#setState.run({ state, id });
   }
 
   /** An expired item whose message was withheld again. */

@@ -215,6 +215,9 @@ CREATE TABLE imap_swaps (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX items_bytes ON items (bytes, sha256);
+-- Stays when the sealed copy expires: the original is in its mailbox, and whoever was away finds it there.
+ALTER TABLE items ADD COLUMN was_released INTEGER NOT NULL DEFAULT 0;
+UPDATE items SET was_released = 1 WHERE state = 'released';
 `;
 
 export const migrations: readonly string[] = [first, verdicts, imap];

@@ -18,6 +18,8 @@ export const imapSessionLimits = {
   progressBytes: 65_536,
   /** protocol events of one session that are logged; all are counted. */
   eventsLogged: 20,
+  /** characters of a CAPABILITY or ENABLED list; Dovecot's has 400. */
+  capabilityCharacters: 16_384,
   /** COPYUID codes of one MOVE; a server may send one for each of its batches. */
   copyCodesMax: 1000,
   /** bytes of what a server says until its greeting and the answers before TLS are done. */

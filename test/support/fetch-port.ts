@@ -23,6 +23,8 @@ export class RecordingOutlet implements Outlet {
   readonly entries: Entry[] = [];
   readonly received: Buffer[] = [];
   interjected = 0;
+  /** the server's last response goes on */
+  midResponse = false;
   open = 0;
   fills = 0;
   #draining = false;
@@ -56,7 +58,8 @@ export class RecordingOutlet implements Outlet {
   }
 
   interject(line: Buffer): boolean {
-    if (this.entries[0]?.pieces !== undefined) return false;
+    const [first] = this.entries;
+    if (first === undefined ? this.midResponse : first.pieces !== undefined) return false;
     this.received.push(line);
     this.interjected += 1;
     return true;
@@ -208,6 +211,7 @@ export class FakePort implements ExchangePort {
   }
 
   #take(event: ServerEvent): void {
+    if (event.kind === 'fetch' || event.kind === 'fetch-more') this.outlet.midResponse = event.open;
     if (event.kind === 'fault') {
       this.fail(`fault ${event.fault}`);
     } else if (event.kind === 'tagged') {

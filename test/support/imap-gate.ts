@@ -18,6 +18,8 @@ export interface ImapGateOptions {
   readonly upstream: Partial<UpstreamOptions> & { readonly port: number };
   readonly settings?: Partial<SessionSettings>;
   readonly server?: Partial<ImapServerOptions>;
+  /** tags as the product makes them; else they begin with `S` */
+  readonly ownTags?: boolean;
   /** judged, everything through; else nothing is */
   readonly inspected?: boolean;
 }
@@ -81,6 +83,7 @@ export async function startImapGate(t: Test, options: ImapGateOptions): Promise<
     },
     {
       handler: judge,
+      tagPrefix: options.ownTags === true ? undefined : 'S',
       fetchExchange: createFetchExchange,
       beforeSelect: undefined,
       now: () => performance.now(),
