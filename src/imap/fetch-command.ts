@@ -8,12 +8,11 @@ import { parseFetch } from './fetch-request.js';
 import type { Mailbox } from './handler.js';
 import { refusals } from './replies.js';
 import type { ImapSession } from './session.js';
-import type { ServerEvent } from './wire.js';
+import type { FetchRequest, ServerEvent } from './wire.js';
 
 export function fetch(session: ImapSession, command: CollectedCommand): void {
   const { answers, mailbox } = session;
-  const parsed = parseCommand(command.pieces);
-  const request = 'fault' in parsed ? undefined : parseFetch(parsed);
+  const request = requestOf(command);
   if (request === undefined || mailbox === undefined) {
     answers.refuse(command.tag, refusals.syntax);
   } else if ('error' in request) {
@@ -23,6 +22,34 @@ export function fetch(session: ImapSession, command: CollectedCommand): void {
     const exchange = session.services.fetchExchange(request, port);
     answers.run(command.tag, true, exchange, (entry) => port.begin(entry, exchange));
   }
+}
+
+/** What was asked for with these words before, without the set; clients ask in the same words thousands of times. */
+const knownItems = new Map<string, Pick<FetchRequest, 'items' | 'modifiers'>>();
+const knownItemsMax = 200;
+const knownCharacters = 500;
+/** One number or one range, which is what such clients vary. */
+const plainFetch = /^(UID )?FETCH ([1-9]\d{0,8}(?::(?:[1-9]\d{0,8}|\*))?) ([^\r\n]+)$/;
+
+/** Undefined when it is no command. */
+function requestOf(command: CollectedCommand): ReturnType<typeof parseFetch> | undefined {
+  const [piece] = command.pieces;
+  const plain =
+    command.pieces.length === 1 && piece?.kind === 'line' && piece.bytes.length <= knownCharacters
+      ? plainFetch.exec(piece.bytes.toString('latin1', piece.bytes.indexOf(0x20) + 1))
+      : null;
+  const [, uid = '', set = '', rest = ''] = plain ?? [];
+  const words = uid + rest;
+  const known = plain === null ? undefined : knownItems.get(words);
+  if (known !== undefined) return { uid: uid !== '', set, ...known };
+  const parsed = parseCommand(command.pieces);
+  if ('fault' in parsed) return undefined;
+  const request = parseFetch(parsed);
+  if (plain !== null && !('error' in request)) {
+    if (knownItems.size >= knownItemsMax) knownItems.clear();
+    knownItems.set(words, { items: request.items, modifiers: request.modifiers });
+  }
+  return request;
 }
 
 /** What an exchange has of the session: its own command, and nothing of the others. */

@@ -108,6 +108,7 @@ export function editOf(items: readonly FetchItem[], cut: readonly string[]): Edi
   return { cut: new Set(cut), whole, text, none };
 }
 const noEdit: Edit = editOf([], []);
+const onlyUidCut: Edit = editOf([], ['UID']);
 
 export function needsOf(items: readonly FetchItem[]): ItemClass {
   let needs: ItemClass = 'free';
@@ -148,18 +149,50 @@ export function surelyWaiting({ request, whole, needs }: FetchPlan, mailbox: Mai
   return uids?.every((uid) => mailbox.standing(uid) < standings.original) ? [...new Set(uids)] : undefined;
 }
 
+/** What follows from the items of a request alone. */
+interface Shape {
+  readonly needs: ItemClass;
+  readonly whole: boolean;
+  readonly marksSeen: boolean;
+  readonly asksUid: boolean;
+  /** in the client's words; the UID comes first, so that it is known before what it decides about */
+  readonly own: readonly FetchItem[];
+  /** the same without marking anything as read */
+  readonly peeking: readonly FetchItem[];
+  /** where the client did not ask for the UID, and where it is told it all the same */
+  readonly edit: Edit;
+  readonly editWithUid: Edit;
+}
+
+/** Clients ask for the same items again and again, and get them parsed as the same value. */
+const shapes = new WeakMap<readonly FetchItem[], Shape>();
+
+function shapeOf(items: readonly FetchItem[]): Shape {
+  const known = shapes.get(items);
+  if (known !== undefined) return known;
+  const asked = distinct(items);
+  const rest = asked.filter((item) => item.name !== 'UID');
+  const shape: Shape = {
+    needs: needsOf(asked),
+    whole: asked.some(isWholeBody),
+    marksSeen: asked.some(marksSeen),
+    asksUid: rest.length < asked.length,
+    own: [uidItem, ...rest],
+    peeking: distinct([uidItem, ...rest.map(peeking)]),
+    edit: editOf(asked, ['UID']),
+    editWithUid: editOf(asked, []),
+  };
+  shapes.set(items, shape);
+  return shape;
+}
+
+/** Of items of which at least one waits for a judgement. */
 export function planFetch(request: FetchRequest, mailbox: Mailbox): FetchPlan {
-  const asked = distinct(request.items);
-  const needs = needsOf(asked);
-  const plan = { request, needs, sure: false, whole: asked.some(isWholeBody), marksSeen: false };
-  if (needs === 'free') return { ...plan, items: asked, edit: noEdit };
-  const asksUid = asked.some((item) => item.name === 'UID');
-  const first = asksUid ? asked.filter((item) => item.name !== 'UID') : asked;
-  // The UID comes first, so that it is known before what it decides about.
-  if (isSure(request, mailbox)) return { ...plan, sure: true, items: [uidItem, ...first], edit: noEdit };
-  const items = distinct([uidItem, ...first.map(peeking)]);
-  const edit = editOf(asked, request.uid || asksUid ? [] : ['UID']);
-  return { ...plan, items, edit, marksSeen: asked.some(marksSeen) };
+  const { needs, whole, own, asksUid, ...shape } = shapeOf(request.items);
+  const plan = { request, needs, whole };
+  if (isSure(request, mailbox)) return { ...plan, sure: true, items: own, edit: noEdit, marksSeen: false };
+  const edit = request.uid || asksUid ? shape.editWithUid : shape.edit;
+  return { ...plan, sure: false, items: shape.peeking, edit, marksSeen: shape.marksSeen };
 }
 
 /**
@@ -168,7 +201,7 @@ export function planFetch(request: FetchRequest, mailbox: Mailbox): FetchPlan {
  * and flags, as it does without us.
  */
 export function asksByNumber({ uid, set, items, modifiers }: FetchRequest): boolean {
-  if (uid || modifiers !== '' || !items.some(marksSeen)) return false;
+  if (uid || modifiers !== '' || !shapeOf(items).marksSeen) return false;
   const numbers = parseSet(set);
   return numbers !== undefined && countSet(numbers) <= limits.imapFetch.sureMessagesMax;
 }
@@ -180,11 +213,8 @@ export function areOriginals(uids: readonly number[], mailbox: Mailbox): boolean
 
 /** For messages that all stand as originals. What does not after all is judged and asked for as ever. */
 export function planKnown(request: FetchRequest): FetchPlan {
-  const asked = distinct(request.items);
-  const asksUid = asked.some((item) => item.name === 'UID');
-  const items = [uidItem, ...asked.filter((item) => item.name !== 'UID')];
-  const edit = editOf([], asksUid ? [] : ['UID']);
-  return { request, needs: needsOf(asked), sure: false, whole: asked.some(isWholeBody), items, edit, marksSeen: false };
+  const { needs, whole, own, asksUid } = shapeOf(request.items);
+  return { request, needs, sure: false, whole, items: own, edit: asksUid ? noEdit : onlyUidCut, marksSeen: false };
 }
 
 /**

@@ -2,8 +2,10 @@
  * Whether a picture, a sound or a film holds the beginning of something else. It sees every octet once, in any pieces,
  * and only raises suspicion: the file is then opened, and what is really in it decides.
  */
+import { SignatureScan } from './signature-scan.js';
 
-const signatures = [
+/** What begins files that are opened, wherever it stands. */
+export const embeddedSignatures: readonly Buffer[] = [
   'PK\x03\x04',
   'PK\x05\x06',
   'Rar!\x1a\x07',
@@ -25,6 +27,7 @@ const signatures = [
   'This program cannot be run',
 ].map((text) => Buffer.from(text, 'latin1'));
 const overlapBytes = 32;
+const scan = new SignatureScan(embeddedSignatures);
 
 export class PolyglotProbe {
   #tail: Buffer = Buffer.alloc(0);
@@ -33,7 +36,7 @@ export class PolyglotProbe {
   write(decoded: Buffer): void {
     if (this.suspicious || decoded.length === 0) return;
     const seam = Buffer.concat([this.#tail, decoded.subarray(0, overlapBytes)]);
-    this.suspicious = signatures.some((signature) => decoded.includes(signature) || seam.includes(signature));
+    this.suspicious = scan.any(decoded) || scan.any(seam);
     this.#tail = Buffer.from(decoded.subarray(-overlapBytes));
   }
 }

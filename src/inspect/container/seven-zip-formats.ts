@@ -145,6 +145,14 @@ export function sevenZipFormats(content: Buffer): (SevenZipFormat | undefined)[]
   return found;
 }
 
+/** What makes a file an archive of 7-Zip's wherever it stands. */
+export const floatingSignatures: readonly Buffer[] = floating.map(({ bytes }) => bytes);
+
+/** Whether a file begins, or ends, as one that is left to 7-Zip or that nobody can open. */
+export function hasFixedSignature(content: Buffer): boolean {
+  return fixed.some((signature) => has(content, signature)) || isForeignArchive(content);
+}
+
 /** The file is an archive that cannot be opened here. */
 export function isForeignArchive(content: Buffer): boolean {
   return foreign.some((signature) => has(content, signature));
