@@ -24,6 +24,8 @@ const carried = new Set([
   'BINARY',
   'CHILDREN',
   'CONDSTORE',
+  'CONTEXT=SEARCH',
+  'CONTEXT=SORT',
   'CREATE-SPECIAL-USE',
   'ENABLE',
   'ESEARCH',

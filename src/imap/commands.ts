@@ -9,6 +9,7 @@ import { fetch } from './fetch-command.js';
 import { idle } from './idle.js';
 import { copy, enable, forgetMailboxes } from './mailbox-commands.js';
 import { refusals, startTlsNow } from './replies.js';
+import { cancelUpdate } from './search-contexts.js';
 import { select } from './select.js';
 import type { ImapSession } from './session.js';
 
@@ -112,6 +113,7 @@ const table: Readonly<Record<string, CommandRule | undefined>> = {
   'UID SORT': passed('selected'),
   THREAD: passed('selected'),
   'UID THREAD': passed('selected'),
+  CANCELUPDATE: { state: 'selected', alone: 'never', how: { kind: 'collect', begin: cancelUpdate } },
   STORE: passed('selected'),
   'UID STORE': passed('selected'),
   COPY: readAlone('selected', copy),
@@ -132,7 +134,6 @@ const table: Readonly<Record<string, CommandRule | undefined>> = {
   REPLACE: refused('REPLACE is not carried by this gate'),
   'UID REPLACE': refused('REPLACE is not carried by this gate'),
   // Updates name a tag of long ago (RFC 5267), and tags are not kept.
-  CANCELUPDATE: refused('CONTEXT is not carried by this gate'),
   UNAUTHENTICATE: refused('UNAUTHENTICATE would mix the mailboxes of two users'),
   GETJMAPACCESS: refused('JMAPACCESS leads around this gate'),
   RLIST: refused('Mailbox referrals lead around this gate'),

@@ -11,6 +11,7 @@ import { Idling } from './idle.js';
 import { ClientOutlet, type OutletHost } from './outlet.js';
 import { Patience } from './patience.js';
 import { type Ending, endings } from './replies.js';
+import { SearchContexts } from './search-contexts.js';
 import { ServerSide } from './server-side.js';
 import type { SessionIo, SessionServices, SessionSettings } from './session-io.js';
 import type { UntaggedContext } from './untagged.js';
@@ -26,6 +27,7 @@ export class ImapSession implements OutletHost {
   readonly services: SessionServices;
   readonly intake: CommandIntake;
   readonly answers: Answers;
+  readonly contexts = new SearchContexts();
   readonly server: ServerSide;
   readonly outlet: ClientOutlet;
   readonly patience: Patience;
@@ -67,7 +69,7 @@ export class ImapSession implements OutletHost {
     const { authenticated, inspected } = this;
     const secure = this.#peer.tls;
     const { offerStartTls, authWithoutTls } = this.settings;
-    const clientTag = (tag: string) => this.answers.queue.clientTag(tag);
+    const clientTag = (tag: string) => this.answers.queue.clientTag(tag) ?? this.contexts.clientTag(tag);
     return { secure, mayLogIn: secure || authWithoutTls, offerStartTls, authenticated, inspected, clientTag };
   }
 
@@ -272,6 +274,7 @@ export class ImapSession implements OutletHost {
   deselect(): void {
     this.selected = false;
     this.mailbox = undefined;
+    this.contexts.clear();
   }
 
   /** Takes charge of work that nobody waits for. */

@@ -77,6 +77,7 @@ export class StreamedCommand implements PieceTaker {
     this.#entry = { clientTag: this.#head.tag, alone: this.#alone, exchange: undefined };
     answers.queue.begin(this.#entry);
     this.#tag = answers.expect((response) => this.#answer(response), this.#head.tag);
+    this.#session.contexts.begin(text, this.#tag, this.#head.tag);
     return Buffer.concat([Buffer.from(`${this.#tag} `, 'latin1'), text.subarray(this.#head.tag.length + 1)]);
   }
 

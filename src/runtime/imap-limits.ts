@@ -20,6 +20,8 @@ export const imapSessionLimits = {
   eventsLogged: 20,
   /** characters of a CAPABILITY or ENABLED list; Dovecot's has 400. */
   capabilityCharacters: 16_384,
+  /** searches whose results are kept up to date for one client; of more, the oldest tell nothing further. */
+  searchContextsMax: 64,
   /** COPYUID codes of one MOVE; a server may send one for each of its batches. */
   copyCodesMax: 1000,
   /** bytes of what a server says until its greeting and the answers before TLS are done. */
