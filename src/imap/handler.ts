@@ -85,7 +85,7 @@ export interface Mailbox {
   readonly identity: MailboxIdentity;
   /** From memory. A message whose verdict a changed list or threshold put in question stands as unjudged. */
   standing(uid: number): Standing;
-  /** size of the original when it was judged, octets; 0 when unknown. A BODY[] literal of another size is judged anew. */
+  /** Size of the original when it was judged, octets. A BODY[] literal of another size is judged anew. */
   bytes(uid: number): number;
   /** the notice of a message that stands as `notice` or `lateNotice` */
   notice(uid: number): StoredNotice | Promise<StoredNotice>;

@@ -45,14 +45,8 @@ export function looksRandom(head: Buffer): boolean {
   return values >= leastValues && values <= mostValues && zeros <= mostZeros;
 }
 
-/**
- * Openers of texts, whose first octets have a meaning that random ones have not, and those that look for signatures in
- * the whole of a file: one pass does that for all of them.
- */
-const notAsked: ReadonlySet<string> = new Set([
-  ...['activemime', 'calendar', 'html', 'message', 'script', 'text', 'text-sheet'],
-  ...['7-zip', 'office-package', 'polyglot', 'zip'],
-]);
+/** Openers that look for signatures in the whole of a file: one pass does that for all of them. */
+const notAsked: ReadonlySet<string> = new Set(['7-zip', 'office-package', 'polyglot', 'zip']);
 const asked = openers.filter(({ id }) => !notAsked.has(id));
 const scan = new SignatureScan([...embeddedSignatures, ...floatingSignatures]);
 

@@ -55,22 +55,24 @@ export class TrustingJudge implements ImapHandler {
   }
 
   #mailbox(identity: MailboxIdentity): Mailbox {
+    // Until a message was seen whole, anything but empty.
+    const sizes = new Map<number, number>();
     return {
       identity,
       standing: () => standings.original,
-      bytes: () => 0,
+      bytes: (uid) => sizes.get(uid) ?? 1,
       notice: () => {
         throw new Error('nothing is withheld');
       },
       settle: async () => undefined,
-      receive: () => intake(new Spool(this.#spools)),
+      receive: () => intake(new Spool(this.#spools), sizes),
       showMetadata: async () => undefined,
       metadataWaits: true,
     };
   }
 }
 
-function intake(spool: Spool): Intake {
+function intake(spool: Spool, sizes: Map<number, number>): Intake {
   let closed = false;
   return {
     spool,
@@ -79,7 +81,10 @@ function intake(spool: Spool): Intake {
     },
     full: false,
     onDrain: undefined,
-    judge: () => ({ kind: 'original' }),
+    judge: ({ uid }) => {
+      sizes.set(uid, spool.length);
+      return { kind: 'original' };
+    },
     close: () => {
       if (!closed) spool.release();
       closed = true;
