@@ -2,6 +2,7 @@
  * The client's commands from their beginning to their answer: who is under way, what is sent to the server for them,
  * and the one answer that each of them gets, in its place among the others.
  */
+import { GateError } from '../runtime/errors.js';
 import { capabilityNames } from './capability.js';
 import { CommandQueue, type UnderWay } from './command-queue.js';
 import type { Exchange, OutgoingCommand, TaggedResponse } from './exchange.js';
@@ -83,15 +84,26 @@ export class Answers {
     this.finish(entry);
   }
 
-  /** As `pass`, when `work` is done; what comes after it waits. */
-  passAfter(entry: UnderWay, response: TaggedResponse, work: Promise<unknown>): void {
+  /**
+   * As `pass`, when `work` is done; what comes after it waits.
+   * @param otherwise status and text with CRLF, for the client when the work fails; without it the session ends then
+   */
+  passAfter(entry: UnderWay, response: TaggedResponse, work: Promise<unknown>, otherwise?: string): void {
     const session = this.#session;
     const place = session.outlet.reserve();
-    const done = work.then(() => {
+    const answer = (line: Buffer): void => {
       if (session.ended) return;
-      place.fill([statusLine(response, entry.clientTag, session.context)]);
+      place.fill([line]);
       this.finish(entry);
-    });
+    };
+    const done = work.then(
+      () => answer(statusLine(response, entry.clientTag, session.context)),
+      (error: unknown) => {
+        if (otherwise === undefined || !(error instanceof GateError)) throw error;
+        session.services.event('judge-failed', error.message);
+        answer(Buffer.from(`${entry.clientTag} ${otherwise}`, 'latin1'));
+      },
+    );
     session.supervise(done);
   }
 

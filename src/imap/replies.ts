@@ -34,6 +34,7 @@ export const refusals = {
   catenate: 'BAD CATENATE is not carried by this gate\r\n',
   nothingSelected: 'BAD No mailbox is selected\r\n',
   done: 'BAD Expected DONE\r\n',
+  unknownMailbox: 'NO [UNAVAILABLE] What is known of this mailbox cannot be read, try again later\r\n',
   noContext: 'BAD No search with such a tag is kept up to date\r\n',
 } as const;
 

@@ -134,7 +134,8 @@ class Selection implements Exchange {
       session.serverBroke('no UIDVALIDITY');
     } else {
       if (response.code?.name === 'READ-ONLY') this.#readOnly = true;
-      session.answers.passAfter(entry, response, this.#open(account));
+      // What the server has open is not open for the client, who may select again.
+      session.answers.passAfter(entry, response, this.#open(account), refusals.unknownMailbox);
     }
   }
 

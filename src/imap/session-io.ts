@@ -76,6 +76,7 @@ export type SessionEvent =
   | 'timeout'
   | 'starttls-injection'
   | 'preauth-refused'
+  | 'judge-failed'
   | 'too-many-errors';
 
 export interface SessionSummary {

@@ -115,6 +115,7 @@ export class ImapDialogueRun {
     this.#judge = new TrustingJudge(this.#pool);
     this.#judge.inspected = settings.get('inspected') !== 'no';
     this.#judge.slow = settings.get('judge') === 'slow';
+    this.#judge.broken = settings.get('judge') === 'broken';
     this.#session = new ImapSession(
       this.#io,
       imapSettings(settings),

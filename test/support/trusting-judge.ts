@@ -1,6 +1,7 @@
 /** A judge that lets everything through and remembers what it was asked. */
 import type { Account, ImapHandler, ImapPeer, Intake, Mailbox, MailboxIdentity } from '../../src/imap/handler.js';
 import { standings } from '../../src/imap/handler.js';
+import { GateError } from '../../src/runtime/errors.js';
 import { Spool, type SpoolPool } from '../../src/runtime/spool.js';
 
 export class TrustingJudge implements ImapHandler {
@@ -9,6 +10,8 @@ export class TrustingJudge implements ImapHandler {
   inspected = true;
   /** makes `open` wait until `release` */
   slow = false;
+  /** makes `open` fail, as a full disk does */
+  broken = false;
   readonly #spools: SpoolPool;
   #waiting: (() => void)[] = [];
 
@@ -37,6 +40,7 @@ export class TrustingJudge implements ImapHandler {
         const facts = [mailboxId ?? '-', uidValidity, uidNext ?? '-', readOnly ? 'ro' : 'rw', utf8 ? 'utf8' : 'utf7'];
         this.calls.push(`open ${[name, ...facts].join(' ')}`);
         await this.#wait();
+        if (this.broken) throw new GateError('store-failed', 'disk is full');
         return this.#mailbox(identity);
       },
       forget: async (name) => {
