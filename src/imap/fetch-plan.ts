@@ -84,10 +84,6 @@ function distinct(items: readonly FetchItem[]): readonly FetchItem[] {
   });
 }
 
-export function isContent(item: FetchItem): boolean {
-  return itemClass(item) === 'content';
-}
-
 /** What two forms of one question want as names of the answer. */
 function namesOf(items: readonly FetchItem[], old: string, is: (item: FetchItem) => boolean, name: string): string[] {
   const names: string[] = [];
