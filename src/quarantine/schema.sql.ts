@@ -220,4 +220,36 @@ ALTER TABLE items ADD COLUMN was_released INTEGER NOT NULL DEFAULT 0;
 UPDATE items SET was_released = 1 WHERE state = 'released';
 `;
 
-export const migrations: readonly string[] = [first, verdicts, imap];
+/** What administrators sign in with and look at. */
+const portal = `
+-- Sums of what happened in one slice of time, for charts and statistics; a slice begins at \`at\`, ms since 1970.
+CREATE TABLE counters (
+  at          INTEGER NOT NULL,
+  name        TEXT NOT NULL,
+  value       INTEGER NOT NULL,
+  PRIMARY KEY (at, name)
+) STRICT, WITHOUT ROWID;
+
+-- Only the SHA-256 of a session's secret is kept. The credential is a digest of the password's record at sign-in: a
+-- changed password ends every session.
+CREATE TABLE sessions (
+  hash        BLOB PRIMARY KEY,
+  account     TEXT NOT NULL,
+  credential  BLOB NOT NULL,
+  created     INTEGER NOT NULL,
+  seen        INTEGER NOT NULL,
+  expires     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sessions_account ON sessions (account);
+CREATE TABLE sign_in_failures (
+  account     TEXT PRIMARY KEY,
+  failures    INTEGER NOT NULL,
+  last_at     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX incidents_status ON incidents (status, at);
+CREATE INDEX incidents_item ON incidents (item);
+CREATE INDEX items_state ON items (state, created);
+`;
+
+export const migrations: readonly string[] = [first, verdicts, imap, portal];

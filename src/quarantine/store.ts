@@ -9,6 +9,8 @@ import { GateError } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import { AdministratorTable, type OpenEvent } from './administrator-table.js';
 import { type AuditEntry, type AuditRow, AuditTable } from './audit.js';
+import { ConsoleStore } from './console-store.js';
+import { CounterStore } from './counter-store.js';
 import { type Database, openDatabase } from './database.js';
 import type { RecipientReply } from './deliver.js';
 import { ImapStore } from './imap-store.js';
@@ -18,6 +20,7 @@ import { ItemTable } from './item-table.js';
 import { LeaseStore } from './lease-store.js';
 import { type NewMail, type OutboxMail, OutboxTable, retryDelayMs } from './outbox-table.js';
 import { type PersonalView, personalView } from './personal-view.js';
+import { SessionStore } from './session-store.js';
 import { type NewToken, TokenTable } from './token-table.js';
 
 /** Addresses of those administrators who ticked an event. */
@@ -80,6 +83,9 @@ export class Store {
   /** methods of their own, called by name like those of this class */
   readonly imap: ImapStore;
   readonly leases: LeaseStore;
+  readonly counters: CounterStore;
+  readonly sessions: SessionStore;
+  readonly console: ConsoleStore;
 
   private constructor(database: Database) {
     this.#database = database;
@@ -97,6 +103,9 @@ export class Store {
       audit: this.#audit,
     });
     this.leases = new LeaseStore(database, this.#outbox);
+    this.counters = new CounterStore(database);
+    this.sessions = new SessionStore(database);
+    this.console = new ConsoleStore(database);
   }
 
   static open(dataDirectory: string): Store {

@@ -79,7 +79,7 @@ export function importsOf(files: readonly SourceFile[]): Import[] {
 }
 
 function unitOf(path: string): string {
-  return (path.split('/')[1] ?? '').replace(/\.ts$/, '');
+  return (path.split('/')[1] ?? '').replace(/\.tsx?$/, '');
 }
 
 function judgeImport(one: Import): string | undefined {
