@@ -500,7 +500,13 @@ async function release({ vault, clock }: TestVault, id: string): Promise<void> {
     position,
     reply: { address, delivered: true, permanent: false, stage: 'data' as const, code: 250, reply: '250 ok' },
   }));
-  await vault.store.call('settleRelease', ticket.mail, replies, { blocked: [], released: [] }, clock.now);
+  await vault.store.call(
+    'settleRelease',
+    ticket.mail,
+    replies,
+    { blocked: [], released: [], 'release-requested': [] },
+    clock.now,
+  );
 }
 
 t.test('requests are limited by address and in all, in bounded memory', async (t) => {
