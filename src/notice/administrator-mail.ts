@@ -7,11 +7,11 @@ import { levelText, sizeText, timeText } from './clean.js';
 import { composeMail, stableMessageId } from './compose.js';
 import { shown } from './content.js';
 import type { Finding } from './findings.js';
-import type { AdministratorEvent } from './settings.js';
+import type { EventName } from './settings.js';
 
 export interface ToldEvent {
   readonly id: number;
-  readonly event: AdministratorEvent;
+  readonly event: EventName;
   /** ms since 1970 */
   readonly at: number;
   /** who did it; `gate` for a blocked message */
@@ -35,10 +35,12 @@ export interface AdministratorFacts {
   readonly omitted: number;
 }
 
-const titles = { blocked: 'Message blocked', released: 'Message released' } as const satisfies Record<
-  AdministratorEvent,
-  string
->;
+const titles = {
+  blocked: 'Message blocked',
+  released: 'Message released',
+  'release-requested': 'Release requested',
+  deleted: 'Message deleted',
+} as const satisfies Record<EventName, string>;
 
 function recipientsText(recipients: readonly string[]): string {
   const named = recipients.slice(0, limits.notice.recipientsShown).map(shown).join(', ');
@@ -49,7 +51,7 @@ function recipientsText(recipients: readonly string[]): string {
 function eventText(event: ToldEvent): string {
   const findings = event.findings.slice(0, limits.notice.findingsShown);
   const lines = [
-    `${titles[event.event]} at ${timeText(event.at)}${event.event === 'released' ? ` by ${shown(event.actor)}` : ''}`,
+    `${titles[event.event]} at ${timeText(event.at)}${event.event !== 'blocked' ? ` by ${shown(event.actor)}` : ''}`,
     `  Item:         ${event.item}`,
     `  Sender:       ${shown(event.mailFrom) || '(null sender)'}`,
     `  Recipients:   ${recipientsText(event.recipients)}`,

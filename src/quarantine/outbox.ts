@@ -8,10 +8,11 @@ import { messageOf } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import { underLease } from './lease.js';
 import type { SendMail } from './mailer.js';
+import type { Digest } from './news-store.js';
 import type { OutboxMail } from './outbox-table.js';
 import { newOwner } from './process-owner.js';
 import { type ReleaseTools, runRelease } from './release.js';
-import type { Digest, MailOutcome } from './store.js';
+import type { MailOutcome } from './release-store.js';
 
 export interface OutboxOptions extends ReleaseTools {
   readonly send: SendMail;
