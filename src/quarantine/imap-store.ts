@@ -100,7 +100,7 @@ export class ImapStore {
    * which get new UIDs (RFC 9051 §6.3.6): of it nothing is kept.
    */
   renameMailbox(upstream: string, user: string, from: string, to: string): void {
-    this.#write(() => {
+    this.#tables.write(() => {
       this.#mailboxes.dropName(upstream, user, to, true);
       if (from === 'INBOX') this.#mailboxes.dropName(upstream, user, from, false);
       else this.#mailboxes.moveName(upstream, user, from, to);
