@@ -1,4 +1,4 @@
-/** The administrators' frame, and tables that become cards where a row does not fit: below 760 px. */
+/** The administrators' frame, and tables that become cards where a row does not fit: below 900 px. */
 export const consoleStyle = `
 .skip{position:absolute;left:-9999px;z-index:2}
 .skip:focus{left:12px;top:12px;padding:10px 16px;background:var(--card);border-radius:8px}
@@ -12,12 +12,12 @@ export const consoleStyle = `
 .sign-out{display:flex;align-items:center;gap:12px}
 .sign-out button{min-height:44px;padding:6px 14px}
 .who{max-width:12rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;color:var(--soft)}
-body.console main{max-width:1200px;margin:0 auto;padding:28px 24px 64px}
+body.console main{max-width:1280px;margin:0 auto;padding:28px 24px 64px}
 .tabs{margin:0 0 20px;border-bottom:1px solid var(--line)}
 .tabs a{border-radius:8px 8px 0 0;border-bottom:3px solid transparent}
 .tabs a[aria-current]{color:var(--text);border-bottom-color:var(--action)}
 .crumb{margin:0 0 8px;font-size:15px}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:16px;margin:0 0 20px;padding:0;list-style:none}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:16px;margin:0 0 20px;padding:0;list-style:none}
 .tile{padding:16px 20px;background:var(--card);border:1px solid var(--line);border-radius:12px}
 .tile .label{display:block;color:var(--soft);font-size:15px}
 .tile .value{display:block;font-size:28px;font-weight:700;line-height:1.25;font-variant-numeric:tabular-nums}
@@ -37,8 +37,12 @@ thead th{border-top:0;color:var(--soft);font-size:14px;font-weight:600;white-spa
 tbody th{font-weight:600}
 tbody tr:hover{background:color-mix(in srgb,var(--back) 55%,var(--card))}
 .number{text-align:end;font-variant-numeric:tabular-nums;white-space:nowrap}
-.when{white-space:nowrap;font-variant-numeric:tabular-nums}
+.when{font-variant-numeric:tabular-nums}
+td.when>.cell{min-width:6.5rem}
 .tight{width:1%;white-space:nowrap}
+tbody th{min-width:11rem}
+td:not(.number,.when,.tight)>.cell{min-width:7rem}
+td .badge{padding:1px 9px;font-size:13px}
 .pager{display:flex;justify-content:space-between;gap:16px;margin:0 0 20px}
 .pager a{display:inline-flex;align-items:center;min-height:44px;padding:8px 16px;border:1px solid var(--edge);border-radius:8px;background:var(--card);font-weight:600;text-decoration:none}
 .chart{display:block;width:100%;height:auto;overflow:visible;font-size:12px}
@@ -53,12 +57,17 @@ tbody tr:hover{background:color-mix(in srgb,var(--back) 55%,var(--card))}
 .key-1{background:var(--chart-1)}.key-2{background:var(--chart-2)}.key-3{background:var(--chart-3)}.key-4{background:var(--chart-4)}
 .legend{display:flex;flex-wrap:wrap;gap:6px 20px;margin:0 0 12px;padding:0;list-style:none;font-size:15px}
 .legend .key{display:inline-block;width:14px;height:14px;margin-inline-end:8px;border-radius:3px;vertical-align:-2px}
-@media (max-width:760px){
-.bar{padding:6px 12px}
+@media (max-width:1000px){
 .bar .brand{flex:1}
-.bar nav{order:3;flex-basis:100%}
+.bar nav{order:3;flex-basis:100%;margin-inline-start:-12px}
+}
+@media (max-width:520px){
+.bar{padding:6px 12px}
+.bar nav{margin-inline-start:-10px}
 .bar nav a{padding:8px 10px}
 body.console main{padding:20px 12px 48px}
+}
+@media (max-width:900px){
 .scroll{overflow:visible;background:none;border:0}
 .panel .scroll{margin:0}
 table,tbody,tr,th,td,caption{display:block}
@@ -66,11 +75,11 @@ caption{padding:0 0 12px}
 thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 tbody tr{margin:0 0 12px;padding:8px 16px;background:var(--card);border:1px solid var(--line);border-radius:12px}
 tbody tr:hover{background:var(--card)}
-th,td,th:first-child,td:first-child,th:last-child,td:last-child{width:auto;padding:6px 0;border:0;text-align:start;white-space:normal}
+tbody th,td,tbody th:first-child,td:first-child,tbody th:last-child,td:last-child,td.number,td.when,td.tight{width:auto;padding:6px 0;border:0;text-align:start;white-space:normal}
 td[data-label]:not([data-label=""]){display:flex;gap:12px}
 td[data-label]:not([data-label=""])::before{content:attr(data-label);flex:0 0 8em;color:var(--soft)}
-td>.cell{min-width:0;flex:1}
+tbody th,td:not(.number,.when,.tight)>.cell,td>.cell{min-width:0;flex:1}
 tbody td:empty,td:has(>.cell:empty){display:none}
 }
-@media (max-width:400px){td[data-label]:not([data-label=""])::before{flex-basis:6.5em}.who{max-width:6rem}}
+@media (max-width:400px){.badge{white-space:normal}td[data-label]:not([data-label=""])::before{flex-basis:6.5em}.who{max-width:6rem}}
 `;

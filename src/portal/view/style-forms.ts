@@ -1,8 +1,9 @@
 /** Forms and buttons: every control is at least as high as a fingertip is wide, and has an edge that can be seen. */
 export const formStyle = `
 form{margin:0}
+form>:last-child{margin-bottom:0}
 .field{margin:0 0 20px;padding:0;border:0;min-width:0}
-.field>label,.field>legend,legend{display:block;margin:0 0 4px;padding:0;font-weight:600}
+.field>label:not(.choice),.field>legend,legend{display:block;margin:0 0 4px;padding:0;font-weight:600}
 .hint{display:block;margin:0 0 6px;color:var(--soft);font-size:15px;font-weight:400}
 .error{margin:6px 0 0;color:var(--bad);font-size:15px;font-weight:600}
 input,select,textarea{display:block;width:100%;max-width:36rem;min-height:44px;padding:9px 12px;border:1px solid var(--edge);border-radius:8px;background:var(--card);color:var(--text);font:inherit}
