@@ -26,6 +26,13 @@ const oneLine = formed(
   'text on one line, at most 500 characters',
 );
 const webAddress = formed(z.string().max(2000).refine(isWebAddress), 'an http or https address, or nothing');
+const baseAddress = formed(
+  z
+    .string()
+    .max(2000)
+    .refine((text) => isWebAddress(text) && !/[?#@]/.test(text)),
+  'an http or https address without name, query and fragment, or nothing',
+);
 const publicKey = formed(
   z.string().regex(/^age1[02-9ac-hj-np-z]{58}$/),
   'a public key of the age tools, age1 and 58 characters',
@@ -94,6 +101,14 @@ const noticeSchema = z
   })
   .describe('The message that a recipient gets instead of a blocked one.');
 
+const signInSchema = z.strictObject({
+  name: formed(
+    z.string().regex(/^[A-Za-z0-9](?:[A-Za-z0-9._@-]{0,62}[A-Za-z0-9])?$/),
+    'a name of letters, digits and . _ - @ between them, at most 64',
+  ).describe('Name to sign in with; it stands in the audit log.'),
+  passwordFile: filePath.describe('File with the record that `sluice password --out FILE` writes.'),
+});
+
 const portalSchema = z
   .strictObject({
     listen: z
@@ -102,19 +117,27 @@ const portalSchema = z
       .describe(
         'Address and port of the page. Empty: there is none, and notices have no link. If the port is taken, the gate says so and runs without the page.',
       ),
-    publicUrl: formed(
-      z
-        .string()
-        .max(2000)
-        .refine((text) => isWebAddress(text) && !/[?#@]/.test(text)),
-      'an http or https address without name, query and fragment, or nothing',
-    )
+    publicUrl: baseAddress
       .default('http://127.0.0.1:8080')
       .describe(
         'Address under which recipients reach the page; it begins the link in notices. Empty: notices have no link.',
       ),
+    administrators: formed(z.array(signInSchema).max(100), 'a list of at most 100 administrators')
+      .default([])
+      .describe("Who may sign in to the administrators' pages under /admin. Without any there are none."),
+    adminListen: z
+      .union([z.literal(''), listenAddress])
+      .default('')
+      .describe(
+        "Address and port of the administrators' pages alone, so that they can stay on this machine while recipients come from elsewhere. Empty: that of `listen`.",
+      ),
+    adminUrl: baseAddress
+      .default('')
+      .describe(
+        'Address under which administrators reach their pages. Empty: http and `adminListen` where that is set, else `publicUrl`.',
+      ),
   })
-  .describe('The page where a recipient sees what was withheld from him and asks for its release.');
+  .describe('The pages: what was withheld from a recipient, and what administrators work with.');
 
 const administratorSchema = z.strictObject({
   address: mailbox.describe('Address of the administrator.'),

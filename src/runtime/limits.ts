@@ -2,6 +2,7 @@
  * Every bound of the gate that is not a configuration key, with its unit and its reason. A bound that an
  * administrator would tune is in the configuration schema instead.
  */
+import { consoleLimits } from './console-limits.js';
 import {
   imapFetchLimits,
   imapJudgeLimits,
@@ -365,6 +366,7 @@ export const limits = {
     /** addresses remembered; some 100 bytes each. */
     peersMax: 10_000,
   },
+  console: consoleLimits,
   notice: {
     /** characters of one mail-derived string; a reader needs no more to recognise his mail. */
     fieldCharacters: 200,
