@@ -56,6 +56,8 @@ export const limits = {
     watchSettleMs: 200,
     /** ms between looks at the files, for file systems that send no events. */
     watchPollMs: 5000,
+    /** ms after which a file that a killed process left beside the configuration is removed; nobody saves that long. */
+    leftoverMs: 3_600_000,
   },
   spool: {
     /** bytes of one message kept in memory; most mail is smaller. */
