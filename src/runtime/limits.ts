@@ -11,6 +11,7 @@ import {
   releaseSwapLimits,
   storedMessageLimits,
 } from './imap-limits.js';
+import { scoringHttpLimits, scoringServerLimits } from './scoring-limits.js';
 
 export const limits = {
   smtp: {
@@ -268,6 +269,8 @@ export const limits = {
     /** characters of the version that are kept. */
     versionCharacters: 100,
   },
+  http: scoringHttpLimits,
+  scoringServer: scoringServerLimits,
   delivered: {
     /** files of delivered mail that are remembered; some 500 bytes each. */
     filesMax: 20_000,
