@@ -52,6 +52,18 @@ const quarantineSchema = z
         'Private key file of the age tools, needed to preview and release. Default: the one made in `dataDirectory`.',
       ),
     retentionDays: z.int().min(1).max(3650).default(30).describe('Days until a held original is deleted.'),
+    recipientMay: z
+      .enum(['request', 'release'])
+      .default('request')
+      .describe(
+        'What a recipient may do with the link in his notice: ask for the release, or release and delete the message himself, in either case for all its recipients. Less holds at once; more holds for notices sent from then on. The link in a notice that readers of a mailbox share only ever asks.',
+      ),
+    releaseAs: z
+      .enum(['original', 'zip'])
+      .default('original')
+      .describe(
+        'How a message is released: as it came, or as a new message with its text, its attachments in an encrypted ZIP archive, and the password in a text file beside it. A message withheld in a mailbox is always released as it came.',
+      ),
     releaseRelay: z
       .strictObject({
         host: hostName.describe('Name or address of the server.'),
@@ -130,9 +142,11 @@ const portalSchema = z
 const administratorSchema = z.strictObject({
   address: mailbox.describe('Address of the administrator.'),
   notify: z
-    .array(z.enum(['blocked', 'released']))
-    .default(['blocked', 'released'])
-    .describe('Events that this administrator gets mail about.'),
+    .array(z.enum(['blocked', 'released', 'release-requested']))
+    .default(['blocked', 'released', 'release-requested'])
+    .describe(
+      'Events that this administrator gets mail about. `released` is also told when a recipient deletes a message.',
+    ),
 });
 
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
@@ -169,7 +183,7 @@ export const settingsSchema = z
     administrators: formed(z.array(administratorSchema).max(100), 'a list of at most 100 administrators')
 
       .default([])
-      .describe('Who gets mail when a message is blocked or released.'),
+      .describe('Who gets mail when a message is blocked or released, or a release is asked for.'),
     portal: portalSchema.prefault({}),
     status: z
       .strictObject({

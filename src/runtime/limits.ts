@@ -315,6 +315,8 @@ export const limits = {
     replyCharacters: 1000,
     /** different replies of one release attempt that go into the audit row. */
     repliesMax: 20,
+    /** characters of the reason with which a request is denied; a few sentences. */
+    reasonCharacters: 500,
     /** rows of one list in the command line. */
     listMax: 10_000,
     /** items expired in one transaction, so that holds never wait long behind a sweep. */
