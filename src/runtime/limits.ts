@@ -10,6 +10,7 @@ import {
   releaseSwapLimits,
   storedMessageLimits,
 } from './imap-limits.js';
+import { counterLimits, syslogLimits } from './telling-limits.js';
 
 export const limits = {
   smtp: {
@@ -332,17 +333,8 @@ export const limits = {
     mailerTimeoutMs: 300_000,
     mailerConnectTimeoutMs: 30_000,
   },
-  counters: {
-    /** ms between two writes of what was counted: a killed process loses no more. */
-    flushMs: 2000,
-    /** ms between two looks at the audit table for what other processes did. */
-    auditMs: 2000,
-    /** audit rows taken in one transaction, so that holds never wait long behind it. */
-    auditRows: 500,
-    /** ms after which slices of ten minutes become hours, and hours become days. */
-    hoursAfterMs: 604_800_000,
-    daysAfterMs: 7_776_000_000,
-  },
+  counters: counterLimits,
+  syslog: syslogLimits,
   imapJudge: imapJudgeLimits,
   portal: {
     /** bytes of a form; ours has one field. */
