@@ -95,6 +95,18 @@ export class ImapStore {
     this.#tables.write(() => this.#mailboxes.dropName(upstream, user, name, below));
   }
 
+  /**
+   * Moves what is known of a mailbox and of those below it to the new name. INBOX keeps its name and loses its messages,
+   * which get new UIDs (RFC 9051 §6.3.6): of it nothing is kept.
+   */
+  renameMailbox(upstream: string, user: string, from: string, to: string): void {
+    this.#tables.write(() => {
+      this.#mailboxes.dropName(upstream, user, to, true);
+      if (from === 'INBOX') this.#mailboxes.dropName(upstream, user, from, false);
+      else this.#mailboxes.moveName(upstream, user, from, to);
+    });
+  }
+
   /** Gives the positions of what was not taken. */
   keepMessages(batch: RowBatch): number[] {
     return this.#tables.write(() => this.#mailboxes.put(batch));

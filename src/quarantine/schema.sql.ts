@@ -272,4 +272,16 @@ CREATE INDEX recipient_answers_item ON recipient_answers (item);
 CREATE INDEX audit_item ON audit (item, seq);
 `;
 
-export const migrations: readonly string[] = [first, verdicts, imap, portal, lifecycle];
+/** What goes with the sums of `counters`. */
+const counting = `
+-- kind 'cleared': what the sums stood at when the statistics were cleared, and under the empty name the time of it.
+-- kind 'now': values of this moment. kind 'seen': the last audit row that was counted.
+CREATE TABLE counter_state (
+  kind        TEXT NOT NULL CHECK (kind IN ('cleared','now','seen')),
+  name        TEXT NOT NULL,
+  value       INTEGER NOT NULL,
+  PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+`;
+
+export const migrations: readonly string[] = [first, verdicts, imap, portal, lifecycle, counting];

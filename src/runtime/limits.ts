@@ -11,6 +11,7 @@ import {
   releaseSwapLimits,
   storedMessageLimits,
 } from './imap-limits.js';
+import { counterLimits, syslogLimits } from './telling-limits.js';
 
 export const limits = {
   smtp: {
@@ -56,6 +57,8 @@ export const limits = {
     watchSettleMs: 200,
     /** ms between looks at the files, for file systems that send no events. */
     watchPollMs: 5000,
+    /** ms after which a file that a killed process left beside the configuration is removed; nobody saves that long. */
+    leftoverMs: 3_600_000,
   },
   spool: {
     /** bytes of one message kept in memory; most mail is smaller. */
@@ -335,6 +338,8 @@ export const limits = {
     mailerTimeoutMs: 300_000,
     mailerConnectTimeoutMs: 30_000,
   },
+  counters: counterLimits,
+  syslog: syslogLimits,
   imapJudge: imapJudgeLimits,
   portal: {
     /** bytes of a form; ours has one field. */
