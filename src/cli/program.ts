@@ -11,6 +11,7 @@ import { registerPreview } from './preview.js';
 import { registerQuarantine } from './quarantine.js';
 import { registerRun } from './run.js';
 import { registerScan } from './scan.js';
+import { registerScoringServer } from './scoring-server.js';
 import { storeContext } from './store-program.js';
 import { registerSweep } from './sweep.js';
 
@@ -45,6 +46,7 @@ export function createProgram(): Command {
   registerIncidents(program, context);
   registerLists(program);
   registerSweep(program);
+  registerScoringServer(program);
   registerKeygen(program, context);
   return program;
 }
