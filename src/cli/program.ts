@@ -7,6 +7,7 @@ import { registerDemo } from './demo.js';
 import { registerIncidents } from './incidents.js';
 import { registerKeygen } from './keygen.js';
 import { registerLists } from './lists.js';
+import { registerPassword } from './password.js';
 import { registerPreview } from './preview.js';
 import { registerQuarantine } from './quarantine.js';
 import { registerRun } from './run.js';
@@ -48,6 +49,7 @@ export function createProgram(): Command {
   registerSweep(program);
   registerScoringServer(program);
   registerKeygen(program, context);
+  registerPassword(program, context);
   return program;
 }
 

@@ -20,6 +20,7 @@ export function checkSettings(settings: Settings, config: Config): Finding[] {
     ...checkQuarantine(settings),
     ...checkAdministrators(settings.administrators),
     ...checkPortal(settings.portal),
+    ...checkConsole(settings.portal, config.portal),
   ];
 }
 
@@ -182,4 +183,29 @@ function checkPortal({ listen, publicUrl }: Settings['portal']): Finding[] {
   const expected =
     'an https address, with a TLS proxy before the page: links and requests would cross the network in clear';
   return [{ severity: 'warning', path, value: publicUrl, expected }];
+}
+
+/** A password and the cookie of a session must not cross a network in clear. */
+function checkConsole(written: Settings['portal'], { listen, adminListen, adminUrl }: Config['portal']): Finding[] {
+  const { administrators } = written;
+  if (administrators.length === 0) return [];
+  const findings: Finding[] = [];
+  const names = administrators.map(({ name }) => name.toLowerCase());
+  names.forEach((name, index) => {
+    if (names.indexOf(name) === index) return;
+    const path = ['portal', 'administrators', index, 'name'];
+    findings.push({ severity: 'error', path, value: administrators[index]?.name, expected: 'each name once' });
+  });
+  if (listen === '' && adminListen === '') {
+    const expected = 'portal.listen or portal.adminListen as well: without them nobody can sign in';
+    findings.push({ severity: 'warning', path: ['portal', 'administrators'], expected });
+    return findings;
+  }
+  const { protocol, hostname } = new URL(adminUrl);
+  if (protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''))) return findings;
+  const key = written.adminUrl === '' && adminListen === '' ? 'publicUrl' : 'adminUrl';
+  const expected =
+    'an https address, with a TLS proxy before the pages: passwords and sessions of administrators would cross the network in clear';
+  findings.push({ severity: 'warning', path: ['portal', key], value: adminUrl, expected });
+  return findings;
 }

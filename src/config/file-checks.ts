@@ -5,7 +5,9 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createSecureContext } from 'node:tls';
+import { limits } from '../runtime/limits.js';
 import { tokenIn } from '../runtime/token-file.js';
+import { parsePasswordRecord } from './password-record.js';
 import type { Finding, KeyPath } from './problem.js';
 import type { Config, Settings, WrittenTlsFiles } from './schema.js';
 import { hashFeedsOf } from './schema-policy.js';
@@ -53,7 +55,23 @@ export function checkFiles(settings: Settings, config: Config): Finding[] {
   if (readable(['quarantine', 'identityFile'], quarantine.identityFile)) {
     findings.push(...checkPrivate(['quarantine', 'identityFile'], quarantine.identityFile));
   }
+  config.portal.administrators.forEach(({ passwordFile }, index) => {
+    const path = ['portal', 'administrators', index, 'passwordFile'];
+    if (readable(path, passwordFile)) findings.push(...checkPassword(path, passwordFile));
+  });
   return [...findings, ...checkPlaces(config)];
+}
+
+/** What the file holds is not shown: it may be the password itself. */
+function checkPassword(path: KeyPath, file: string): Finding[] {
+  const findings = checkPrivate(path, file);
+  if (
+    statSync(file).size <= limits.console.recordBytes &&
+    parsePasswordRecord(readFileSync(file, 'utf8')) !== undefined
+  )
+    return findings;
+  const expected = 'a record that sluice password --out FILE writes, and never the password itself';
+  return [...findings, { severity: 'error', path, value: file, expected }];
 }
 
 /** Why a file cannot be read, in the form "expected …"; undefined when it can. */

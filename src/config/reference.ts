@@ -52,6 +52,8 @@ const examples: Readonly<Record<string, unknown>> = {
   'quarantine.releaseRelay.host': '127.0.0.1',
   'notice.from': 'Mail Security <postmaster@example.org>',
   'administrators[].address': 'secops@example.org',
+  'portal.administrators[].name': 'root',
+  'portal.administrators[].passwordFile': '/etc/sluice/root.password',
   'log.file': '/var/log/sluice.log',
 };
 

@@ -38,9 +38,22 @@ export function resolveConfig(settings: Settings, file: string): Config {
     },
     quarantine: { ...quarantine, ...optional('identityFile', quarantine.identityFile) },
     notice: { ...notice, from: notice.from ?? `Mail Security <postmaster@${ownName}>` },
-    // No link may lead to a page that is not there.
-    portal: portal.listen === '' ? { ...portal, publicUrl: '' } : portal,
+    portal: resolvePortal(portal, absolute),
     log: { ...settings.log, ...optional('file', settings.log.file) },
+  };
+}
+
+function resolvePortal(portal: Settings['portal'], absolute: (name: string) => string): Settings['portal'] {
+  // No link may lead to a page that is not there.
+  const publicUrl = portal.listen === '' ? '' : portal.publicUrl;
+  const place = portal.adminListen === '' ? portal.listen : portal.adminListen;
+  const ownUrl = place === '' ? '' : `http://${place}`;
+  const usualUrl = portal.adminListen === '' && publicUrl !== '' ? publicUrl : ownUrl;
+  return {
+    ...portal,
+    publicUrl,
+    administrators: portal.administrators.map((one) => ({ ...one, passwordFile: absolute(one.passwordFile) })),
+    adminUrl: portal.adminUrl === '' ? usualUrl : portal.adminUrl,
   };
 }
 
