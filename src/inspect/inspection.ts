@@ -61,6 +61,8 @@ export interface Inspector {
    * lies in a file.
    */
   digest(spool: Spool, start?: number): Promise<string>;
+  /** Starts a thread before the first message needs one, which takes half a second. */
+  prepare(): void;
   /** The decoded bytes of a leaf, or of a member of one. The spool must be held (`retain`) while it is read. */
   content(spool: Spool, part: PartFacts): DecodedContent;
   stats(): { readonly queued: number; readonly running: number; readonly lostThreads: number };
@@ -97,6 +99,7 @@ export function createInspector(options: InspectorOptions = {}): Inspector {
   return {
     start: (spool) => new MessageInspection(spool, { queue, types, files, textBodies, shortDigests: short() }),
     digest: (spool, start = 0) => digestMessage(spool, start, queue),
+    prepare: () => queue.prepare(),
     content: (spool, part) => contentOf(spool, part, queue),
     stats: () => ({ queued: queue.queued, running: queue.running, lostThreads: queue.lostThreads }),
     close: () => queue.close(),
