@@ -1,6 +1,10 @@
 /** The frame of every page: nothing in it is loaded from elsewhere. */
-import type { ComponentChildren } from 'preact';
+import { type ComponentChildren, createContext } from 'preact';
+import { useContext } from 'preact/hooks';
 import { assetPaths } from './assets.js';
+
+/** The path under which visitors come when a proxy hands on a part of its own, as `/mail`; empty at the top. */
+export const SitePath = createContext('');
 
 export interface FrameProps {
   readonly title: string;
@@ -10,6 +14,7 @@ export interface FrameProps {
 }
 
 export function Frame({ title, kind, children }: FrameProps) {
+  const sitePath = useContext(SitePath);
   return (
     <html lang="en">
       <head>
@@ -17,7 +22,7 @@ export function Frame({ title, kind, children }: FrameProps) {
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <title>{title}</title>
-        <link rel="stylesheet" href={assetPaths.style} />
+        <link rel="stylesheet" href={`${kind === 'public' ? sitePath : ''}${assetPaths.style}`} />
       </head>
       <body class={kind}>{children}</body>
     </html>

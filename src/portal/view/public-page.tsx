@@ -13,11 +13,20 @@ export function PublicPage({ heading, children }: { readonly heading: string; re
   );
 }
 
-/** A page that only says something. */
-export function SayingPage({ heading, sentence }: { readonly heading: string; readonly sentence: string }) {
+/** A page that says something, and perhaps where to go from there. */
+export function SayingPage({
+  heading,
+  sentence,
+  children,
+}: {
+  readonly heading: string;
+  readonly sentence: string;
+  readonly children?: ComponentChildren;
+}) {
   return (
     <PublicPage heading={heading}>
       <p>{sentence}</p>
+      {children}
     </PublicPage>
   );
 }
