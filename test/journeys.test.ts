@@ -19,9 +19,12 @@ t.test('probe', { skip }, async (t) => {
   console.error(await bed.send(mail, to));
   for (const a of to) {
     const [notice] = await bed.arrived(a, () => true);
-    console.error(a, notice?.subject, notice?.link, notice?.bytes.toString().slice(0,700));
+    console.error(a, notice?.subject, notice?.link, notice?.bytes.toString().slice(0, 700));
     const thr = await bed.readThrough(a);
-    t.same(thr.map(({subject}) => subject), [notice?.subject]);
+    t.same(
+      thr.map(({ subject }) => subject),
+      [notice?.subject],
+    );
   }
   console.error('t2', performance.now());
   const [notice] = await bed.mailbox('anna@example.org');

@@ -6,19 +6,23 @@ import { copyFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from 
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { newKeyPair } from '../src/quarantine/keys.js';
+import { browserPrograms, openBrowser } from './support/browser.js';
 import type { Gate, Settings } from './support/gate.js';
+import { canary, hostileMail, payloads } from './support/hostile-mail.js';
 import { buildMail, eicar } from './support/mail.js';
-import { freePort } from './support/ports.js';
+import { skipWithout } from './support/missing.js';
+import { checkHarmless } from './support/page-crawl.js';
+import { freePort, waitFor } from './support/ports.js';
 import { folderOf, itemOf, sendMail, sluice, startGate, startSink } from './support/running.js';
 import type { Sink } from './support/sink.js';
 import { filesHolding } from './support/stored-bytes.js';
 
 t.setTimeout(300_000);
 
-const canary = 'a sentence that nobody else will ever read';
+const secret = 'a sentence that nobody else will ever read';
 
 /** Blocked, and known by its text. */
-function secretMail(subject = 'Papers', text = `${canary}\r\n`): Buffer {
+function secretMail(subject = 'Papers', text = `${secret}\r\n`): Buffer {
   return buildMail({ subject, text, attachment: { name: 'papers.com', content: eicar } });
 }
 
@@ -33,6 +37,24 @@ function sealedFile(gate: Gate, id: string): string {
 async function startPair(t: Test, config: Settings = {}, folder = folderOf(t)): Promise<{ gate: Gate; sink: Sink }> {
   const sink = await startSink(t);
   return { sink, gate: await startGate(t, { upstreamPort: sink.port, folder, config }) };
+}
+
+/** With pages. */
+async function startPages(t: Test, config: Settings = {}): Promise<{ gate: Gate; sink: Sink; origin: string }> {
+  const port = await freePort();
+  const origin = `http://127.0.0.1:${port}`;
+  const pair = await startPair(t, { ...config, portal: { listen: `127.0.0.1:${port}`, publicUrl: origin } });
+  return { ...pair, origin };
+}
+
+/** The link in the first notice about an item. */
+async function linkOf(sink: Sink, item: string): Promise<string> {
+  const text = await waitFor(`notice about ${item}`, 10_000, () =>
+    sink.messages
+      .map(({ bytes }) => bytes.toString('latin1').replace(/=\r\n/g, ''))
+      .find((mail) => mail.includes(item)),
+  );
+  return /http:\/\/[\w.:]+\/q\/[\w-]{32}/.exec(text)?.[0] ?? 'no link';
 }
 
 t.test('an original that is not what was sealed goes to nobody, and whoever asks is told', async (t) => {
@@ -59,7 +81,7 @@ t.test('an original that is not what was sealed goes to nobody, and whoever asks
     const { code, stdout, stderr } = await sluice(gate, 'quarantine', 'release', id);
     t.equal(code, 1, name);
     t.match(stderr, /not released|cannot|sealed|original/i, `${name}: it is said`);
-    t.notMatch(stdout + stderr, canary);
+    t.notMatch(stdout + stderr, secret);
   }
   t.equal(originalsAt(sink).length, 0, 'nothing was delivered');
   writeFileSync(file, sealed);
@@ -85,7 +107,7 @@ t.test('keys are rotated by adding one, and destroyed with all that only they op
   };
   const readable = async (id: string) => {
     const { code, stdout } = await sluice(gate, 'quarantine', 'export', id, '--out', '-');
-    return code === 0 && stdout.includes(canary);
+    return code === 0 && stdout.includes(secret);
   };
   await restart({ recipients: [pair.recipient], identityFile: both });
   const young = itemOf(await sendMail(gate, secretMail('young')));
@@ -117,10 +139,10 @@ t.test('of what was deleted nothing is left on the disk, and of what is held not
   });
   const attachment = Buffer.from("the content of the file, which is nobody else's either, ".repeat(4));
   const mail = buildMail({
-    text: `${canary}\r\n`,
+    text: `${secret}\r\n`,
     attachment: { name: 'papers.com', content: Buffer.concat([eicar, attachment]) },
   });
-  const secrets = [canary, attachment.subarray(0, 100), eicar];
+  const secrets = [secret, attachment.subarray(0, 100), eicar];
   const directory = join(gate.folder, 'var');
   const ids: string[] = [];
   for (const to of ['anna@example.org', 'carl@example.org']) ids.push(itemOf(await sendMail(gate, mail, [to])));
@@ -135,7 +157,27 @@ t.test('of what was deleted nothing is left on the disk, and of what is held not
   t.equal((await sluice(gate, 'quarantine', 'delete', second)).code, 0);
   t.same(filesHolding(directory, secrets), [], 'deleted');
   t.notOk(filesHolding(join(directory, 'quarantine'), ['age-encryption']).some((file) => file.includes(second)));
-  t.notOk(gate.output.includes(canary));
+  t.notOk(gate.output.includes(secret));
   await gate.stop();
   t.same(filesHolding(directory, tokens.map(String)), [], 'no link that was sent');
 });
+
+t.test(
+  'no string of a mail does anything on a page, in a real browser',
+  { skip: skipWithout(...browserPrograms) },
+  async (t) => {
+    const enter = await openBrowser(t);
+    const { gate, sink, origin } = await startPages(t);
+    const visitor = await enter({ origin });
+    for (const words of payloads) {
+      const { mailFrom, recipients, bytes } = hostileMail(words, ['bob@example.org']);
+      const reply = await sendMail(gate, bytes, recipients, mailFrom);
+      t.match(reply.raw, /withheld as/, words);
+      const link = await linkOf(sink, itemOf(reply));
+      await visitor.open(link);
+      t.ok((await checkHarmless(t, visitor, words, canary)) > 3, 'it was shown');
+      await visitor.press(/request|ask/i);
+      await checkHarmless(t, visitor, `asked: ${words}`, canary);
+    }
+  },
+);
