@@ -7,6 +7,7 @@ import { registerDemo } from './demo.js';
 import { registerIncidents } from './incidents.js';
 import { registerKeygen } from './keygen.js';
 import { registerLists } from './lists.js';
+import { registerPassword } from './password.js';
 import { registerPreview } from './preview.js';
 import { registerQuarantine } from './quarantine.js';
 import { registerRun } from './run.js';
@@ -46,6 +47,7 @@ export function createProgram(): Command {
   registerLists(program);
   registerSweep(program);
   registerKeygen(program, context);
+  registerPassword(program, context);
   return program;
 }
 

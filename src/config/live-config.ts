@@ -130,7 +130,9 @@ function restartKeysOf(config: Config, started: Config): string[] {
   const changed: string[] = restartKeys.filter((key) => !isDeepStrictEqual(config[key], started[key]));
   if (!isDeepStrictEqual(connectionsOf(config.imap), connectionsOf(started.imap))) changed.push('imap');
   // The rest of its section is read live.
-  if (config.portal.listen !== started.portal.listen) changed.push('portal.listen');
+  for (const key of ['listen', 'adminListen'] as const) {
+    if (config.portal[key] !== started.portal[key]) changed.push(`portal.${key}`);
+  }
   if (!isDeepStrictEqual(config.scoring.backends.map(connectionOf), started.scoring.backends.map(connectionOf)))
     changed.push('scoring.backends');
   return changed;

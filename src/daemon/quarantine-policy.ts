@@ -10,5 +10,13 @@ export function quarantinePolicy(
   const { notice, administrators, publicUrl } = policy;
   // A notice lives for days: its link is good as long as the page is meant to be there, also when it starts late.
   const linked = publicUrl !== '' && portal.listen !== '';
-  return { retentionDays: quarantine.retentionDays, notice, administrators, publicUrl: linked ? publicUrl : undefined };
+  const { retentionDays, recipientMay, releaseAs } = quarantine;
+  return {
+    retentionDays,
+    recipientMay,
+    releaseAs,
+    notice,
+    administrators,
+    publicUrl: linked ? publicUrl : undefined,
+  };
 }

@@ -40,6 +40,7 @@ export class ImapIntake implements Intake {
   #abort: AbortController | undefined;
   #closed = false;
   #judged = false;
+  recorded = false;
   #id: string | undefined;
 
   constructor(tools: IntakeTools) {
@@ -188,6 +189,7 @@ export class ImapIntake implements Intake {
     }
     const facts = judged.unread ? undefined : writeFacts(judged.report, judged.envelope);
     const row = { uid, state: exposures.original, bytes, revision, facts };
+    this.recorded = true;
     return rulingOf(services.mailboxes.commit.add(mailbox, row));
   }
 

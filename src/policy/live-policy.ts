@@ -36,6 +36,8 @@ export interface LivePolicy {
   readonly administrators: Config['administrators'];
   /** begins the link in notices; empty for none */
   readonly publicUrl: string;
+  /** who may sign in to the administrators' pages, and the address under which these are reached */
+  readonly console: { readonly accounts: Config['portal']['administrators']; readonly url: string };
 }
 
 /** What is asked before a message is judged over IMAP, and what its notice says. */
@@ -78,6 +80,7 @@ export async function buildLivePolicy(config: Config): Promise<BuiltPolicy> {
     notice: config.notice,
     administrators: config.administrators,
     publicUrl: config.portal.publicUrl,
+    console: { accounts: config.portal.administrators, url: config.portal.adminUrl },
   };
   return { snapshot, problems };
 }

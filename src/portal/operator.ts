@@ -1,4 +1,5 @@
 /** The administrator who is signed in, as the pages behind the sign-in know him. */
+import type { FastifyRequest } from 'fastify';
 
 export interface Operator {
   /** his name in the configuration; actions of his are recorded as `console:NAME` */
@@ -17,4 +18,10 @@ declare module 'fastify' {
 /** How the audit table names what he did. */
 export function actorOf({ name }: Operator): string {
   return `console:${name}`;
+}
+
+/** For pages behind the sign-in, where there always is one. */
+export function operatorOf(request: FastifyRequest): Operator {
+  if (request.operator === undefined) throw new Error('a page behind the sign-in was reached without it');
+  return request.operator;
 }

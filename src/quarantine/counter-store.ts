@@ -1,4 +1,10 @@
-/** Sums of what happened, by slice of time: kept beyond the life of the process, and small however much mail there is. */
+/**
+ * Sums of what happened, by slice of time: kept beyond the life of the process, and small however much mail there is.
+ * Also what the audit table has to say to the counters: whoever changes an item, in whatever process, is counted once.
+ */
+import { limits } from '../runtime/limits.js';
+import { type AuditRow, AuditTable } from './audit.js';
+import { type CounterProtocol, type CounterWord, counterDayMs, counterHourMs, sliceOf } from './counter-names.js';
 import type { Database } from './database.js';
 
 export interface CounterRow {
@@ -8,22 +14,67 @@ export interface CounterRow {
   readonly value: number;
 }
 
+export interface CounterSpan {
+  /** ms since 1970 of the oldest slice; undefined when nothing was ever counted */
+  readonly first: number | undefined;
+  /** ms since 1970; undefined when the statistics were never cleared */
+  readonly cleared: number | undefined;
+}
+
+/** An audit row with what is known of its item. */
+export interface ToldRow extends Omit<AuditRow, 'previous' | 'hash'> {
+  readonly protocol: CounterProtocol | undefined;
+  readonly listener: string | null;
+  readonly sender: string | null;
+  readonly subject: string | null;
+  /** the envelope's MAIL FROM and recipients, JSON of StoredEnvelope */
+  readonly envelope: string | null;
+  /** JSON of Verdict */
+  readonly verdict: string | null;
+}
+
+export interface TakenAudit {
+  readonly rows: readonly ToldRow[];
+  /** more rows wait */
+  readonly more: boolean;
+  /** nothing was taken before: the rows are history */
+  readonly history: boolean;
+}
+
+type StateKind = 'cleared' | 'now' | 'seen';
+
+/** Audit actions that are counted under their own name. */
+const countedActions: ReadonlySet<string> = new Set([
+  'release-requested',
+  'request-denied',
+  'released',
+  'deleted',
+  'expired',
+] satisfies CounterWord[]);
+
 export class CounterStore {
   readonly #database: Database;
+  readonly #audit: AuditTable;
 
   constructor(database: Database) {
     this.#database = database;
+    this.#audit = new AuditTable(database);
+  }
+
+  #write<Result>(work: () => Result): Result {
+    return this.#database.transaction(work).immediate();
   }
 
   /** Adds to the sums of one slice. */
   addCounts(at: number, counts: Readonly<Record<string, number>>): void {
+    this.#write(() => this.#add(at, counts));
+  }
+
+  #add(at: number, counts: Readonly<Record<string, number>>): void {
     const add = this.#database.prepare<[number, string, number]>(
       'INSERT INTO counters VALUES (?, ?, ?) ON CONFLICT (at, name) DO UPDATE SET value = value + excluded.value',
     );
-    const work = () => {
-      for (const [name, value] of Object.entries(counts)) if (value !== 0) add.run(at, name, value);
-    };
-    this.#database.transaction(work).immediate();
+    for (const [name, value] of Object.entries(counts)) if (value !== 0) add.run(at, name, value);
   }
 
   /** Slices that begin in [from, to), oldest first. */
@@ -38,4 +89,110 @@ export class CounterStore {
     const rows = this.#database.prepare<[], { name: string; value: number }>(query).all();
     return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
   }
+
+  /** Sums since the statistics were cleared; over all time when they never were. */
+  countsSinceCleared(): Record<string, number> {
+    const base = this.#state('cleared');
+    const totals = Object.entries(this.countTotals());
+    return Object.fromEntries(totals.map(([name, value]) => [name, value - (base.get(name) ?? 0)]));
+  }
+
+  countSpan(): CounterSpan {
+    const first = this.#database.prepare<[], { at: number | null }>('SELECT min(at) AS at FROM counters').get()?.at;
+    return { first: first ?? undefined, cleared: this.#state('cleared').get('') };
+  }
+
+  /** Later sums are told from what they stand at now; nothing is forgotten. */
+  clearCounts(by: string, now: number): void {
+    this.#write(() => {
+      this.#replace('cleared', { ...this.countTotals(), '': now });
+      this.#audit.append({ at: now, actor: by, action: 'statistics-cleared', item: undefined, detail: {} });
+    });
+  }
+
+  /** Values of this moment, in place of those before. */
+  setGauges(values: Readonly<Record<string, number>>): void {
+    this.#write(() => this.#replace('now', values));
+  }
+
+  gauges(): Record<string, number> {
+    return Object.fromEntries(this.#state('now'));
+  }
+
+  /**
+   * Hours are kept instead of slices after a week, days instead of hours after three months: a table of ten years has
+   * some 4000 slices.
+   */
+  mergeOldCounts(now: number): void {
+    const { hoursAfterMs, daysAfterMs } = limits.counters;
+    this.#merge(now - daysAfterMs, counterDayMs);
+    this.#merge(now - hoursAfterMs, counterHourMs);
+  }
+
+  #merge(before: number, sliceMs: number): void {
+    const whole = before - (before % sliceMs);
+    this.#write(() => {
+      const odd = this.#database
+        .prepare<[number, number, number], CounterRow>(
+          'SELECT at - at % ? AS at, name, sum(value) AS value FROM counters WHERE at < ? AND at % ? <> 0 GROUP BY 1, 2',
+        )
+        .all(sliceMs, whole, sliceMs);
+      if (odd.length === 0) return;
+      this.#database.prepare('DELETE FROM counters WHERE at < ? AND at % ? <> 0').run(whole, sliceMs);
+      for (const { at, name, value } of odd) this.#add(at, { [name]: value });
+    });
+  }
+
+  /**
+   * Counts the audit rows that were not counted yet, each once, and gives them back for whoever tells of them.
+   * @param protocols of listeners by name; an item of a listener that is gone has its plain protocol
+   */
+  takeAudit(protocols: Readonly<Record<string, CounterProtocol>>, max: number): TakenAudit {
+    const seen = this.#state('seen').get('audit');
+    const waiting = this.#database
+      .prepare<[number], { seq: number }>('SELECT seq FROM audit WHERE seq > ? LIMIT 1')
+      .get(seen ?? 0);
+    // Asked every few seconds and mostly answered here, without a write.
+    if (waiting === undefined) return { rows: [], more: false, history: seen === undefined };
+    return this.#write(() => {
+      const rows = this.#untold(seen ?? 0, max).map((row) => ({ ...row, protocol: protocolOf(row, protocols) }));
+      for (const { at, action, protocol } of rows) {
+        if (countedActions.has(action) && protocol !== undefined)
+          this.#add(sliceOf(at), { [`${protocol}.${action}`]: 1 });
+      }
+      this.#replace('seen', { audit: rows.at(-1)?.seq ?? seen ?? 0 });
+      return { rows, more: rows.length === max, history: seen === undefined };
+    });
+  }
+
+  #untold(after: number, max: number): (Omit<ToldRow, 'protocol'> & { readonly protocol: 'smtp' | 'imap' | null })[] {
+    const query = `SELECT a.seq, a.at, a.actor, a.action, a.item, a.detail,
+        i.protocol, i.listener, i.sender, i.subject, i.envelope, i.verdict
+      FROM audit a LEFT JOIN items i ON i.id = a.item WHERE a.seq > ? ORDER BY a.seq LIMIT ?`;
+    return this.#database
+      .prepare<[number, number], Omit<ToldRow, 'protocol'> & { readonly protocol: 'smtp' | 'imap' | null }>(query)
+      .all(after, max);
+  }
+
+  #state(kind: StateKind): Map<string, number> {
+    const query = 'SELECT name, value FROM counter_state WHERE kind = ?';
+    const rows = this.#database.prepare<[string], { name: string; value: number }>(query).all(kind);
+    return new Map(rows.map(({ name, value }) => [name, value]));
+  }
+
+  #replace(kind: StateKind, values: Readonly<Record<string, number>>): void {
+    this.#database.prepare<[string]>('DELETE FROM counter_state WHERE kind = ?').run(kind);
+    const insert = this.#database.prepare<[string, string, number]>('INSERT INTO counter_state VALUES (?, ?, ?)');
+    for (const [name, value] of Object.entries(values)) insert.run(kind, name, value);
+  }
+}
+
+function protocolOf(
+  { protocol, listener }: { readonly protocol: 'smtp' | 'imap' | null; readonly listener: string | null },
+  protocols: Readonly<Record<string, CounterProtocol>>,
+): CounterProtocol | undefined {
+  if (protocol === null) return undefined;
+  // A name that was another protocol's before its listener was changed says nothing of an item of then.
+  const named = listener === null || !Object.hasOwn(protocols, listener) ? undefined : protocols[listener];
+  return named?.startsWith(protocol) === true ? named : protocol;
 }

@@ -12,8 +12,8 @@ import type { DeliveryRecord, Item } from './item.js';
 import { underLease } from './lease.js';
 import type { OutboxMail } from './outbox-table.js';
 import { reentryFieldName, signReentry } from './reentry.js';
+import type { SettledState } from './release-store.js';
 import type { Clock, QuarantineLog } from './settings.js';
-import type { SettledState } from './store.js';
 import type { Vault } from './vault.js';
 
 export interface ReleaseTools {

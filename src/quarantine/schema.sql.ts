@@ -252,4 +252,36 @@ CREATE INDEX incidents_item ON incidents (item);
 CREATE INDEX items_state ON items (state, created);
 `;
 
-export const migrations: readonly string[] = [first, verdicts, imap, portal];
+/** How a held message's life goes on: in which form it is released, and which recipients have to be told. */
+const lifecycle = `
+-- NULL for the original as it came
+ALTER TABLE outbox ADD COLUMN release_as TEXT;
+
+-- A recipient asked for a release; what he has to be told of its end becomes a mail of its own.
+CREATE TABLE recipient_answers (
+  id          INTEGER PRIMARY KEY AUTOINCREMENT,
+  item        TEXT NOT NULL REFERENCES items (id),
+  recipient   TEXT NOT NULL,
+  answer      TEXT NOT NULL CHECK (answer IN ('released','denied','deleted','expired')),
+  reason      TEXT,
+  at          INTEGER NOT NULL,
+  mail        INTEGER REFERENCES outbox (id)
+) STRICT;
+CREATE INDEX recipient_answers_open ON recipient_answers (id) WHERE mail IS NULL;
+CREATE INDEX recipient_answers_item ON recipient_answers (item);
+CREATE INDEX audit_item ON audit (item, seq);
+`;
+
+/** What goes with the sums of `counters`. */
+const counting = `
+-- kind 'cleared': what the sums stood at when the statistics were cleared, and under the empty name the time of it.
+-- kind 'now': values of this moment. kind 'seen': the last audit row that was counted.
+CREATE TABLE counter_state (
+  kind        TEXT NOT NULL CHECK (kind IN ('cleared','now','seen')),
+  name        TEXT NOT NULL,
+  value       INTEGER NOT NULL,
+  PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+`;
+
+export const migrations: readonly string[] = [first, verdicts, imap, portal, lifecycle, counting];

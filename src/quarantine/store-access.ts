@@ -9,14 +9,20 @@ import type { ConsoleStore } from './console-store.js';
 import type { CounterStore } from './counter-store.js';
 import type { ImapStore } from './imap-store.js';
 import type { LeaseStore } from './lease-store.js';
+import type { LifecycleStore } from './lifecycle-store.js';
+import type { NewsStore } from './news-store.js';
+import type { ReleaseStore } from './release-store.js';
 import type { SessionStore } from './session-store.js';
 import { Store } from './store.js';
 
-const storeParts = ['imap', 'leases', 'counters', 'sessions', 'console'] as const;
+const storeParts = ['imap', 'releases', 'lifecycle', 'news', 'leases', 'counters', 'sessions', 'console'] as const;
 
 /** Every public method of the store and of its parts, but its life cycle; no two have the same name. */
 export type StoreCalls = Omit<Store, 'close' | (typeof storeParts)[number]> &
   Omit<ImapStore, never> &
+  Omit<ReleaseStore, never> &
+  Omit<LifecycleStore, never> &
+  Omit<NewsStore, never> &
   Omit<LeaseStore, never> &
   Omit<CounterStore, never> &
   Omit<SessionStore, never> &

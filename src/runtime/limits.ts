@@ -2,6 +2,7 @@
  * Every bound of the gate that is not a configuration key, with its unit and its reason. A bound that an
  * administrator would tune is in the configuration schema instead.
  */
+import { consoleLimits } from './console-limits.js';
 import {
   imapFetchLimits,
   imapJudgeLimits,
@@ -10,6 +11,7 @@ import {
   releaseSwapLimits,
   storedMessageLimits,
 } from './imap-limits.js';
+import { scoringHttpLimits, scoringServerLimits } from './scoring-limits.js';
 
 export const limits = {
   smtp: {
@@ -55,6 +57,8 @@ export const limits = {
     watchSettleMs: 200,
     /** ms between looks at the files, for file systems that send no events. */
     watchPollMs: 5000,
+    /** ms after which a file that a killed process left beside the configuration is removed; nobody saves that long. */
+    leftoverMs: 3_600_000,
   },
   spool: {
     /** bytes of one message kept in memory; most mail is smaller. */
@@ -265,6 +269,8 @@ export const limits = {
     /** characters of the version that are kept. */
     versionCharacters: 100,
   },
+  http: scoringHttpLimits,
+  scoringServer: scoringServerLimits,
   delivered: {
     /** files of delivered mail that are remembered; some 500 bytes each. */
     filesMax: 20_000,
@@ -314,6 +320,8 @@ export const limits = {
     replyCharacters: 1000,
     /** different replies of one release attempt that go into the audit row. */
     repliesMax: 20,
+    /** characters of the reason with which a request is denied; a few sentences. */
+    reasonCharacters: 500,
     /** rows of one list in the command line. */
     listMax: 10_000,
     /** items expired in one transaction, so that holds never wait long behind a sweep. */
@@ -331,6 +339,17 @@ export const limits = {
     /** ms of silence on a connection that sends a notice (RFC 5321 §4.5.3.2 says 5 minutes, 10 after the dot). */
     mailerTimeoutMs: 300_000,
     mailerConnectTimeoutMs: 30_000,
+  },
+  counters: {
+    /** ms between two writes of what was counted: a killed process loses no more. */
+    flushMs: 2000,
+    /** ms between two looks at the audit table for what other processes did. */
+    auditMs: 2000,
+    /** audit rows taken in one transaction, so that holds never wait long behind it. */
+    auditRows: 500,
+    /** ms after which slices of ten minutes become hours, and hours become days. */
+    hoursAfterMs: 604_800_000,
+    daysAfterMs: 7_776_000_000,
   },
   imapJudge: imapJudgeLimits,
   portal: {
@@ -352,6 +371,7 @@ export const limits = {
     /** addresses remembered; some 100 bytes each. */
     peersMax: 10_000,
   },
+  console: consoleLimits,
   notice: {
     /** characters of one mail-derived string; a reader needs no more to recognise his mail. */
     fieldCharacters: 200,

@@ -9,6 +9,8 @@ import { Vault } from '../../src/quarantine/vault.js';
 
 export const policy: QuarantinePolicy = {
   retentionDays: 30,
+  recipientMay: 'request',
+  releaseAs: 'original',
   notice: {
     from: 'Mail Security <postmaster@example.org>',
     subject: 'Malware Detected',

@@ -67,7 +67,7 @@ function HeldPage({ view, notice, now, form, mail }: ItemPageProps & { readonly 
       </p>
       {form !== undefined && view.mayRequest ? <RequestForm {...form} /> : undefined}
       <h2>The message</h2>
-      <dl>
+      <dl class="facts">
         {facts.map(([label, value]) => (
           <div key={label}>
             <dt>{label}</dt>

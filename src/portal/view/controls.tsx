@@ -38,29 +38,32 @@ export interface FieldProps {
   readonly hint?: string | undefined;
   /** what is wrong with what was entered */
   readonly error?: string | undefined;
+  /** of the control, when two forms of a page have a field of this name */
+  readonly id?: string | undefined;
 }
 
 /** Label, hint and error around one control; `described` is for its aria-describedby. */
 export function Field({
   name,
+  id = name,
   label,
   hint,
   error,
   children,
 }: FieldProps & { readonly children: (described: string | undefined) => ComponentChildren }) {
-  const parts = [hint === undefined ? '' : `${name}-hint`, error === undefined ? '' : `${name}-error`];
+  const parts = [hint === undefined ? '' : `${id}-hint`, error === undefined ? '' : `${id}-error`];
   const described = parts.filter((part) => part !== '').join(' ');
   return (
     <div class={error === undefined ? 'field' : 'field wrong'}>
-      <label for={name}>{label}</label>
+      <label for={id}>{label}</label>
       {hint === undefined ? undefined : (
-        <p class="hint" id={`${name}-hint`}>
+        <p class="hint" id={`${id}-hint`}>
           {hint}
         </p>
       )}
       {children(described === '' ? undefined : described)}
       {error === undefined ? undefined : (
-        <p class="error" id={`${name}-error`}>
+        <p class="error" id={`${id}-error`}>
           {error}
         </p>
       )}
@@ -68,41 +71,59 @@ export function Field({
   );
 }
 
-export function TextField({
-  value,
-  type = 'text',
-  required,
-  ...field
-}: FieldProps & { readonly value: string; readonly type?: InputType; readonly required?: boolean }) {
+export interface TextFieldProps extends FieldProps {
+  readonly value: string;
+  readonly type?: InputType;
+  readonly required?: boolean | undefined;
+  readonly readOnly?: boolean | undefined;
+  readonly maxLength?: number | undefined;
+  readonly min?: number | string | undefined;
+  readonly max?: number | string | undefined;
+  readonly step?: number | 'any' | undefined;
+  /** what a browser may fill in, as `username` or `current-password` */
+  readonly autocomplete?: string | undefined;
+}
+
+export function TextField({ value, type = 'text', name, id = name, label, hint, error, ...rest }: TextFieldProps) {
   return (
-    <Field {...field}>
+    <Field name={name} id={id} label={label} hint={hint} error={error}>
       {(described) =>
         h('input', {
-          id: field.name,
-          name: field.name,
+          ...rest,
+          id,
+          name,
           type,
           value,
-          required,
           'aria-describedby': described,
-          'aria-invalid': field.error === undefined ? undefined : true,
+          'aria-invalid': error === undefined ? undefined : true,
         } as Record<string, unknown>)
       }
     </Field>
   );
 }
 
+/** @param code in letters of one width */
 export function TextArea({
   value,
   rows = 6,
+  code = false,
+  readOnly,
   ...field
-}: FieldProps & { readonly value: string; readonly rows?: number }) {
+}: FieldProps & {
+  readonly value: string;
+  readonly rows?: number;
+  readonly code?: boolean;
+  readonly readOnly?: boolean | undefined;
+}) {
   return (
     <Field {...field}>
       {(described) => (
         <textarea
-          id={field.name}
+          id={field.id ?? field.name}
           name={field.name}
           rows={rows}
+          readOnly={readOnly}
+          class={code ? 'code' : undefined}
           aria-describedby={described}
           aria-invalid={field.error === undefined ? undefined : true}
         >
@@ -122,7 +143,7 @@ export function SelectField({
   return (
     <Field {...field}>
       {(described) => (
-        <select id={field.name} name={field.name} aria-describedby={described}>
+        <select id={field.id ?? field.name} name={field.name} aria-describedby={described}>
           {options.map(([option, label]) => (
             <option key={option} value={option} selected={option === value}>
               {label}
@@ -140,15 +161,21 @@ export function RadioGroup({
   legend,
   value,
   options,
+  hint,
+  error,
 }: {
   readonly name: string;
   readonly legend: string;
   readonly value: string;
   readonly options: readonly { readonly value: string; readonly label: string; readonly hint?: string }[];
+  readonly hint?: string | undefined;
+  readonly error?: string | undefined;
 }) {
+  const described = error === undefined ? undefined : `${name}-error`;
   return (
-    <fieldset class="field">
+    <fieldset class={error === undefined ? 'field' : 'field wrong'} aria-describedby={described}>
       <legend>{legend}</legend>
+      {hint === undefined ? undefined : <p class="hint">{hint}</p>}
       {options.map((option) => (
         <label key={option.value} class="choice">
           <input type="radio" name={name} value={option.value} checked={option.value === value} />
@@ -158,45 +185,107 @@ export function RadioGroup({
           </span>
         </label>
       ))}
+      {error === undefined ? undefined : (
+        <p class="error" id={described}>
+          {error}
+        </p>
+      )}
     </fieldset>
   );
 }
 
+/** Fields that belong together. */
+export function Group({ legend, children }: { readonly legend: string; readonly children: ComponentChildren }) {
+  return (
+    <fieldset class="group">
+      <legend>{legend}</legend>
+      {children}
+    </fieldset>
+  );
+}
+
+/** @param labelHidden for those who do not see only, where the row says what is ticked */
 export function Checkbox({
   name,
   value = 'on',
   label,
   checked,
+  hint,
+  labelHidden = false,
 }: {
   readonly name: string;
   readonly value?: string;
   readonly label: string;
   readonly checked: boolean;
+  readonly hint?: string | undefined;
+  readonly labelHidden?: boolean;
 }) {
   return (
     <label class="choice">
       <input type="checkbox" name={name} value={value} checked={checked} />
-      <span>{label}</span>
+      <span class={labelHidden ? 'hidden' : undefined}>
+        {label}
+        {hint === undefined ? undefined : <span class="hint">{hint}</span>}
+      </span>
     </label>
   );
 }
 
-/** @param kind `danger` for what cannot be taken back */
+/**
+ * @param kind `danger` for what cannot be taken back
+ * @param action sends the form there instead
+ */
 export function Button({
   children,
   kind = 'plain',
+  small = false,
   name,
   value,
+  action,
 }: {
   readonly children: ComponentChildren;
   readonly kind?: 'plain' | 'quiet' | 'danger';
-  readonly name?: string;
-  readonly value?: string;
+  readonly small?: boolean;
+  readonly name?: string | undefined;
+  readonly value?: string | undefined;
+  readonly action?: string | undefined;
 }) {
   return (
-    <button class={kind} type="submit" name={name} value={value}>
+    <button class={small ? `${kind} small` : kind} type="submit" name={name} value={value} formAction={action}>
       {children}
     </button>
+  );
+}
+
+/** What was wrong in a form, at its head. @param problems the field's id, empty for the form as a whole, and the words */
+export function Problems({ problems }: { readonly problems: readonly (readonly [string, string])[] }) {
+  if (problems.length === 0) return undefined;
+  return (
+    <div class="problems" role="alert">
+      <h2>This has to be put right first</h2>
+      <ul>
+        {problems.map(([id, words]) => (
+          <li key={`${id} ${words}`}>{id === '' ? words : <a href={`#${id}`}>{words}</a>}</li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+/** A search or a filter: a form that changes nothing and whose answer has an address. */
+export function FilterForm({
+  action,
+  label,
+  children,
+}: {
+  readonly action: string;
+  readonly label: string;
+  readonly children: ComponentChildren;
+}) {
+  return (
+    <form class="toolbar" method="get" action={action} aria-label={label}>
+      {children}
+    </form>
   );
 }
 
