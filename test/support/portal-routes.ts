@@ -2,7 +2,7 @@
  * All addresses that the web server answers, read from the server itself, so that a test that sweeps over them has the
  * new ones too.
  */
-import type { FastifyInstance } from 'fastify';
+import { registerConsole } from '../../src/portal/console/register.js';
 import { createPortal, type PortalOptions } from '../../src/portal/server.js';
 
 export interface Route {
@@ -14,8 +14,11 @@ export interface Route {
 /** Gives itself for whatever is asked of it: routes are only registered here, none is run. */
 const anything: unknown = new Proxy(() => undefined, { get: () => anything, apply: () => anything });
 
-/** Of the recipients' pages, and of those that `console` adds. */
-export async function portalRoutes(register?: (app: FastifyInstance) => void): Promise<Route[]> {
+// A cast, because what registers routes asks for more than it uses.
+const anyOptions = anything as Parameters<typeof registerConsole>[1];
+
+/** Of the recipients' pages and of the administrators'. */
+export async function portalRoutes(): Promise<Route[]> {
   const options = {
     store: anything,
     notice: anything,
@@ -24,7 +27,11 @@ export async function portalRoutes(register?: (app: FastifyInstance) => void): P
     clock: () => 0,
     log: anything,
     answered: anything,
-    ...(register === undefined ? {} : { console: register }),
+    console: (scope: Parameters<typeof registerConsole>[0]) =>
+      registerConsole(
+        scope,
+        new Proxy(anyOptions, { get: (_, key) => (key === 'secret' ? Buffer.alloc(32) : anything) }),
+      ),
   } as PortalOptions;
   const app = createPortal(options);
   await app.ready();
