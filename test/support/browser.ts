@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import axe from 'axe-core';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import type { Test } from 'tap';
+import { consolePassword } from './console-client.js';
 import { programPath } from './missing.js';
 
 /** for `skipWithout` */
@@ -190,4 +191,12 @@ export async function checkPage(t: Test, visitor: Visitor, name: string): Promis
   const wider = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
   t.equal(await page.evaluate(wider), 0, `${name}: nothing is cut off at the side`);
   if (visitor.scripted) t.same(await visitor.barriers(), [], `${name}: no barriers`);
+}
+
+/** An administrator at the door. */
+export async function signIn(visitor: Visitor, name: string, password = consolePassword): Promise<void> {
+  if (!new URL(visitor.page.url(), visitor.origin).pathname.startsWith('/admin/sign-in')) await visitor.open('/admin');
+  await visitor.page.getByLabel('Name').fill(name);
+  await visitor.page.getByLabel('Password').fill(password);
+  await visitor.press('Sign in');
 }

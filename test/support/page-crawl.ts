@@ -18,7 +18,7 @@ const foreignElements = [
 ].join(',');
 
 /** Elements that are not ours, and attributes that run something, as their markup. */
-const foreignMarkup = `(() => {
+export const foreignMarkup = `(() => {
   const found = [...document.querySelectorAll(${JSON.stringify(foreignElements)})];
   for (const element of document.querySelectorAll('*')) {
     if ([...element.attributes].some(({ name }) => /^on/i.test(name))) found.push(element);
