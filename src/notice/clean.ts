@@ -15,6 +15,11 @@ const loneSurrogate = /\p{Cs}/gu;
 /** C0, DEL and C1, which drive terminals and end header lines, and the two separators that end lines in Unicode. */
 const control = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g;
 
+/** Without characters that are not seen, and halves of characters marked. */
+export function removeInvisible(text: string): string {
+  return text.replace(loneSurrogate, '\ufffd').replace(invisible, '');
+}
+
 /** One printable line of at most `max` characters, an ellipsis included. */
 export function cleanLine(text: string, max: number): string {
   // Bounded before anything is matched: a field of a megabyte costs no more than one of a page.

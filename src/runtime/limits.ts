@@ -11,6 +11,7 @@ import {
   releaseSwapLimits,
   storedMessageLimits,
 } from './imap-limits.js';
+import { previewLimits } from './preview-limits.js';
 import { scoringHttpLimits, scoringServerLimits } from './scoring-limits.js';
 
 export const limits = {
@@ -371,6 +372,7 @@ export const limits = {
     /** addresses remembered; some 100 bytes each. */
     peersMax: 10_000,
   },
+  preview: previewLimits,
   console: consoleLimits,
   notice: {
     /** characters of one mail-derived string; a reader needs no more to recognise his mail. */
