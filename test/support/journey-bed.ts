@@ -8,6 +8,7 @@ import Sqlite from 'better-sqlite3';
 import { simpleParser } from 'mailparser';
 import type { Test } from 'tap';
 import { Client } from './client.js';
+import { administratorsIn } from './console-client.js';
 import { type Dovecot, dovecotPrograms, startDovecot } from './dovecot.js';
 import { Gate, type GateOptions, type Settings } from './gate.js';
 import { ImapClient } from './imap-client.js';
@@ -40,8 +41,8 @@ export interface ArrivedMail {
 export interface JourneyOptions {
   /** sections merged over those of the bed */
   readonly config?: Settings;
-  /** mailboxes that Postfix delivers to; all when absent */
-  readonly people?: readonly string[];
+  /** names of those who may sign in to the pages */
+  readonly administrators?: readonly string[];
 }
 
 async function asArrived(uid: number, bytes: Buffer): Promise<ArrivedMail> {
@@ -69,18 +70,18 @@ export class JourneyBed {
   /** Ended with the test. */
   static async start(t: Test, options: JourneyOptions = {}): Promise<JourneyBed> {
     const dovecot = await startDovecot(t, { lmtp: true });
-    const postfix = await Postfix.start({
-      lmtpPort: dovecot.lmtpPort,
-      ...(options.people === undefined ? {} : { mailboxes: options.people }),
-    });
+    const postfix = await Postfix.start({ lmtpPort: dovecot.lmtpPort });
     t.teardown(() => postfix.stop());
     const port = await freePort();
     const origin = `http://127.0.0.1:${port}`;
+    const folder = folderOf(t);
+    const administrators = await administratorsIn(folder, ...(options.administrators ?? []));
+    const portal = { listen: `127.0.0.1:${port}`, publicUrl: origin, administrators };
     const gateOptions: GateOptions = {
-      folder: folderOf(t),
+      folder,
       upstreamPort: postfix.port,
       imapUpstreamPort: dovecot.port,
-      config: { ...options.config, portal: { listen: `127.0.0.1:${port}`, publicUrl: origin, ...portalOf(options) } },
+      config: { ...options.config, portal },
     };
     const gate = await Gate.start(gateOptions);
     const bed = new JourneyBed(dovecot, postfix, origin, gateOptions, gate);
@@ -184,10 +185,6 @@ export class JourneyBed {
   }
 }
 
-function portalOf(options: JourneyOptions): Settings {
-  return (options.config?.portal ?? {}) as Settings;
-}
-
 /** Whether an arrived mail ends with exactly this one, with nothing but trace fields of mail servers before it. */
 export function holdsOriginal(mail: ArrivedMail, original: Buffer): boolean {
   const top = mail.bytes.subarray(0, mail.bytes.length - original.length);
@@ -196,4 +193,9 @@ export function holdsOriginal(mail: ArrivedMail, original: Buffer): boolean {
   return names.every((name) =>
     ['received', 'return-path', 'delivered-to', 'x-original-to'].includes(name.toLowerCase()),
   );
+}
+
+/** The mail that stands in for a message. */
+export function isNotice({ subject }: ArrivedMail): boolean {
+  return subject === 'Malware Detected';
 }
