@@ -11,7 +11,7 @@ export type CounterProtocol = (typeof counterProtocols)[number];
 /** Every word with what it counts; the order is that of the table which `sluice stats` prints. */
 export const counterWords = {
   session: {
-    interested: 'sessions whose mail is judged',
+    interested: 'sessions whose mail is judged; over IMAP known once TLS, if any, stands',
     ignored: 'IMAP sessions that pass unjudged: action permit, or a server that is not listed',
     'session-actives': 'sessions at this moment, of the gate that runs',
     'session-permitted': 'sessions that were accepted',
