@@ -14,7 +14,7 @@ import type { HealthFacts } from './health-facts.js';
 import { problemsOf, Sum } from './health-page.js';
 import { isSpan, ListQuery, type Span, spans } from './list-query.js';
 import type { ConsoleTools } from './register.js';
-import { People, Words } from './stranger.js';
+import { People, rowMax, Words } from './stranger.js';
 
 /** ms; 24 to 30 steps each */
 const stepsOf = { '12h': 1_800_000, '24h': 3_600_000, '7d': 21_600_000, '30d': 86_400_000 } as const;
@@ -150,11 +150,11 @@ function Requests({ work: { requests, requested } }: { readonly work: OpenWork }
             kind: 'heading',
             cell: ({ id, subject }: OpenWork['requests'][number]) => (
               <a href={`/admin/quarantine/${id}`}>
-                <Words text={subject} none="(no subject)" />
+                <Words text={subject} none="(no subject)" max={rowMax} />
               </a>
             ),
           },
-          { label: 'Sender', cell: ({ mailFrom }) => <Words text={mailFrom} none="(empty sender)" /> },
+          { label: 'Sender', cell: ({ mailFrom }) => <Words text={mailFrom} none="(empty sender)" max={rowMax} /> },
           {
             label: 'Recipient',
             cell: ({ recipients, recipientCount }) => <People addresses={recipients} count={recipientCount} />,
@@ -284,7 +284,7 @@ function Top({
           <Words text="" none="(empty address)" />
         ) : (
           <a href={link(name)}>
-            <Words text={name} />
+            <Words text={name} max={rowMax} />
           </a>
         ),
     },
