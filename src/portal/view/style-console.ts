@@ -60,7 +60,7 @@ td .badge{padding:1px 9px;font-size:13px}
 .chart.narrow{display:none}
 .chart.shares{height:28px;margin:0 0 12px}
 .person{display:block}
-.cell>.person{min-width:9rem}
+.cell>.person{min-width:10rem}
 td .choice{padding:2px 0}
 .toolbar .field:has([type=search]){flex:2 1 18rem}
 main>.empty,form>.empty{margin-bottom:20px}
