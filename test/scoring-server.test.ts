@@ -597,12 +597,14 @@ t.test('two gates, one server: what one has sent the other knows; while it is aw
   const mail = buildMail({ attachment: { name: 'report.bin', content: randomBytes(300_000) } });
   t.match(await sendMail(first, mail), { code: 250 });
   t.ok(sink.messages[0]?.bytes.equals(mail), 'byte by byte what was sent');
-  t.equal(uploads(), 1);
+  await waitFor('line of the upload', 5000, () => uploads() === 1);
   t.match(await sendMail(second, mail), { code: 250 });
   t.ok(sink.messages[1]?.bytes.equals(mail));
+  await waitFor('hit', 5000, () => server.requests.includes('GET /v1/hashes/:sha256 200'));
   t.equal(uploads(), 1, 'the second gate asked by digest alone');
-  t.match(await sendMail(first, mail), { code: 250 });
   const asked = server.requests.length;
+  t.match(await sendMail(first, mail), { code: 250 });
+  await sleep(2 * limits.log.flushIntervalMs);
   t.equal(server.requests.length, asked, 'and the first remembers');
 
   const before = sink.messages.length;
