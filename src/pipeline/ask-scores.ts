@@ -7,8 +7,8 @@ import type { PartContent, PartScore } from '../scoring/backend.js';
 import type { PipelineServices } from './services.js';
 import { then } from './then.js';
 
-/** @param signal ends the wait of this message; scans that it began go on, so that its next attempt finds their answers */
-export function askScores(services: PipelineServices, spool: Spool, signal: AbortSignal): AskScores {
+/** @param signal asked for when there is something to wait for; ends the wait of this message; scans that it began go on, so that its next attempt finds their answers */
+export function askScores(services: PipelineServices, spool: Spool, signal: () => AbortSignal): AskScores {
   return (requests) => {
     const scores = services.scorer.score(requests, (part) => heldContent(services, spool, part), signal);
     return then(scores, (known) => {
