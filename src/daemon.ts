@@ -159,6 +159,8 @@ export class Daemon {
       },
       'ready',
     );
+    // The output of a FETCH keeps its order, so the first message that needs a thread would hold up all behind it.
+    if (config.imap.listeners.length > 0) this.#inspector.prepare();
   }
 
   async #startListeners(pipeline: PipelineServices, vault: Vault, spools: SpoolPool): Promise<void> {

@@ -13,6 +13,7 @@ import {
 } from './imap-limits.js';
 import { previewLimits } from './preview-limits.js';
 import { scoringHttpLimits, scoringServerLimits } from './scoring-limits.js';
+import { counterLimits, syslogLimits } from './telling-limits.js';
 
 export const limits = {
   smtp: {
@@ -341,17 +342,8 @@ export const limits = {
     mailerTimeoutMs: 300_000,
     mailerConnectTimeoutMs: 30_000,
   },
-  counters: {
-    /** ms between two writes of what was counted: a killed process loses no more. */
-    flushMs: 2000,
-    /** ms between two looks at the audit table for what other processes did. */
-    auditMs: 2000,
-    /** audit rows taken in one transaction, so that holds never wait long behind it. */
-    auditRows: 500,
-    /** ms after which slices of ten minutes become hours, and hours become days. */
-    hoursAfterMs: 604_800_000,
-    daysAfterMs: 7_776_000_000,
-  },
+  counters: counterLimits,
+  syslog: syslogLimits,
   parcel: {
     /** bytes of a message that can be released as a ZIP archive; some three times as much is in memory for a moment. */
     messageBytes: 50_331_648,
