@@ -213,7 +213,7 @@ export class Daemon {
   /** After everything else that listens: the page gives way where ports clash. */
   async #startPortal(vault: Vault): Promise<void> {
     this.#portal = await startPortal(this.config, {
-      store: vault.store,
+      vault,
       notice: () => this.#live.snapshot.notice,
       publicUrl: () => this.#live.snapshot.publicUrl,
       clock: Date.now,
