@@ -5,7 +5,7 @@
 import type { Incident, IncidentStatus } from '../incident/incident.js';
 import type { Finding } from '../notice/findings.js';
 import { limits } from '../runtime/limits.js';
-import type { AuditRow } from './audit.js';
+import { type AuditRow, AuditTable, type ChainPlace } from './audit.js';
 import { type IncidentSums, type SummedRow, sumIncidents } from './console-sums.js';
 import type { Database } from './database.js';
 import type { StoredEnvelope } from './hold.js';
@@ -196,6 +196,13 @@ export class ConsoleStore {
       const asked = filter.action === undefined || filter.action === row.action;
       return asked && (needle === '' || folded(row.actor).includes(needle)) ? row : undefined;
     });
+  }
+
+  /** Whether some rows of the audit table after a place follow from each other, and whether there are more. */
+  checkAudit(after: ChainPlace): { place: ChainPlace; broken: number | undefined; more: boolean } {
+    const { scanRows } = limits.console;
+    const checked = new AuditTable(this.#database).check(after, scanRows);
+    return { ...checked, more: checked.broken === undefined && checked.place.seq - after.seq === scanRows };
   }
 
   /** Incidents of one item, oldest first. */

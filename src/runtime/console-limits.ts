@@ -72,4 +72,6 @@ export const consoleLimits = {
   releaseLookMs: 150,
   /** characters of a comment or a reason. */
   commentCharacters: 4000,
+  /** comments on one incident; they are read and written as a whole. */
+  commentsMax: 500,
 } as const;

@@ -12,7 +12,6 @@ export function People({ addresses, count }: { readonly addresses: readonly stri
   return (
     <>
       {addresses.map((address, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: nothing is ever moved in a page that is rendered once
         <div key={index}>
           <Words text={address} none="(empty address)" />
         </div>

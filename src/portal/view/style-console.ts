@@ -57,11 +57,17 @@ td .badge{padding:1px 9px;font-size:13px}
 .key-1{background:var(--chart-1)}.key-2{background:var(--chart-2)}.key-3{background:var(--chart-3)}.key-4{background:var(--chart-4)}
 .legend{display:flex;flex-wrap:wrap;gap:6px 20px;margin:0 0 12px;padding:0;list-style:none;font-size:15px}
 .legend .key{display:inline-block;width:14px;height:14px;margin-inline-end:8px;border-radius:3px;vertical-align:-2px}
+.chart.narrow{display:none}
+.chart.shares{height:28px;margin:0 0 12px}
+.share{display:flex;justify-content:space-between;gap:16px}
+.comment{display:block;white-space:pre-wrap}
 @media (max-width:1000px){
 .bar .brand{flex:1}
 .bar nav{order:3;flex-basis:100%;margin-inline-start:-12px}
 }
 @media (max-width:520px){
+.chart.wide{display:none}
+.chart.narrow{display:block}
 .bar{padding:6px 12px}
 .bar nav{margin-inline-start:-10px}
 .bar nav a{padding:8px 10px}
