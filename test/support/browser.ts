@@ -185,6 +185,7 @@ export async function openBrowser(t: Test): Promise<(options: VisitorOptions) =>
 export async function checkPage(t: Test, visitor: Visitor, name: string): Promise<void> {
   const { page } = visitor;
   await visitor.picture(name);
+  t.ok((visitor.answers.at(-1)?.[0] ?? 0) < 400, `${name}: the page that was asked for`);
   t.same(visitor.trouble.splice(0), [], `${name}: nothing but what a page of ours does`);
   t.equal(await page.locator('h1').count(), 1, `${name}: one heading`);
   t.not((await page.title()).trim(), '', `${name}: a title`);
