@@ -34,6 +34,11 @@ const pictures = process.env.SLUICE_SCREENSHOTS;
 const axeTags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 const actionTimeoutMs = 20_000;
 
+/** Runs in the page, which has types that the tests do not know. */
+function hasFocus(element: { readonly ownerDocument: { readonly activeElement: unknown } }): boolean {
+  return element === element.ownerDocument.activeElement;
+}
+
 interface Violation {
   readonly id: string;
   readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[];
@@ -127,7 +132,7 @@ export class Visitor {
     const target = this.page.getByRole(role, { name, ...(typeof name === 'string' ? { exact: true } : {}) }).first();
     for (let count = 0; count < 150; count += 1) {
       await this.page.keyboard.press('Tab');
-      if (await target.evaluate('(element) => element === document.activeElement')) return;
+      if (await target.evaluate(hasFocus)) return;
     }
     throw new Error(`${role} ${name} cannot be reached with the Tab key`);
   }
