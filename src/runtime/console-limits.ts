@@ -52,7 +52,7 @@ export const consoleLimits = {
   /** characters of a search. */
   searchCharacters: 200,
   /** addresses and attachments shown in a row of a list; others are counted. */
-  linePeopleMax: 3,
+  linePeopleMax: 2,
   lineFindingsMax: 2,
   /** recipients, attachments, mails and audit rows listed on the page of one message; others are counted. */
   relatedMax: 200,

@@ -11,6 +11,7 @@ import {
   releaseSwapLimits,
   storedMessageLimits,
 } from './imap-limits.js';
+import { parcelLimits } from './parcel-limits.js';
 import { previewLimits } from './preview-limits.js';
 import { scoringHttpLimits, scoringServerLimits } from './scoring-limits.js';
 import { counterLimits, syslogLimits } from './telling-limits.js';
@@ -344,26 +345,7 @@ export const limits = {
   },
   counters: counterLimits,
   syslog: syslogLimits,
-  parcel: {
-    /** bytes of a message that can be released as a ZIP archive; some three times as much is in memory for a moment. */
-    messageBytes: 50_331_648,
-    /** bytes of all attachments together; encodings that grow when they are undone are rare and old. */
-    contentBytes: 100_663_296,
-    membersMax: 1000,
-    /** characters of a member's name; common file systems take 255 bytes. */
-    nameCharacters: 60,
-    /** characters of text written in the open; a longer one goes into the archive. */
-    textCharacters: 1_000_000,
-    /** characters of HTML that a text is made of, at some 5 MB/s. */
-    htmlCharacters: 1_000_000,
-    subjectCharacters: 500,
-    /** addresses of one field that are written down again. */
-    addressesMax: 200,
-    /** of objects; the bytes of files do not count. */
-    heapMegabytes: 256,
-    /** ms for one; 50 MB of parsing, AES and base64 take some 10 s. */
-    buildMs: 120_000,
-  },
+  parcel: parcelLimits,
   imapJudge: imapJudgeLimits,
   portal: {
     /** bytes of a form; ours has one field. */
@@ -386,6 +368,25 @@ export const limits = {
   },
   preview: previewLimits,
   console: consoleLimits,
+  settings: {
+    /** bytes of a form with list entries: ten thousand addresses of 60 characters, and what encoding makes of them. */
+    listFormBytes: 1_048_576,
+    /** entries of a list on one page. */
+    entriesShown: 100,
+    /** changed keys in one row of the audit table; a form has fewer. */
+    changesKept: 100,
+    /** items of a list that came or went in one row of the audit table; further ones are counted. */
+    itemsKept: 50,
+    /** characters of a value in the audit table. */
+    valueCharacters: 1000,
+    /** rendered notices kept for whoever looks at them, and ms for which they are; some 10 KiB each. */
+    previewsKept: 32,
+    previewMs: 900_000,
+    /** bytes of a list file whose entries are counted for a page; of larger ones only the size is shown. */
+    countedBytes: 8_388_608,
+    /** files shown with their counts. */
+    filesShown: 100,
+  },
   notice: {
     /** characters of one mail-derived string; a reader needs no more to recognise his mail. */
     fieldCharacters: 200,

@@ -120,7 +120,7 @@ export function Sum({ problems }: { readonly problems: readonly string[] }) {
   }
   return (
     <Note tone="warn">
-      <p>{pluralText(problems.length, 'thing needs', 'things need')} somebody:</p>
+      <p>{pluralText(problems.length, 'thing needs', 'things need')} attention:</p>
       <ul class="reasons">
         {problems.map((problem) => (
           <li key={problem}>

@@ -1,6 +1,7 @@
 /** The list of incidents: every message that was malicious or blocklisted, whatever was done with it. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { incidentStatuses } from '../../incident/incident.js';
+import { cleanLine } from '../../notice/clean.js';
 import { actions } from '../../policy/verdict.js';
 import type { IncidentFilter, IncidentLine } from '../../quarantine/console-store.js';
 import { isItemId } from '../../quarantine/item.js';
@@ -24,7 +25,7 @@ import { ListQuery } from './list-query.js';
 import { nextPage } from './next-page.js';
 import { levelOptions, protocolOptions, spanOptions, spanStart, Unfinished } from './quarantine-list.js';
 import type { ConsoleTools } from './register.js';
-import { People, pluralText, Words } from './stranger.js';
+import { People, pluralText, rowMax, Words } from './stranger.js';
 
 export const statusOptions = incidentStatuses.map((status) => [status, statusWords[status][0]] as const);
 const actionOptions = [
@@ -140,7 +141,7 @@ const columns: readonly Column<IncidentLine>[] = [
         name="id"
         value={id}
         checked={false}
-        label={`Select the incident ${threat === '' ? 'refused by policy' : threat} from ${source}`}
+        label={`Select the incident ${cleanLine(threat, rowMax) || 'refused by policy'} from ${cleanLine(source, rowMax)}`}
         labelHidden
       />
     ),
@@ -150,13 +151,13 @@ const columns: readonly Column<IncidentLine>[] = [
     kind: 'heading',
     cell: ({ id, threat }) => (
       <a href={`/admin/incidents/${id}`}>
-        <Words text={threat} none="Refused by policy" />
+        <Words text={threat} none="Refused by policy" max={rowMax} />
       </a>
     ),
   },
-  { label: 'Threat source', cell: ({ source }) => <Words text={source} none="(empty sender)" /> },
+  { label: 'Threat source', cell: ({ source }) => <People addresses={[source]} count={1} none="(empty sender)" /> },
   { label: 'Threat target', cell: ({ targets, targetCount }) => <People addresses={targets} count={targetCount} /> },
-  { label: 'Subject', cell: ({ subject }) => <Words text={subject} none="(no subject)" /> },
+  { label: 'Subject', cell: ({ subject }) => <Words text={subject} none="(no subject)" max={rowMax} /> },
   { label: 'Date', kind: 'when', cell: ({ at }) => <Time at={at} /> },
   { label: 'Over', kind: 'tight', cell: ({ protocol }) => protocol.toUpperCase() },
   { label: 'Threat level', kind: 'tight', cell: ({ level }) => <LevelBadge level={level} /> },

@@ -27,7 +27,7 @@ export function ItemForms({
   const { item } = detail;
   const path = `/admin/quarantine/${item.id}`;
   return (
-    <>
+    <div class="stack">
       <Requests detail={detail} />
       <StateRemark detail={detail} path={path} />
       {isGone(item) || item.state === 'released' || isReleasing(detail) ? undefined : (
@@ -60,7 +60,7 @@ export function ItemForms({
       ) : undefined}
       {isGone(item) ? undefined : <FileForms path={path} operator={operator} />}
       {lists.length === 0 ? undefined : <ListForms path={path} operator={operator} lists={lists} />}
-    </>
+    </div>
   );
 }
 

@@ -1,6 +1,6 @@
 /** The list of held messages: filters, a page at a time, and what can be done with several at once. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { levelText, sizeText } from '../../notice/clean.js';
+import { cleanLine, levelText, sizeText } from '../../notice/clean.js';
 import type { ItemFilter, ItemLine } from '../../quarantine/console-store.js';
 import { itemStates } from '../../quarantine/item.js';
 import { sendPage } from '../answers.js';
@@ -11,7 +11,7 @@ import { type Column, DataTable, LevelBadge, Note, StateBadge, stateWords } from
 import { type ListPage, listPage } from './list-page.js';
 import { isSpan, ListQuery, spans } from './list-query.js';
 import type { ConsoleTools } from './register.js';
-import { People, Words } from './stranger.js';
+import { People, rowMax, Words } from './stranger.js';
 
 const states = Object.values(itemStates);
 const protocols = ['smtp', 'imap'] as const;
@@ -149,10 +149,11 @@ function BulkActions() {
 }
 
 function selectLabel({ subject, mailFrom }: ItemLine): string {
-  return `Select the message “${subject ?? 'without subject'}” from ${mailFrom === '' ? 'nobody' : mailFrom}`;
+  const from = mailFrom === '' ? 'an empty sender' : cleanLine(mailFrom, rowMax);
+  return `Select the message “${cleanLine(subject ?? 'without subject', rowMax)}” from ${from}`;
 }
 
-/** The vendor's columns, and the state. */
+/** What the emulated system lists, and the state. */
 const columns: readonly Column<ItemLine>[] = [
   {
     label: 'Select',
@@ -164,58 +165,43 @@ const columns: readonly Column<ItemLine>[] = [
     kind: 'heading',
     cell: ({ id, subject }) => (
       <a href={`/admin/quarantine/${id}`}>
-        <Words text={subject} none="(no subject)" />
+        <Words text={subject} none="(no subject)" max={rowMax} />
       </a>
     ),
   },
-  { label: 'Sender', cell: ({ mailFrom, from }) => <Sender mailFrom={mailFrom} from={from} /> },
+  { label: 'Sender', cell: ({ mailFrom }) => <People addresses={[mailFrom]} count={1} none="(empty sender)" /> },
   {
     label: 'Recipient',
     cell: ({ recipients, recipientCount }) => <People addresses={recipients} count={recipientCount} />,
   },
   { label: 'Date', kind: 'when', cell: ({ at }) => <Time at={at} /> },
-  { label: 'Malicious attachment', cell: (line) => <Attachments line={line} /> },
-  {
-    label: 'Size',
-    kind: 'number',
-    cell: ({ findings, bytes }) => sizeText(findings[0]?.bytes ?? bytes),
-  },
+  { label: 'Malicious attachment, size', cell: (line) => <Attachments line={line} /> },
   { label: 'Threat level', kind: 'tight', cell: ({ level }) => <LevelBadge level={level} /> },
   { label: 'State', kind: 'tight', cell: ({ state }) => <StateBadge state={state} /> },
 ];
 
-function Sender({ mailFrom, from }: { readonly mailFrom: string; readonly from: string | undefined }) {
-  const shown = from !== undefined && !from.toLowerCase().includes(mailFrom.toLowerCase());
-  return (
-    <>
-      <Words text={mailFrom} none="(empty sender)" />
-      {shown ? (
-        <div class="soft">
-          From: <Words text={from} />
-        </div>
-      ) : undefined}
-    </>
-  );
-}
-
 function Attachments({ line }: { readonly line: ItemLine }) {
-  const { findings, findingCount, threat } = line;
-  if (findingCount === 0) return <Words text={threat} none="none" />;
+  const { findings, findingCount, threat, bytes } = line;
+  const [worst] = findings;
+  if (worst === undefined) {
+    return (
+      <>
+        <Words text={threat} none="none" max={rowMax} />
+        <span class="person soft">message of {sizeText(bytes)}</span>
+      </>
+    );
+  }
   return (
     <>
-      {findings.map(({ path, name, sha256, level, threat: found }) => (
-        <div key={path}>
-          <a href={`/admin/quarantine?text=${sha256}`} title={`${levelText(level)}; messages with this file`}>
-            <Words text={name} none="(no name)" />
-          </a>
-          {found === '' ? undefined : (
-            <div class="soft">
-              <Words text={found} />
-            </div>
-          )}
-        </div>
-      ))}
-      {findingCount > findings.length ? <span class="soft">and {findingCount - findings.length} more</span> : undefined}
+      <a href={`/admin/quarantine?text=${worst.sha256}`} title={`${levelText(worst.level)}; messages with this file`}>
+        <Words text={worst.name} none="(no name)" max={rowMax} />
+      </a>
+      <span class="person soft">
+        {sizeText(worst.bytes)}
+        {worst.threat === '' ? undefined : ', '}
+        <Words text={worst.threat} max={rowMax} />
+      </span>
+      {findingCount > 1 ? <span class="person soft">and {findingCount - 1} more</span> : undefined}
     </>
   );
 }

@@ -2,21 +2,42 @@
 import { cleanLine } from '../../notice/clean.js';
 import { limits } from '../../runtime/limits.js';
 
-export function Words({ text, none = '' }: { readonly text: string | undefined; readonly none?: string }) {
-  const clean = cleanLine(text ?? '', limits.notice.fieldCharacters);
+export function Words({
+  text,
+  none = '',
+  max = limits.notice.fieldCharacters,
+}: {
+  readonly text: string | undefined;
+  /** stands there when the string is empty */
+  readonly none?: string;
+  /** characters; a row of a list has less room than a page */
+  readonly max?: number;
+}) {
+  const clean = cleanLine(text ?? '', max);
   return clean === '' ? <span class="soft">{none}</span> : <bdi>{clean}</bdi>;
 }
 
-/** The first few of several, and how many there are beside them. */
-export function People({ addresses, count }: { readonly addresses: readonly string[]; readonly count: number }) {
+/** characters of a string in a row of a list */
+export const rowMax = 64;
+
+/** The first few of several, each on its line, and how many there are beside them. */
+export function People({
+  addresses,
+  count,
+  none = '(empty address)',
+}: {
+  readonly addresses: readonly string[];
+  readonly count: number;
+  readonly none?: string;
+}) {
   return (
     <>
       {addresses.map((address, index) => (
-        <div key={index}>
-          <Words text={address} none="(empty address)" />
-        </div>
+        <span key={index} class="person">
+          <Words text={address} none={none} max={rowMax} />
+        </span>
       ))}
-      {count > addresses.length ? <span class="soft">and {count - addresses.length} more</span> : undefined}
+      {count > addresses.length ? <span class="person soft">and {count - addresses.length} more</span> : undefined}
     </>
   );
 }
