@@ -263,7 +263,11 @@ export class Daemon {
     metrics.spoolFiles.set(this.#spools?.openFiles ?? 0);
     metrics.inspectionQueue.set(this.#inspector?.stats().queued ?? 0);
     metrics.portalUp.set(this.#portal.running === undefined ? 0 : 1);
-    for (const { name, up } of this.#scorer?.health() ?? []) metrics.backendUp.set({ backend: name }, up ? 1 : 0);
+    for (const { name, up, breaker, lastAnswerMs } of this.#scorer?.health() ?? []) {
+      metrics.backendUp.set({ backend: name }, up ? 1 : 0);
+      metrics.backendLeftAlone.set({ backend: name }, breaker === 'open' ? 1 : 0);
+      if (lastAnswerMs !== undefined) metrics.backendLastAnswer.set({ backend: name }, lastAnswerMs / 1000);
+    }
   }
 
   async #countOutbox(): Promise<void> {
