@@ -46,6 +46,7 @@ export function checkFiles(settings: Settings, config: Config): Finding[] {
       readable(['scoring', 'backends', index, 'hashFeeds', feed], file);
     });
   });
+  readable(['log', 'syslog', 'caFile'], settings.log.syslog?.caFile && config.log.syslog?.caFile);
   if (readable(['quarantine', 'identityFile'], quarantine.identityFile)) {
     findings.push(...checkPrivate(['quarantine', 'identityFile'], quarantine.identityFile));
   }
