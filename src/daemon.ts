@@ -163,6 +163,8 @@ export class Daemon {
       },
       'ready',
     );
+    // The output of a FETCH keeps its order, so the first message that needs a thread would hold up all behind it.
+    if (config.imap.listeners.length > 0) this.#inspector.prepare();
   }
 
   async #startListeners(pipeline: PipelineServices, vault: Vault, spools: SpoolPool): Promise<void> {
@@ -215,7 +217,7 @@ export class Daemon {
   /** After everything else that listens: the page gives way where ports clash. */
   async #startPortal(vault: Vault): Promise<void> {
     this.#portal = await startPortal(this.config, {
-      store: vault.store,
+      vault,
       notice: () => this.#live.snapshot.notice,
       publicUrl: () => this.#live.snapshot.publicUrl,
       clock: Date.now,
@@ -268,7 +270,11 @@ export class Daemon {
     this.#collector?.refreshGauges();
     metrics.inspectionQueue.set(this.#inspector?.stats().queued ?? 0);
     metrics.portalUp.set(this.#portal.running === undefined ? 0 : 1);
-    for (const { name, up } of this.#scorer?.health() ?? []) metrics.backendUp.set({ backend: name }, up ? 1 : 0);
+    for (const { name, up, breaker, lastAnswerMs } of this.#scorer?.health() ?? []) {
+      metrics.backendUp.set({ backend: name }, up ? 1 : 0);
+      metrics.backendLeftAlone.set({ backend: name }, breaker === 'open' ? 1 : 0);
+      if (lastAnswerMs !== undefined) metrics.backendLastAnswer.set({ backend: name }, lastAnswerMs / 1000);
+    }
   }
 
   async #countOutbox(): Promise<void> {

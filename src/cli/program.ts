@@ -12,6 +12,7 @@ import { registerPreview } from './preview.js';
 import { registerQuarantine } from './quarantine.js';
 import { registerRun } from './run.js';
 import { registerScan } from './scan.js';
+import { registerScoringServer } from './scoring-server.js';
 import { registerStats } from './stats.js';
 import { storeContext } from './store-program.js';
 import { registerSweep } from './sweep.js';
@@ -49,6 +50,7 @@ export function createProgram(): Command {
   registerStats(program, context);
   registerLists(program);
   registerSweep(program);
+  registerScoringServer(program);
   registerKeygen(program, context);
   registerPassword(program, context);
   return program;

@@ -38,7 +38,6 @@ const restartKeys = [
   'dataDirectory',
   'smtp',
   'tls',
-  'quarantine',
   'status',
   'log',
 ] as const satisfies readonly (keyof Config)[];
@@ -129,6 +128,7 @@ export class LiveConfig<S> {
 function restartKeysOf(config: Config, started: Config): string[] {
   const changed: string[] = restartKeys.filter((key) => !isDeepStrictEqual(config[key], started[key]));
   if (!isDeepStrictEqual(connectionsOf(config.imap), connectionsOf(started.imap))) changed.push('imap');
+  if (!isDeepStrictEqual(storageOf(config.quarantine), storageOf(started.quarantine))) changed.push('quarantine');
   // The rest of its section is read live.
   for (const key of ['listen', 'adminListen'] as const) {
     if (config.portal[key] !== started.portal[key]) changed.push(`portal.${key}`);
@@ -141,6 +141,11 @@ function restartKeysOf(config: Config, started: Config): string[] {
 /** What the IMAP proxy is made from; what waits for the judgement is read live. */
 function connectionsOf({ listeners, timeouts, limits }: Config['imap']): unknown {
   return { listeners, timeouts, limits };
+}
+
+/** Where and how originals lie; what may be done with them is read live. */
+function storageOf({ recipientMay, releaseAs, ...storage }: Config['quarantine']): unknown {
+  return storage;
 }
 
 /** What a backend is made from; its feeds are read live. */

@@ -34,11 +34,7 @@ export function resolveConfig(settings: Settings, file: string): Config {
     },
     scoring: {
       ...scoring,
-      backends: scoring.backends.map((backend) =>
-        backend.type === 'embedded'
-          ? { ...backend, hashFeeds: backend.hashFeeds.map(absolute), ...optional('yaraRules', backend.yaraRules) }
-          : backend,
-      ),
+      backends: scoring.backends.map((backend) => resolveBackend(backend, settings, optional)),
     },
     quarantine: { ...quarantine, ...optional('identityFile', quarantine.identityFile) },
     notice: { ...notice, from: notice.from ?? `Mail Security <postmaster@${ownName}>` },
@@ -70,6 +66,25 @@ function resolvePortal(portal: Settings['portal'], absolute: (name: string) => s
     administrators: portal.administrators.map((one) => ({ ...one, passwordFile: absolute(one.passwordFile) })),
     adminUrl: portal.adminUrl === '' ? usualUrl : portal.adminUrl,
   };
+}
+
+type Backend = Config['scoring']['backends'][number];
+/** A file name as an entry to be spread, or nothing. */
+type OptionalFile = <K extends string>(key: K, name: string | undefined) => { [P in K]?: string };
+
+function resolveBackend(backend: Backend, { tls }: Settings, file: OptionalFile): Backend {
+  switch (backend.type) {
+    case 'embedded': {
+      const hashFeeds = backend.hashFeeds.map((name) => file('name', name).name ?? name);
+      return { ...backend, hashFeeds, ...file('yaraRules', backend.yaraRules) };
+    }
+    case 'http': {
+      const own = file('tokenFile', backend.tokenFile);
+      return { ...backend, ...own, ...file('caFile', backend.caFile ?? tls.caFile) };
+    }
+    default:
+      return backend;
+  }
 }
 
 function resolveListeners(

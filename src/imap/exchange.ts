@@ -15,8 +15,12 @@ export interface Outlet {
   write(bytes: Buffer): void;
   /** Appends what is already known. `sent` is called when the socket has taken it all, or the connection is over. */
   writePieces(pieces: readonly Piece[], sent?: () => void): void;
-  /** Keeps the place of something that is not known yet; all that is written later waits behind it. */
-  reserve(): Reservation;
+  /**
+   * Keeps the place of something that is not known yet; all that is written later waits behind it.
+   *
+   * @param bytes in memory that wait with it
+   */
+  reserve(bytes?: number): Reservation;
   /**
    * Writes at once, before everything that waits, but only where a response may begin: when nothing waits, or a
    * reservation is the next in order. False: not written. For untagged `* OK`.

@@ -256,7 +256,9 @@ export class AnswerTaker implements ResponseTaker {
       this.#ruled(response, uid, ruling, own, at);
       return;
     }
-    const place = at ?? this.#reserve();
+    const place = at ?? this.#reserve(response);
+    // What is passed is the response, so its copy can make room for the next one.
+    if (own?.recorded === true) holdings.release(own);
     holdings.wait(ruling, (known) => this.#ruled(response, uid, known ?? tooLong, own, place));
   }
 
@@ -285,9 +287,11 @@ export class AnswerTaker implements ResponseTaker {
     for (const body of bodiesOf(response)) this.#host.holdings.release(body);
   }
 
-  #reserve(): Place {
+  #reserve(response?: Response): Place {
     this.#endRun();
-    return this.#host.holdings.reserve();
+    let bytes = 0;
+    for (const { raw } of response?.parts ?? []) bytes += raw.length;
+    return this.#host.holdings.reserve(bytes);
   }
 
   /** @param bodies whose spools are in the pieces */

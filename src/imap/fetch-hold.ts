@@ -89,9 +89,13 @@ export class Holdings {
     };
   }
 
-  /** The next place in the output. */
-  reserve(): Place {
-    const reservation = this.#port.outlet.reserve();
+  /**
+   * The next place in the output.
+   *
+   * @param bytes in memory that wait with it
+   */
+  reserve(bytes = 0): Place {
+    const reservation = this.#port.outlet.reserve(bytes);
     this.#places.add(reservation);
     this.#watchCrowd();
     return {
@@ -110,11 +114,12 @@ export class Holdings {
   }
 
   #watchCrowd(): void {
-    const held = Math.max(this.#intakes.size + this.#leaving.size, this.#places.size);
-    if (!this.#crowded && !this.#ended && held >= limits.imapFetch.heldMax) {
+    const { heldMax, placesMax } = limits.imapFetch;
+    const crowd = Math.max((this.#intakes.size + this.#leaving.size) / heldMax, this.#places.size / placesMax);
+    if (!this.#crowded && !this.#ended && crowd >= 1) {
       this.#crowded = true;
       this.#port.pause();
-    } else if (this.#crowded && (this.#ended || held <= limits.imapFetch.heldMax / 2)) {
+    } else if (this.#crowded && (this.#ended || crowd <= 0.5)) {
       this.#crowded = false;
       this.#port.resume();
     }

@@ -130,6 +130,8 @@ export interface Intake {
    * is a ruling too.
    */
   judge(facts: MessageFacts): Ruling | Promise<Ruling>;
+  /** It is judged, and only its record is waited for: `close` before the ruling changes nothing any more. */
+  readonly recorded: boolean;
   /** Ends the use of the spool, judged or not. Allowed twice. */
   close(): void;
 }

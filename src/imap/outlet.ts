@@ -67,16 +67,26 @@ export class ClientOutlet implements Outlet {
     this.#pump();
   }
 
-  reserve(): Reservation {
+  /** No more is to be read for the client: it does not take what it has, or enough of it is under judgement. */
+  get full(): boolean {
+    const { clientBacklogBytes, judgedBacklogBytes } = limits.imapSession;
+    if (this.#sink.backlog > clientBacklogBytes) return true;
+    const [first] = this.#queue;
+    const judged = first !== undefined && first.pieces === undefined;
+    return this.backlog > (judged ? judgedBacklogBytes : clientBacklogBytes);
+  }
+
+  reserve(bytes = 0): Reservation {
+    const weight = limits.imapSession.reservationWeight + bytes;
     const entry: Entry = { pieces: undefined, sent: undefined };
-    if (!this.#closed) this.#push(entry);
+    if (!this.#closed) this.#push(entry, weight);
     return {
       fill: (pieces, sent) => {
         if (this.#closed) {
           sent?.();
           return;
         }
-        this.#queuedBytes += weightOf(pieces) - limits.imapSession.reservationWeight;
+        this.#queuedBytes += weightOf(pieces) - weight;
         entry.pieces = pieces;
         entry.sent = sent;
         this.#pump();
@@ -113,9 +123,9 @@ export class ClientOutlet implements Outlet {
     for (const entry of queue) entry.sent?.();
   }
 
-  #push(entry: Entry): void {
+  #push(entry: Entry, weight = weightOf(entry.pieces ?? [])): void {
     this.#queue.push(entry);
-    this.#queuedBytes += entry.pieces === undefined ? limits.imapSession.reservationWeight : weightOf(entry.pieces);
+    this.#queuedBytes += weight;
   }
 
   #append(bytes: Buffer): void {

@@ -235,9 +235,9 @@ export class ImapSession implements OutletHost {
     return this.phase === 'commands' && !this.#draining;
   }
 
-  /** The client does not take what it asked for: no more is read for it. */
+  /** No more is read for the client now. */
   get outletFull(): boolean {
-    return this.outlet.backlog > limits.imapSession.clientBacklogBytes;
+    return this.outlet.full;
   }
 
   /** The server does not take what the client sends. */

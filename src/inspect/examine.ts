@@ -2,7 +2,7 @@
  * One leaf decoded and looked at: size, digests, type by content, flags. It runs on the main thread for
  * parts of small messages and in worker threads for everything else, and touches nothing but the bytes it is given.
  */
-import { createHash, type Hash } from 'node:crypto';
+import { createHash, type Hash, hash as hashOf } from 'node:crypto';
 import { Base64Decoder, decodedBytesMax } from '../mime/base64.js';
 import type { TransferEncoding } from '../mime/entity.js';
 import { type ProblemCode, problemEffects } from '../mime/problem.js';
@@ -93,26 +93,42 @@ function looksLikeBase64(beginning: string): boolean {
   return base64Lines.test(beginning) && /[A-Z]/.test(beginning) && /[a-z]/.test(beginning) && /[0-9]/.test(beginning);
 }
 
-function wantedHashes({ attachment, digests, shortDigests }: PartTask): Hash[] {
+const longDigests = ['sha256'] as const;
+const allDigests = ['sha256', 'sha1', 'md5'] as const;
+
+function wantedDigests({ attachment, digests, shortDigests }: PartTask): readonly string[] {
   if (!attachment && !digests) return [];
-  return (shortDigests ? ['sha256', 'sha1', 'md5'] : ['sha256']).map((algorithm) => createHash(algorithm));
+  return shortDigests ? allDigests : longDigests;
+}
+
+/** Where the decoded bytes of a file go, for whoever opens it. */
+export interface Keeping {
+  write(decoded: Buffer): void;
+  /** all that was written; undefined where a file may be too large for that */
+  readonly whole: (() => Buffer) | undefined;
+  /** the same thread opens the file in any case, so that no reason has to be looked for */
+  readonly opens: boolean;
 }
 
 /**
  * @param chunks the encoded body in order; each may be overwritten when the next one is asked for
- * @param keep takes the decoded bytes, when the file will be opened by the same thread
+ * @param keeping when somebody wants the decoded bytes afterwards
  */
 export function examine(
   task: PartTask,
   chunks: Iterable<Buffer>,
   sniff: Sniffer | undefined,
-  keep?: (decoded: Buffer) => void,
+  keeping?: Keeping,
 ): PartFindings {
   const problems = new Set<ProblemCode>();
   const decoder = bodyDecoder(task.encoding, problems, decodeMemory);
   const text =
     task.type === 'text/plain' || task.type === 'text/html' ? new TextScan(task.type, task.charset) : undefined;
-  const hashes = wantedHashes(task);
+  const wanted = wantedDigests(task);
+  // What is kept as a whole has its digests taken in one go, without an object for each.
+  const whole = keeping?.whole;
+  const hashes: Hash[] = whole === undefined ? wanted.map((algorithm) => createHash(algorithm)) : [];
+  const opens = keeping?.opens === true;
   const eicar = new EicarTest();
   let probe: PolyglotProbe | undefined;
   const headBytes = sniff === undefined ? markBytes : limits.inspect.sniffBytes;
@@ -125,13 +141,13 @@ export function examine(
     text?.write(decoded);
     eicar.write(decoded);
     // Only what might be left unopened has to be looked through here.
-    if (keep === undefined && task.attachment && head.length === 0 && isQuiet(signatureType(decoded)))
-      probe = new PolyglotProbe();
+    if (!opens && task.attachment && head.length === 0 && isQuiet(signatureType(decoded))) probe = new PolyglotProbe();
     probe?.write(decoded);
-    keep?.(decoded);
+    keeping?.write(decoded);
     const missing = headBytes - head.length;
     if (missing > 0) {
-      head = Buffer.concat([head, decoded.subarray(0, missing)]);
+      const more = decoded.subarray(0, missing);
+      head = head.length === 0 ? Buffer.from(more) : Buffer.concat([head, more]);
     }
   };
   for (const chunk of chunks) {
@@ -147,9 +163,11 @@ export function examine(
   if (task.encrypted) flags.push(partFlags.encrypted);
   if (eicar.found) flags.push(partFlags.eicar);
   if (task.encodingUnknown) flags.push(partFlags.undecodable);
-  const doubtful = [...problems].some((code) => problemEffects[code] !== 'note');
+  const doubtful = problems.size > 0 && [...problems].some((code) => problemEffects[code] !== 'note');
   const attachment = task.attachment || text?.found === true || eicar.found || doubtful;
-  const [sha256 = '', sha1 = '', md5 = ''] = hashes.map((hash) => hash.digest('hex'));
+  const digest = (algorithm: string, at: number): string =>
+    whole === undefined ? (hashes[at]?.digest('hex') ?? '') : hashOf(algorithm, whole(), 'hex');
+  const [sha256 = '', sha1 = '', md5 = ''] = wanted.map(digest);
   const detectedType = attachment && bytes > 0 ? sniff?.(head, sha256) : undefined;
   const toOpen = attachment && bytes > 0 && probe?.suspicious !== false;
   const opened = { toOpen, members: [], memberProblems: [] };

@@ -46,7 +46,9 @@ const isoOffset = 32_769;
 
 /** Undefined when no signature fits. */
 export function signatureType(bytes: Buffer): string | undefined {
+  const first = bytes[0];
   for (const [type, start] of signatures) {
+    if (first !== start[0]) continue;
     if (bytes.length >= start.length && start.compare(bytes, 0, start.length) === 0) return type;
   }
   const found = zipType(bytes.subarray(0, zipHeadBytes)) ?? compoundType(bytes) ?? programType(bytes);

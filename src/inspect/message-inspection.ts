@@ -8,9 +8,8 @@ import { isDoubtful } from '../mime/problem.js';
 import { GateError } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import type { Spool } from '../runtime/spool.js';
-import type { OpenFile } from './container/opener.js';
 import type { ViewFindings } from './container/views.js';
-import { bodyDecoder, examine, type PartTask } from './examine.js';
+import { examine } from './examine.js';
 import type { Inspection, MessageHeader } from './inspection.js';
 import type { KnownTypes } from './known-types.js';
 import { MessageFacts } from './message-facts.js';
@@ -20,6 +19,7 @@ import { rawMessageLeaf, taskOf } from './part-task.js';
 import type { WorkerResult, WorkerTask } from './part-worker.js';
 import { holdsNothing, looksRandom } from './random-octets.js';
 import type { InspectionReport } from './report.js';
+import { SmallFile } from './small-file.js';
 import type { Submission, WorkerQueue } from './worker-queue.js';
 
 /** What all inspections of a process share, and what this one is asked for. */
@@ -32,6 +32,9 @@ export interface InspectionTools {
   /** SHA-1 and MD5 as well */
   readonly shortDigests: boolean;
 }
+
+/** of the thread: a part is looked at in one go */
+const small = new SmallFile();
 
 export class MessageInspection implements Inspection, FramerHandler {
   readonly #spool: Spool;
@@ -83,11 +86,8 @@ export class MessageInspection implements Inspection, FramerHandler {
 
   /** Small and in memory: a trip to a worker would cost more than the work, but for a file that has to be opened. */
   #examineHere(part: Part, body: Buffer): void {
-    let random = false;
-    const findings = examine(part.task, [body], (head, sha256) => {
-      random = looksRandom(head);
-      return this.#tools.types.find(head, sha256)?.type;
-    });
+    small.begin(body.length);
+    const findings = examine(part.task, [body], this.#sniff, small);
     if (findings.attachment && findings.sha256 === '') {
       // A text that turned out to carry a file is read again for its digests.
       part.task = { ...part.task, attachment: true };
@@ -95,11 +95,16 @@ export class MessageInspection implements Inspection, FramerHandler {
       return;
     }
     part.findings = findings.toOpen ? this.#tools.files.find(part.task, findings) : findings;
-    if (part.findings === undefined && random && findings.detectedType === undefined) {
-      if (holdsNothing(fileOf(part.task, body))) part.findings = { ...findings, toOpen: false };
-    }
-    if (part.findings === undefined) this.#addToBatch(part);
+    if (part.findings !== undefined) return;
+    const { names, type: declaredType, charset } = part.task;
+    const { detectedType } = findings;
+    const random = detectedType === undefined && looksRandom(small.content);
+    if (random && holdsNothing({ content: small.content, names, declaredType, detectedType, charset })) {
+      part.findings = { ...findings, toOpen: false };
+    } else this.#addToBatch(part);
   }
+
+  readonly #sniff = (head: Buffer, sha256: string): string | undefined => this.#tools.types.find(head, sha256)?.type;
 
   #taskOf(leaf: Leaf) {
     return taskOf(leaf, this.#tools.textBodies, this.#tools.shortDigests);
@@ -239,11 +244,4 @@ export class MessageInspection implements Inspection, FramerHandler {
 
 function hasNoProblem({ findings }: Part): boolean {
   return findings === undefined || findings.problems.length === 0;
-}
-
-/** What an opener gets to see of a small part. */
-function fileOf({ encoding, type, names, charset }: PartTask, body: Buffer): OpenFile {
-  const decoder = bodyDecoder(encoding, new Set());
-  const content = Buffer.concat([decoder.write(body), decoder.finish()]);
-  return { content, names, declaredType: type, detectedType: undefined, charset };
 }

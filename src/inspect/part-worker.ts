@@ -7,7 +7,7 @@ import { openers } from './container/openers.js';
 import { anyOpener, type Opened, type OpeningTools, openFile, type Wanted } from './container/opening.js';
 import { openViews, type ViewFindings } from './container/views.js';
 import { DecodedFile } from './decoded-file.js';
-import { examine, type PartFindings, type PartTask, type Sniffer } from './examine.js';
+import { examine, type Keeping, type PartFindings, type PartTask, type Sniffer } from './examine.js';
 import { OpenedFiles } from './opened-files.js';
 import { isQuiet } from './quiet-types.js';
 import { loadSniffer } from './sniffer.js';
@@ -32,10 +32,13 @@ export type WorkerResult =
   | { readonly kind: 'extract'; readonly content: Uint8Array }
   | { readonly kind: 'digest'; readonly sha256: string };
 
-let sniffer: Promise<Sniffer> | undefined;
+const sniffer = loadSniffer();
+// A thread takes no task before it has what most tasks need; whether that failed, each of them finds out.
+await sniffer.catch(() => undefined);
 /** one for the thread, which works on one chunk at a time; a fresh one for each costs more than reading into it */
 const readMemory = Buffer.allocUnsafeSlow(limits.spool.readChunkBytes);
 const decoded = new DecodedFile();
+const keeping: Keeping = { write: (slice) => decoded.write(slice), whole: undefined, opens: true };
 /** files that this thread has opened */
 const files = new OpenedFiles();
 
@@ -49,7 +52,6 @@ const unpacking = openers.filter(({ id }) => !tellingIds.has(id) && !curiousIds.
 /** What the pool calls: findings for each part, other readings, a member's bytes, or the digest of the whole message. */
 export default async function run(task: WorkerTask): Promise<WorkerResult> {
   if (task.kind === 'digest') return { kind: 'digest', sha256: digest(task.source, task.start) };
-  sniffer ??= loadSniffer();
   const sniff = await sniffer;
   switch (task.kind) {
     case 'views':
@@ -101,7 +103,7 @@ function examineInto(part: PartTask, source: SpoolSource, sniff: Sniffer): PartF
   const encodedBytes = part.end - part.start;
   decoded.begin(part.encoding === 'base64' ? decodedBytesMax(encodedBytes) : encodedBytes);
   const chunks = sourceChunks(source, part.start, part.end, readMemory);
-  return examine(part, chunks, sniff, part.open ? (slice) => decoded.write(slice) : undefined);
+  return examine(part, chunks, sniff, part.open ? keeping : undefined);
 }
 
 async function openDecoded(

@@ -3,10 +3,12 @@
  * to find for them, so they need neither libmagic nor, when no opener takes an interest, a thread.
  */
 
+import { addressesNothing, htmlCarrier } from './container/html-carrier.js';
 import type { OpenFile } from './container/opener.js';
 import { openers } from './container/openers.js';
 import { anyOpener } from './container/opening.js';
 import { floatingSignatures, hasFixedSignature } from './container/seven-zip-formats.js';
+import { carriesNothing, textCarrier } from './container/text-carrier.js';
 import { embeddedSignatures } from './polyglot-probe.js';
 import { SignatureScan } from './signature-scan.js';
 
@@ -46,12 +48,36 @@ export function looksRandom(head: Buffer): boolean {
 }
 
 /** Openers that look for signatures in the whole of a file: one pass does that for all of them. */
-const notAsked: ReadonlySet<string> = new Set(['7-zip', 'office-package', 'polyglot', 'zip']);
-const asked = openers.filter(({ id }) => !notAsked.has(id));
+const byScan: ReadonlySet<string> = new Set(['7-zip', 'office-package', 'polyglot', 'zip']);
+/**
+ * Openers that look into everything that could be a text. Small files of random octets often have no NUL, which is all
+ * that it takes, so these say whether they would find something, and not only whether they would look.
+ */
+const ofTexts = [
+  { openers: [textCarrier], findsNothing: carriesNothing },
+  { openers: [htmlCarrier], findsNothing: addressesNothing },
+];
+/** octets of a file that is searched like that at once; larger ones without a NUL in front are one in three thousand */
+const textBytes = 16_384;
+const texts = ofTexts.flatMap((texts) => texts.openers.map(({ id }) => id));
+const asked = openers.filter(({ id }) => !byScan.has(id) && !texts.includes(id));
 const scan = new SignatureScan([...embeddedSignatures, ...floatingSignatures]);
 
-/** Whether no opener takes an interest in a file that is wholly there, and nothing else begins in it. */
+/** Whether no opener finds anything in a file that is wholly there, and nothing else begins in it. */
 export function holdsNothing(file: OpenFile): boolean {
   const { content } = file;
-  return !hasFixedSignature(content) && !anyOpener(file, asked) && !scan.any(content);
+  if (hasFixedSignature(content) || anyOpener(file, asked) || scan.any(content)) return false;
+  return ofTexts.every(({ openers: some, findsNothing }) => {
+    if (!anyOpener(file, some)) return true;
+    return content.length <= textBytes && surely(() => findsNothing(file));
+  });
+}
+
+/** Who throws has found something, if only a fault of ours. */
+function surely(question: () => boolean): boolean {
+  try {
+    return question();
+  } catch {
+    return false;
+  }
 }

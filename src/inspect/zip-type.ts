@@ -21,7 +21,7 @@ const packageParts = /^(?:\[Content_Types\]\.xml|_rels\/\.rels)$/;
 
 /** The type of a ZIP file by its first bytes; undefined when they are no local file header. */
 export function zipType(head: Buffer): string | undefined {
-  if (head.indexOf(localHeader) !== 0) return undefined;
+  if (head.length < localHeader.length || localHeader.compare(head, 0, localHeader.length) !== 0) return undefined;
   const names = entryNames(head);
   if (names[0] === 'mimetype') return declaredType(head) ?? 'application/zip';
   const isPackage = names.some((name) => packageParts.test(name));

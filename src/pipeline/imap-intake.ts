@@ -43,6 +43,7 @@ export class ImapIntake implements Intake {
   #abort: AbortController | undefined;
   #closed = false;
   #judged = false;
+  recorded = false;
   #id: string | undefined;
 
   constructor(tools: IntakeTools) {
@@ -193,6 +194,7 @@ export class ImapIntake implements Intake {
     }
     const facts = judged.unread ? undefined : writeFacts(judged.report, judged.envelope);
     const row = { uid, state: exposures.original, bytes, revision, facts };
+    this.recorded = true;
     return rulingOf(services.mailboxes.commit.add(mailbox, row));
   }
 

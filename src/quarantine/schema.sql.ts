@@ -269,6 +269,14 @@ CREATE TABLE recipient_answers (
 ) STRICT;
 CREATE INDEX recipient_answers_open ON recipient_answers (id) WHERE mail IS NULL;
 CREATE INDEX recipient_answers_item ON recipient_answers (item);
+
+-- What was sent in place of an original, so that it is recognised in a mailbox.
+CREATE TABLE parcels (
+  bytes       INTEGER NOT NULL,
+  sha256      TEXT NOT NULL,
+  item        TEXT NOT NULL REFERENCES items (id),
+  PRIMARY KEY (bytes, sha256)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX audit_item ON audit (item, seq);
 `;
 

@@ -10,10 +10,16 @@ export const imapSessionLimits = {
   pipelineMax: 64,
   /** bytes that wait for a client; above it nothing more is read from the server for it. */
   clientBacklogBytes: 524_288,
+  /**
+   * bytes that wait behind a message under judgement, with those of the messages themselves; above it nothing more is
+   * read from the server. What is shown is written down for all of them together, which is what a mailbox of small mail
+   * is read the faster for.
+   */
+  judgedBacklogBytes: 4_194_304,
   /** bytes that wait for the server; above it nothing more is read from the client. */
   upstreamBacklogBytes: 524_288,
-  /** bytes that stand for a place in the order that is not filled yet: a message under judgement has a spool and more. */
-  reservationWeight: 4096,
+  /** bytes that stand for a place in the order that is not filled yet, besides those of the response that waits. */
+  reservationWeight: 1024,
   /** bytes that a slow client must take within the stall timeout to count as alive. */
   progressBytes: 65_536,
   /** protocol events of one session that are logged; all are counted. */
@@ -94,8 +100,10 @@ export const imapWireLimits = {
 } as const;
 
 export const imapFetchLimits = {
-  /** messages taken in, or places kept in the output, by one FETCH; then nothing more is read until some are judged. */
+  /** messages taken in by one FETCH whose octets are still wanted; then nothing more is read until some are judged. */
   heldMax: 256,
+  /** places kept in its output; most wait until it is written down that their messages are shown. */
+  placesMax: 1024,
   /** literals of one response that are kept; what has more is asked for again when its message is judged. */
   heldLiteralsMax: 16,
   /** pieces of one response between literals; more of them tell nothing that is kept. */

@@ -11,6 +11,9 @@ import {
   releaseSwapLimits,
   storedMessageLimits,
 } from './imap-limits.js';
+import { parcelLimits } from './parcel-limits.js';
+import { previewLimits } from './preview-limits.js';
+import { scoringHttpLimits, scoringServerLimits } from './scoring-limits.js';
 import { counterLimits, syslogLimits } from './telling-limits.js';
 
 export const limits = {
@@ -269,6 +272,8 @@ export const limits = {
     /** characters of the version that are kept. */
     versionCharacters: 100,
   },
+  http: scoringHttpLimits,
+  scoringServer: scoringServerLimits,
   delivered: {
     /** files of delivered mail that are remembered; some 500 bytes each. */
     filesMax: 20_000,
@@ -340,6 +345,7 @@ export const limits = {
   },
   counters: counterLimits,
   syslog: syslogLimits,
+  parcel: parcelLimits,
   imapJudge: imapJudgeLimits,
   portal: {
     /** bytes of a form; ours has one field. */
@@ -360,6 +366,7 @@ export const limits = {
     /** addresses remembered; some 100 bytes each. */
     peersMax: 10_000,
   },
+  preview: previewLimits,
   console: consoleLimits,
   notice: {
     /** characters of one mail-derived string; a reader needs no more to recognise his mail. */

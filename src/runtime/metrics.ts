@@ -131,6 +131,18 @@ function resourceMetrics(registers: Registry[]) {
       labelNames: ['backend'] as const,
       registers,
     }),
+    backendLeftAlone: new Gauge({
+      name: 'sluice_backend_breaker_open',
+      help: '1 while a scoring backend is left alone after failures in a row, 0 when it is asked.',
+      labelNames: ['backend'] as const,
+      registers,
+    }),
+    backendLastAnswer: new Gauge({
+      name: 'sluice_backend_last_answer_timestamp_seconds',
+      help: 'When a scoring backend last answered a question about a file, in seconds since 1970; absent before the first.',
+      labelNames: ['backend'] as const,
+      registers,
+    }),
     answers: new Counter({
       name: 'sluice_backend_answers_total',
       help: 'Answers about files, by backend, where they came from (memory, store, container, backend) and result: score, or the cause of a missing one. Answers from facts alone are not counted.',

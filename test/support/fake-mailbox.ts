@@ -119,6 +119,7 @@ function after(ms: number): Promise<void> {
 }
 
 class FakeIntake implements Intake {
+  readonly recorded = false;
   readonly spool: Spool;
   readonly #mailbox: FakeMailbox;
   readonly #chunks: Buffer[] = [];

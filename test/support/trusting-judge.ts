@@ -88,6 +88,7 @@ function intake(spool: Spool, sizes: Map<number, number>): Intake {
       spool.append(chunk);
     },
     full: false,
+    recorded: false,
     onDrain: undefined,
     judge: ({ uid }) => {
       sizes.set(uid, spool.length);

@@ -44,6 +44,20 @@ export const htmlCarrier: Opener = {
   },
 };
 
+/** Whether `open` would find nothing in a file that is neither markup nor script, asked with the same questions. */
+export function addressesNothing(file: OpenFile): boolean {
+  if (isDeclared(file)) return false;
+  return readableTexts(file).every((text) => {
+    if (isMarkup(file, text)) return false;
+    const plain = withoutEntities(text);
+    return holdsNoAddress(text) && (plain === text || holdsNoAddress(plain));
+  });
+}
+
+function holdsNoAddress(text: Buffer): boolean {
+  return dataUris(text, lowerCase(text)).next().done === true;
+}
+
 /** Members of one file, each content once. */
 class Collector {
   readonly out: OpenOutput;

@@ -85,13 +85,14 @@ export class Opening {
 
 /** Whether somebody should look into a file, by what is there of it. */
 export function anyOpener(file: OpenFile, openers: readonly Opener[]): boolean {
-  return openers.some((opener) => safely(() => opener.matches(file)) === true);
+  for (const opener of openers) if (isInterested(opener, file)) return true;
+  return false;
 }
 
 async function openInto(file: OpenFile, output: FileOutput, shared: Shared): Promise<void> {
   for (const opener of shared.tools.openers) {
     if (output.exhausted) return;
-    if (safely(() => opener.matches(file)) !== true) continue;
+    if (!isInterested(opener, file)) continue;
     try {
       await opener.open(file, output);
     } catch {
@@ -102,11 +103,11 @@ async function openInto(file: OpenFile, output: FileOutput, shared: Shared): Pro
 }
 
 /** What a matcher throws means that it does not know the file. */
-function safely<Value>(work: () => Value): Value | undefined {
+function isInterested(opener: Opener, file: OpenFile): boolean {
   try {
-    return work();
+    return opener.matches(file);
   } catch {
-    return undefined;
+    return false;
   }
 }
 

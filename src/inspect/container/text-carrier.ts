@@ -45,6 +45,19 @@ export const textCarrier: Opener = {
   },
 };
 
+/** Whether `open` would find nothing in such a file, asked with the same questions. */
+export function carriesNothing(file: OpenFile): boolean {
+  return readableTexts(file).every((text) => {
+    if (mayCarry(text) || isWholeBase64(text)) return false;
+    const runs = text === file.content ? base64Runs(text).next().done === true : true;
+    return runs && quotedParts(text, text.length).next().done === true;
+  });
+}
+
+function mayCarry(text: Buffer): boolean {
+  return mayHoldUuencode(text) || text.includes('=ybegin') || text.includes(binhexMark);
+}
+
 function carriedFiles(text: Buffer, bytesMax: number): readonly CarriedFile[] {
   const files: CarriedFile[] = [];
   if (mayHoldUuencode(text)) files.push(...uuencodedFiles(text, false, bytesMax));
