@@ -6,6 +6,7 @@ import type { CounterProtocol } from '../quarantine/counter-names.js';
 import { gaugeWord, sliceOf } from '../quarantine/counter-names.js';
 import type { ToldRow } from '../quarantine/counter-store.js';
 import { CounterTally } from '../quarantine/counter-tally.js';
+import { newOwner } from '../quarantine/process-owner.js';
 import type { StoreAccess } from '../quarantine/store-access.js';
 import { messageOf } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
@@ -31,6 +32,7 @@ export class Counting {
   readonly #timers: NodeJS.Timeout[] = [];
   /** slices that the store has not taken yet; a failing disk must not lose them, and their names are few */
   readonly #waiting = new Map<number, Record<string, number>>();
+  readonly #owner = newOwner();
   #gauges = '';
   #failing = false;
   #running: Promise<void> = Promise.resolve();
@@ -48,6 +50,8 @@ export class Counting {
     const { flushMs, auditMs, mergeMs } = limits.counters;
     this.#timers.push(setInterval(() => void this.#queue(() => this.#flush()), flushMs));
     this.#timers.push(setInterval(() => void this.#queue(() => this.#takeAudit()), auditMs));
+    // First of all, so that what happens from now on is news also where the table is new.
+    void this.#queue(() => this.#takeAudit());
     // What a killed process said of its moment is no longer true.
     void this.#queue(() => this.#flush());
     void this.#queue(() => this.#merge());
@@ -62,7 +66,7 @@ export class Counting {
     await this.#queue(async () => {
       await this.#takeAudit();
       await this.#flush();
-      await this.#tools.store.call('setGauges', {});
+      await this.#tools.store.call('dropGauges');
     });
   }
 
@@ -101,7 +105,7 @@ export class Counting {
     }
     const told = JSON.stringify(gauges);
     if (told === this.#gauges) return;
-    await store.call('setGauges', gauges);
+    await store.call('setGauges', this.#owner, gauges);
     this.#gauges = told;
   }
 

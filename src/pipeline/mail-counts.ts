@@ -38,18 +38,15 @@ export function countMail(tally: ProtocolTally, mail: CountedMail): void {
 }
 
 function outcomeWord({ outcome, verdict }: CountedMail): CounterWord {
-  const fellBack = (action?: 'block') =>
-    !verdict.malicious &&
-    verdict.reasons.some((reason) => reason.code === 'fallback' && (action === undefined || reason.action === action));
   switch (outcome) {
     case 'permitted':
-      return fellBack() ? 'email-fallback-permitted' : 'email-permitted';
+      return fellBack(verdict) ? 'email-fallback-permitted' : 'email-permitted';
     case 'tagged':
       return 'email-tag-and-delivered';
     case 'quarantined':
-      return fellBack('block') ? 'email-fallback-blocked' : 'email-quarantined';
+      return fellBack(verdict, 'block') ? 'email-fallback-blocked' : 'email-quarantined';
     case 'blocked':
-      return fellBack('block') ? 'email-fallback-blocked' : 'email-blocked';
+      return fellBack(verdict, 'block') ? 'email-fallback-blocked' : 'email-blocked';
     case 'deferred':
       return 'deferred';
     default:
@@ -57,36 +54,41 @@ function outcomeWord({ outcome, verdict }: CountedMail): CounterWord {
   }
 }
 
-function countFiles(tally: ProtocolTally, { outcome, inquiry, decision }: CountedMail): void {
+/** Whether a missing answer decided, and nothing worse. */
+function fellBack({ malicious, reasons }: Verdict, action?: 'block'): boolean {
+  if (malicious) return false;
+  return reasons.some((reason) => reason.code === 'fallback' && (action === undefined || reason.action === action));
+}
+
+function countFiles(tally: ProtocolTally, { outcome, verdict, inquiry, decision }: CountedMail): void {
   const passes = outcome === 'permitted' || outcome === 'tagged';
   for (const score of inquiry.scores) {
+    const missing = score.answers.some(({ kind }) => kind === 'none') || score.answers.length === 0;
     if (score.sha256 !== '') tally.add('hash-eligible');
     tally.add('hash-selected');
     if (score.how?.some(({ source }) => source === 'backend') === true) tally.add('hash-submitted');
     if (inquiry.wasSent(score)) {
       tally.add('hash-unknown');
-      tally.add(score.score === undefined ? 'file-submission-failure' : 'file-submission-success');
-    } else if (isAnswered(score)) {
+      tally.add(isScoredByBackend(score) ? 'file-submission-success' : 'file-submission-failure');
+    } else if (missing) {
+      tally.add(missingWord(score));
+    } else {
       tally.add('hash-known');
       tally.add('file-submission-not-needed');
-    } else {
-      tally.add(unansweredWord(score));
     }
     if (score.score !== undefined) {
       const bad = levelOf(score.score, decision.levelMap) >= decision.threshold;
       tally.add(bad ? 'file-verdict-meets_threshold' : 'file-verdict-under_threshold');
-    } else if (!isAnswered(score)) {
-      tally.add(passes ? 'file-fallback-permitted' : 'file-fallback-blocked');
     }
+    if (missing && fellBack(verdict)) tally.add(passes ? 'file-fallback-permitted' : 'file-fallback-blocked');
   }
 }
 
-/** A member whose archive was scanned as a whole has its answer there. */
-function isAnswered({ score, answers }: PartScore): boolean {
-  return score !== undefined || answers.some(({ kind }) => kind === 'covered');
+function isScoredByBackend({ answers, how }: PartScore): boolean {
+  return answers.some(({ kind }, at) => kind === 'score' && how?.[at]?.source === 'backend');
 }
 
-function unansweredWord({ answers }: PartScore): CounterWord {
+function missingWord({ answers }: PartScore): CounterWord {
   const causes = answers.map((answer) => (answer.kind === 'none' ? answer.cause : undefined));
   if (causes.includes('verdict-timeout')) return 'hash-verdict-timeout';
   return causes.includes('unknown-file') ? 'hash-unknown' : 'hash-fail';

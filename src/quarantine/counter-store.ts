@@ -6,6 +6,7 @@ import { limits } from '../runtime/limits.js';
 import { type AuditRow, AuditTable } from './audit.js';
 import { type CounterProtocol, type CounterWord, counterDayMs, counterHourMs, sliceOf } from './counter-names.js';
 import type { Database } from './database.js';
+import { isAlive } from './process-owner.js';
 
 export interface CounterRow {
   /** ms since 1970, start of the slice */
@@ -39,7 +40,7 @@ export interface TakenAudit {
   readonly more: boolean;
 }
 
-type StateKind = 'cleared' | 'now' | 'seen';
+type StateKind = 'cleared' | 'now' | 'owner' | 'seen';
 
 /** Audit actions that are counted under their own name. */
 const countedActions: ReadonlySet<string> = new Set([
@@ -108,13 +109,26 @@ export class CounterStore {
     });
   }
 
-  /** Values of this moment, in place of those before. */
-  setGauges(values: Readonly<Record<string, number>>): void {
-    this.#write(() => this.#replace('now', values));
+  /** Values of this moment, in place of those before. @param owner the daemon that says so; see process-owner.ts */
+  setGauges(owner: string, values: Readonly<Record<string, number>>): void {
+    this.#write(() => {
+      this.#replace('owner', { [owner]: 0 });
+      this.#replace('now', values);
+    });
   }
 
-  gauges(): Record<string, number> {
-    return Object.fromEntries(this.#state('now'));
+  /** There are none any more: the daemon ends. */
+  dropGauges(): void {
+    this.#write(() => {
+      this.#replace('owner', {});
+      this.#replace('now', {});
+    });
+  }
+
+  /** Values of this moment; undefined when no daemon runs, however the last one ended. */
+  gauges(): Record<string, number> | undefined {
+    const [owner] = this.#state('owner').keys();
+    return owner !== undefined && isAlive(owner) ? Object.fromEntries(this.#state('now')) : undefined;
   }
 
   /**

@@ -13,6 +13,10 @@ import {
 } from './imap-limits.js';
 import { counterLimits, syslogLimits } from './telling-limits.js';
 import { scoringHttpLimits, scoringServerLimits } from './scoring-limits.js';
+import { parcelLimits } from './parcel-limits.js';
+import { previewLimits } from './preview-limits.js';
+import { scoringHttpLimits, scoringServerLimits } from './scoring-limits.js';
+import { counterLimits, syslogLimits } from './telling-limits.js';
 
 export const limits = {
   smtp: {
@@ -279,7 +283,7 @@ export const limits = {
     filesPerMessage: 100,
     /** recipients of one message that are remembered with its files. */
     recipientsMax: 100,
-    /** incidents written after one reload; a feed that calls everything bad shall not fill the database. */
+    /** incidents written, and files that a log collector is told of, after one reload; a feed that calls everything bad shall not fill the database. */
     incidentsMax: 1000,
     /** ms for which they are; feeds learn of most files within a day. */
     keptMs: 86_400_000,
@@ -363,6 +367,7 @@ export const limits = {
     /** ms for one; 50 MB of parsing, AES and base64 take some 10 s. */
     buildMs: 120_000,
   },
+  parcel: parcelLimits,
   imapJudge: imapJudgeLimits,
   portal: {
     /** bytes of a form; ours has one field. */
@@ -383,35 +388,8 @@ export const limits = {
     /** addresses remembered; some 100 bytes each. */
     peersMax: 10_000,
   },
+  preview: previewLimits,
   console: consoleLimits,
-  preview: {
-    /** bytes of an original that is opened to be looked at; opening takes a second for each 90 MB. */
-    sealedBytes: 67_108_864,
-    /** bytes of it that are parsed, held in memory; the text comes before the attachments in nearly all mail. */
-    messageBytes: 16_777_216,
-    /** characters of plain text that are shown; some 60 pages. */
-    textCharacters: 200_000,
-    /** characters of HTML that are read, and of what is made of it; newsletters have 100,000. */
-    htmlCharacters: 524_288,
-    shownHtmlCharacters: 2_097_152,
-    /** nesting of elements; tables in tables of newsletters have 40. */
-    nestingMax: 100,
-    /** characters of a link's target; who reads more does not read it. */
-    targetCharacters: 300,
-    /** fields of a header shown to administrators, and characters of each. */
-    fieldsMax: 200,
-    fieldCharacters: 2000,
-    /** ms for parsing one message before its thread counts as hung. */
-    timeMs: 10_000,
-    /** MiB of heap of that thread. */
-    memoryMb: 256,
-    /** messages waiting to be parsed; one is at a time, and a reader tries again. */
-    queueMax: 8,
-    /** previews kept, so that a page and the frame in it cost one opening; up to 3 MB each. */
-    keptMax: 8,
-    keptMs: 60_000,
-    threadIdleMs: 60_000,
-  },
   notice: {
     /** characters of one mail-derived string; a reader needs no more to recognise his mail. */
     fieldCharacters: 200,

@@ -94,7 +94,8 @@ export async function openConsole(
     ...settings.options,
   };
   const app = createPortal({
-    store: vault.store,
+    vault,
+    preview: { preview: async () => ({ kind: 'unavailable', reason: 'no-identity' }) },
     notice: () => policy.notice,
     publicUrl: () => stage.url,
     formKey: Buffer.alloc(32, 7),
