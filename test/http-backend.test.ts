@@ -629,6 +629,26 @@ t.test('what is no HTTP, or ends before it is any', async (t) => {
   }
 });
 
+t.test('an answer that nobody asked for answers nothing', async (t) => {
+  const body = (score: number): string => JSON.stringify(scored(part.sha256, score, score > 0 ? 'Planted' : ''));
+  const reply = (text: string): string =>
+    `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`;
+  const asked: string[] = [];
+  const { port } = await rawOf(t, (socket) => {
+    socket.on('data', (chunk) => {
+      asked.push(chunk.toString('latin1').split('\r\n', 1)[0] ?? '');
+      // The first question of a connection is answered twice.
+      socket.write(reply(body(1)) + reply(body(0)));
+    });
+  });
+  const backend = backendOf(t, port);
+  for (let count = 0; count < 5; count += 1) {
+    const found = await backend.lookup(part, idle());
+    t.ok(found?.kind === 'none' || (found?.kind === 'score' && found.score === 1), summary(found));
+  }
+  t.ok(asked.filter((line) => line.startsWith('GET /v1/hashes/')).length >= 5, 'each question was put');
+});
+
 t.test('a service that is not there, has no name, or another certificate', async (t) => {
   const gone = backendOf(t, await freePort());
   t.match(await gone.lookup(part, idle()), { cause: 'backend-unavailable', detail: 'ECONNREFUSED' });
