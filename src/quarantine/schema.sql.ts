@@ -283,9 +283,10 @@ CREATE INDEX audit_item ON audit (item, seq);
 /** What goes with the sums of `counters`. */
 const counting = `
 -- kind 'cleared': what the sums stood at when the statistics were cleared, and under the empty name the time of it.
--- kind 'now': values of this moment. kind 'seen': the last audit row that was counted.
+-- kind 'now': values of this moment, and kind 'owner' the process that says so. kind 'seen': the last audit row that was
+-- counted, and the last one that is history.
 CREATE TABLE counter_state (
-  kind        TEXT NOT NULL CHECK (kind IN ('cleared','now','seen')),
+  kind        TEXT NOT NULL CHECK (kind IN ('cleared','now','owner','seen')),
   name        TEXT NOT NULL,
   value       INTEGER NOT NULL,
   PRIMARY KEY (kind, name)

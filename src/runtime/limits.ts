@@ -11,7 +11,10 @@ import {
   releaseSwapLimits,
   storedMessageLimits,
 } from './imap-limits.js';
+import { parcelLimits } from './parcel-limits.js';
+import { previewLimits } from './preview-limits.js';
 import { scoringHttpLimits, scoringServerLimits } from './scoring-limits.js';
+import { counterLimits, syslogLimits } from './telling-limits.js';
 
 export const limits = {
   smtp: {
@@ -340,37 +343,9 @@ export const limits = {
     mailerTimeoutMs: 300_000,
     mailerConnectTimeoutMs: 30_000,
   },
-  counters: {
-    /** ms between two writes of what was counted: a killed process loses no more. */
-    flushMs: 2000,
-    /** ms between two looks at the audit table for what other processes did. */
-    auditMs: 2000,
-    /** audit rows taken in one transaction, so that holds never wait long behind it. */
-    auditRows: 500,
-    /** ms after which slices of ten minutes become hours, and hours become days. */
-    hoursAfterMs: 604_800_000,
-    daysAfterMs: 7_776_000_000,
-  },
-  parcel: {
-    /** bytes of a message that can be released as a ZIP archive; some three times as much is in memory for a moment. */
-    messageBytes: 50_331_648,
-    /** bytes of all attachments together; encodings that grow when they are undone are rare and old. */
-    contentBytes: 100_663_296,
-    membersMax: 1000,
-    /** characters of a member's name; common file systems take 255 bytes. */
-    nameCharacters: 60,
-    /** characters of text written in the open; a longer one goes into the archive. */
-    textCharacters: 1_000_000,
-    /** characters of HTML that a text is made of, at some 5 MB/s. */
-    htmlCharacters: 1_000_000,
-    subjectCharacters: 500,
-    /** addresses of one field that are written down again. */
-    addressesMax: 200,
-    /** of objects; the bytes of files do not count. */
-    heapMegabytes: 256,
-    /** ms for one; 50 MB of parsing, AES and base64 take some 10 s. */
-    buildMs: 120_000,
-  },
+  counters: counterLimits,
+  syslog: syslogLimits,
+  parcel: parcelLimits,
   imapJudge: imapJudgeLimits,
   portal: {
     /** bytes of a form; ours has one field. */
@@ -391,6 +366,7 @@ export const limits = {
     /** addresses remembered; some 100 bytes each. */
     peersMax: 10_000,
   },
+  preview: previewLimits,
   console: consoleLimits,
   notice: {
     /** characters of one mail-derived string; a reader needs no more to recognise his mail. */

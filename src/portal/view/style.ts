@@ -59,7 +59,8 @@ dl.facts dd{flex:1;margin:0;min-width:0}
 .badge.info{background:var(--info-back);color:var(--info)}
 .badge.warn::before{border-radius:2px}
 .badge.bad::before{border-radius:0;transform:rotate(45deg)}
-pre.text{margin:0;padding:16px;max-height:60vh;overflow:auto;background:var(--back);border:1px solid var(--line);border-radius:8px;white-space:pre-wrap;overflow-wrap:anywhere}
+pre{margin:0;white-space:pre-wrap;overflow-wrap:anywhere}
+.text{margin:0 0 16px;padding:16px;max-height:60vh;overflow:auto;background:var(--back);border:1px solid var(--line);border-radius:8px}
 .message-frame{display:block;width:100%;height:60vh;min-height:320px;border:1px solid var(--edge);border-radius:8px;background:#fff}
 details{margin:0 0 12px}
 summary{display:list-item;min-height:44px;padding:9px 4px;color:var(--link);font-weight:600;cursor:pointer}
@@ -77,7 +78,7 @@ body.public{padding:0}
 .card,.panel{border:0;padding:0}
 form,.bar nav,.sign-out,.skip,.pager,.tabs,.message-frame{display:none}
 a{color:inherit}
-pre.text{max-height:none}
+.text{max-height:none}
 }
 `;
 
