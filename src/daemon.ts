@@ -7,7 +7,9 @@ import { parseHostPort } from './config/host-port.js';
 import { LiveConfig, type ReloadResult } from './config/live-config.js';
 import { formatProblem } from './config/problem.js';
 import type { Config } from './config/schema.js';
+import { Counting } from './daemon/counting.js';
 import { createImapListener } from './daemon/imap-listeners.js';
+import { counterProtocolsOf } from './daemon/listener-protocols.js';
 import { createListener } from './daemon/listeners.js';
 import { type PortalStart, startPortal } from './daemon/portal.js';
 import { quarantinePolicy } from './daemon/quarantine-policy.js';
@@ -64,6 +66,7 @@ export class Daemon {
   #vault: Vault | undefined;
   #outbox: Outbox | undefined;
   #tally: ImapTally | undefined;
+  #counting: Counting | undefined;
   #inspector: Inspector | undefined;
   #scorer: Scorer | undefined;
   #spools: SpoolPool | undefined;
@@ -117,6 +120,14 @@ export class Daemon {
     );
     const scorer = this.#scorer;
     this.#delivered = new DeliveredFiles((part) => scorer.opinionOf(part), Date.now);
+    this.#counting = new Counting(counterProtocolsOf(config), {
+      store: quarantine.store,
+      metrics: this.metrics,
+      log: this.#logger,
+      clock: Date.now,
+      onAudit: (row) => void row,
+    });
+    this.#counting.start();
     const pipeline: PipelineServices = {
       inspector: this.#inspector,
       scorer: this.#scorer,
@@ -126,6 +137,7 @@ export class Daemon {
       releaseKey: loadReleaseKey(config.dataDirectory),
       log: this.#logger,
       metrics: this.metrics,
+      counts: this.#counting.tally,
       now: () => performance.now(),
       clock: () => Date.now(),
       supervise: (work, what) => this.#supervise(work, what),
@@ -147,6 +159,8 @@ export class Daemon {
       },
       'ready',
     );
+    // The output of a FETCH keeps its order, so the first message that needs a thread would hold up all behind it.
+    if (config.imap.listeners.length > 0) this.#inspector.prepare();
   }
 
   async #startListeners(pipeline: PipelineServices, vault: Vault, spools: SpoolPool): Promise<void> {
@@ -333,6 +347,7 @@ export class Daemon {
     await this.#outbox?.stop();
     await this.#scorer?.close();
     await this.#inspector?.close();
+    await this.#counting?.stop();
     await this.#vault?.close();
     this.#status?.closeAllConnections();
     this.#status?.close();

@@ -12,6 +12,8 @@ import { registerPreview } from './preview.js';
 import { registerQuarantine } from './quarantine.js';
 import { registerRun } from './run.js';
 import { registerScan } from './scan.js';
+import { registerScoringServer } from './scoring-server.js';
+import { registerStats } from './stats.js';
 import { storeContext } from './store-program.js';
 import { registerSweep } from './sweep.js';
 
@@ -23,7 +25,8 @@ Examples:
   sluice check-config sluice.yaml          then: sluice run --config sluice.yaml
   sluice scan --pretty mail.eml            what the gate would do with a message
   sluice sweep --user anna@example.org     have her mailboxes judged before she looks
-  sluice quarantine list                   what it holds; release, show, export, delete`;
+  sluice quarantine list                   what it holds; release, show, export, delete
+  sluice stats --since 24h                 what it counted`;
 
 export function createProgram(): Command {
   const program = new Command('sluice')
@@ -44,8 +47,10 @@ export function createProgram(): Command {
   registerPreview(program, context);
   registerQuarantine(program, context);
   registerIncidents(program, context);
+  registerStats(program, context);
   registerLists(program);
   registerSweep(program);
+  registerScoringServer(program);
   registerKeygen(program, context);
   registerPassword(program, context);
   return program;

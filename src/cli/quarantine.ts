@@ -6,6 +6,7 @@ import { type Command, Option } from 'commander';
 import { levelText, sizeText, timeText } from '../notice/clean.js';
 import { type DeliveryRecord, type Item, type ItemState, itemStates } from '../quarantine/item.js';
 import { loadReleaseKey } from '../quarantine/keys.js';
+import { type ReleaseForm, releaseForms } from '../quarantine/outbox-table.js';
 import { newOwner } from '../quarantine/process-owner.js';
 import { releaseNow } from '../quarantine/release.js';
 import { writeFully } from '../quarantine/seal.js';
@@ -173,6 +174,7 @@ async function release(
   id: string,
   settings: Parameters<Parameters<typeof withVault>[2]>[1],
   context: StoreContext,
+  as: ReleaseForm | undefined,
 ): Promise<ExitCode> {
   const tools = {
     vault,
@@ -186,7 +188,7 @@ async function release(
   };
   const { protocol } = (await vault.detail(id)).item;
   const signal = AbortSignal.timeout(limits.quarantine.commandReleaseMs);
-  const report = await releaseNow(id, commandActor(), newOwner(), tools, signal);
+  const report = await releaseNow(id, commandActor(), newOwner(), tools, signal, { as });
   for (const delivery of report.deliveries) context.stdout.write(`${deliveryText(delivery)}\n`);
   const reason = report.reason === undefined ? '' : `: ${terminalText(report.reason, 500)}`;
   switch (report.outcome) {
@@ -256,12 +258,18 @@ export function registerQuarantine(program: Command, context: StoreContext): voi
     .action((id: string, options: Shared & { readonly out?: string; readonly sealed?: boolean }) =>
       runCommand(context, () => withVault(context, options.config, (vault) => exportItem(vault, id, options, context))),
     );
-  add('release <id>', 'Deliver the original to all its recipients and print the answers').action(
-    (id: string, options: Shared) =>
+  add('release <id>', 'Deliver the original to all its recipients and print the answers')
+    .addOption(
+      new Option(
+        '--as <form>',
+        'original: as it came; zip: attachments in an encrypted archive (default: quarantine.releaseAs)',
+      ).choices(releaseForms),
+    )
+    .action((id: string, options: Shared & { readonly as?: ReleaseForm }) =>
       runCommand(context, () =>
-        withVault(context, options.config, (vault, settings) => release(vault, id, settings, context)),
+        withVault(context, options.config, (vault, settings) => release(vault, id, settings, context, options.as)),
       ),
-  );
+    );
   add('deny <id>', 'Refuse a release that was asked for, and tell whoever asked')
     .option('--reason <text>', 'words for the recipients who asked')
     .action((id: string, options: Shared & { readonly reason?: string }) =>

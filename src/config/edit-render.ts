@@ -47,6 +47,8 @@ export function literalLines(value: unknown, column: number): readonly string[] 
 export interface BlockStyle {
   /** columns that one level goes in */
   readonly step: number;
+  /** whether texts of several lines are written as such; a comment after one may be taken for a part of it */
+  readonly literals: boolean;
 }
 
 /** A key with its value as lines at this column; lists and mappings go over several lines when that reads better. */
@@ -54,7 +56,7 @@ export function entryLines(key: string, value: unknown, column: number, style: B
   const head = `${' '.repeat(column)}${stringText(key)}:`;
   const below = valueLines(value, column, style);
   if (below !== undefined) return [head, ...below];
-  const literal = literalLines(value, column + style.step);
+  const literal = style.literals ? literalLines(value, column + style.step) : undefined;
   if (literal !== undefined) return [`${head} ${literal[0]}`, ...literal.slice(1)];
   return [`${head} ${inlineText(value)}`];
 }

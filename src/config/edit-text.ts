@@ -37,7 +37,15 @@ import {
   onOneLine,
   type Slot,
 } from './edit-place.js';
-import { columnsMax, entryLines, inlineText, itemLine, literalLines, valueLines } from './edit-render.js';
+import {
+  type BlockStyle,
+  columnsMax,
+  entryLines,
+  inlineText,
+  itemLine,
+  literalLines,
+  valueLines,
+} from './edit-render.js';
 
 interface Patch {
   readonly from: number;
@@ -67,12 +75,18 @@ export function patchText(text: string, next: unknown): string | undefined {
   if (document.errors.length > 0) return undefined;
   const old = plainOf(document) ?? {};
   if (isDeepStrictEqual(old, next)) return text;
-  const patcher = new Patcher(text, document);
-  const patched = patcher.patched(old, next);
-  if (patched === undefined) return undefined;
-  const again = parseDocument(patched, parseOptions);
-  if (again.errors.length + again.warnings.length > 0) return undefined;
-  return isDeepStrictEqual(plainOf(again) ?? {}, next) ? patched : undefined;
+  return (
+    readBack(new Patcher(text, document, true).patched(old, next), next) ??
+    readBack(new Patcher(text, document, false).patched(old, next), next)
+  );
+}
+
+/** The text when it says exactly what it shall. */
+function readBack(text: string | undefined, next: unknown): string | undefined {
+  if (text === undefined) return undefined;
+  const document = parseDocument(text, parseOptions);
+  if (document.errors.length + document.warnings.length > 0) return undefined;
+  return isDeepStrictEqual(plainOf(document) ?? {}, next) ? text : undefined;
 }
 
 function plainOf(document: Document): unknown {
@@ -83,7 +97,7 @@ class Patcher {
   readonly #text: string;
   readonly #document: Document;
   readonly #eol: string;
-  readonly #step: number;
+  readonly #style: BlockStyle;
   readonly #patches: Patch[] = [];
   readonly #shared: boolean;
   /** nodes with an anchor that stay, and what they will say */
@@ -91,12 +105,12 @@ class Patcher {
   #refused = false;
   readonly #aliases: { readonly slot: Slot; readonly next: unknown }[] = [];
 
-  constructor(text: string, document: Document) {
+  constructor(text: string, document: Document, literals: boolean) {
     this.#text = text;
     this.#document = document;
     this.#eol = /^[^\n]*\r\n/.test(text) ? '\r\n' : '\n';
     const indent = /^( +)[^\s#-]/m.exec(text)?.[1]?.length ?? 2;
-    this.#step = indent > 8 ? 2 : indent;
+    this.#style = { step: indent > 8 ? 2 : indent, literals };
     let shared = false;
     visit(document, {
       Alias: () => {
@@ -119,7 +133,7 @@ class Patcher {
   /** A file with nothing but comments. */
   #appended(next: unknown): string | undefined {
     if (!isMapping(next)) return undefined;
-    const lines = Object.entries(next).flatMap(([key, value]) => entryLines(key, value, 0, { step: this.#step }));
+    const lines = Object.entries(next).flatMap(([key, value]) => entryLines(key, value, 0, this.#style));
     const gap = this.#text === '' || this.#text.endsWith('\n') ? '' : this.#eol;
     return `${this.#text}${gap}${lines.map((line) => line + this.#eol).join('')}`;
   }
@@ -151,7 +165,7 @@ class Patcher {
     const texts =
       node.flow === true
         ? added.map((key) => inlineText({ [key]: next[key] }).slice(2, -2))
-        : added.flatMap((key) => this.#section(slot, entryLines(key, next[key], column, { step: this.#step })));
+        : added.flatMap((key) => this.#section(slot, entryLines(key, next[key], column, this.#style)));
     const values = keys.map((key) => own(old, key));
     return this.#keepEntries({ slot, node, places, values, texts }, next);
   }
@@ -185,8 +199,9 @@ class Patcher {
   #keepEntries({ slot, node, places, values, texts }: Changes, next: unknown): boolean {
     const last = places.findLastIndex((place) => place !== undefined);
     const flow = node.flow === true;
-    if (last === -1 && (!flow || places.length === 0 || !this.#hasComment(node)))
-      return places.length + texts.length === 0;
+    if (last === -1 && places.length + texts.length === 0) return true;
+    // With nothing left, only what cannot be written anew keeps its place for the comments in it.
+    if (last === -1 && slot.kind !== 'root' && (!flow || places.length === 0 || !this.#hasComment(node))) return false;
     const entries = entriesOf(this.#text, node);
     if (entries === undefined) {
       this.#refused ||= slot.kind === 'root' || this.#hasComment(node);
@@ -296,10 +311,14 @@ class Patcher {
     const rest = this.#text.slice(end, lineEnd(this.#text, end));
     const room = !slot.inline && onOneLine(this.#text, slot.after, from) && /^[ \t]*(#|$)/.test(rest);
     if (!room) return undefined;
-    const below = valueLines(next, slot.column, { step: this.#step });
+    const below = valueLines(next, slot.column, this.#style);
     if (below !== undefined) return { head: '', lines: below };
-    const literal = literalLines(next, slot.column + this.#step);
+    const literal = this.#literal(slot, next);
     return literal === undefined ? undefined : { head: ` ${literal[0]}`, lines: literal.slice(1) };
+  }
+
+  #literal(slot: Slot, next: unknown): readonly string[] | undefined {
+    return this.#style.literals ? literalLines(next, slot.column + this.#style.step) : undefined;
   }
 
   /** A text of several lines; the comment behind its header stays. */
@@ -308,7 +327,7 @@ class Patcher {
     if (source?.type !== 'block-scalar' || !node.range) return;
     const comment = source.props.find((token) => token.type === 'comment');
     const behind = comment !== undefined && 'source' in comment ? ` ${comment.source}` : '';
-    const [head = '', ...lines] = literalLines(next, slot.column + this.#step) ?? [inlineText(next)];
+    const [head = '', ...lines] = this.#literal(slot, next) ?? [inlineText(next)];
     const end = this.#text[node.range[1] - 1] === '\n' ? this.#eol : '';
     const written = [`${anchorOf(node)}${head}${behind}`, ...lines].join(this.#eol) + end;
     this.#add(slot.props ?? node.range[0], node.range[1], written);
@@ -328,7 +347,7 @@ class Patcher {
     } else {
       const anchor = anchorOf(node).trim();
       const behind = anchor === '' || slot.props === undefined ? slot.after : slot.props + anchor.length;
-      const below = slot.inline ? undefined : valueLines(next, slot.column, { step: this.#step });
+      const below = slot.inline ? undefined : valueLines(next, slot.column, this.#style);
       if (below === undefined) this.#add(behind, behind, ` ${inlineText(next)}`);
       else this.#addLines(nextLine(text, slot.after), below);
       this.#dropLines(lineStart(text, start), nextLine(text, end), node);

@@ -143,7 +143,8 @@ export function changesOf(
   if (isDeepStrictEqual(before, after)) return [];
   const either = isMapping(before) || isMapping(after);
   const inside = (value: unknown) => value === undefined || isMapping(value);
-  if (!either || !inside(before) || !inside(after)) return [{ path: pathText(path), from: before, to: after }];
+  const empty = Object.keys(before ?? {}).length + Object.keys(after ?? {}).length === 0;
+  if (empty || !either || !inside(before) || !inside(after)) return [{ path: pathText(path), from: before, to: after }];
   const keys = new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})]);
   return [...keys].flatMap((key) =>
     changesOf(own((before ?? {}) as Mapping, key), own((after ?? {}) as Mapping, key), [...path, key]),

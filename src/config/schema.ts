@@ -56,7 +56,7 @@ const quarantineSchema = z
       .enum(['request', 'release'])
       .default('request')
       .describe(
-        'What a recipient may do with the link in his notice: ask for the release, or release and delete the message himself, in either case for all its recipients. Less holds at once; more holds for notices sent from then on. The link in a notice that readers of a mailbox share only ever asks.',
+        'What a recipient may do with the link in his notice: ask for the release, or release and delete the message himself, in either case for all its recipients. Less holds at once for all links; more holds for notices sent from then on. The link in a notice that readers of a mailbox share only ever asks.',
       ),
     releaseAs: z
       .enum(['original', 'zip'])

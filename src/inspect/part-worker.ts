@@ -32,7 +32,9 @@ export type WorkerResult =
   | { readonly kind: 'extract'; readonly content: Uint8Array }
   | { readonly kind: 'digest'; readonly sha256: string };
 
-let sniffer: Promise<Sniffer> | undefined;
+const sniffer = loadSniffer();
+// A thread takes no task before it has what most tasks need; whether that failed, each of them finds out.
+await sniffer.catch(() => undefined);
 /** one for the thread, which works on one chunk at a time; a fresh one for each costs more than reading into it */
 const readMemory = Buffer.allocUnsafeSlow(limits.spool.readChunkBytes);
 const decoded = new DecodedFile();
@@ -50,7 +52,6 @@ const unpacking = openers.filter(({ id }) => !tellingIds.has(id) && !curiousIds.
 /** What the pool calls: findings for each part, other readings, a member's bytes, or the digest of the whole message. */
 export default async function run(task: WorkerTask): Promise<WorkerResult> {
   if (task.kind === 'digest') return { kind: 'digest', sha256: digest(task.source, task.start) };
-  sniffer ??= loadSniffer();
   const sniff = await sniffer;
   switch (task.kind) {
     case 'views':

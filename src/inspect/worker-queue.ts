@@ -138,7 +138,12 @@ export class WorkerQueue {
     return new GateError('inspection-crashed', `inspection of a part failed: ${messageOf(cause)}`, { cause });
   }
 
-  /** Threads start with the first task: a gate that sees no attachment pays nothing for them. */
+  /** Starts the first thread now. */
+  prepare(): void {
+    if (!this.#closed) this.#pool();
+  }
+
+  /** Otherwise threads start with the first task: a gate that sees no attachment pays nothing for them. */
   #pool(): Piscina {
     if (this.#threads !== undefined) return this.#threads;
     const { threads, workerFile } = this.#options;

@@ -34,6 +34,8 @@ export interface LivePolicy {
   readonly scorer: ScorerSettings;
   readonly notice: Config['notice'];
   readonly administrators: Config['administrators'];
+  /** what recipients may do, and how a message is released */
+  readonly release: Pick<Config['quarantine'], 'recipientMay' | 'releaseAs'>;
   /** begins the link in notices; empty for none */
   readonly publicUrl: string;
   /** who may sign in to the administrators' pages, and the address under which these are reached */
@@ -79,6 +81,7 @@ export async function buildLivePolicy(config: Config): Promise<BuiltPolicy> {
     scorer: { deadlineMs: config.scoring.deadlineMs, cache: config.scoring.cache.ttlSeconds },
     notice: config.notice,
     administrators: config.administrators,
+    release: { recipientMay: config.quarantine.recipientMay, releaseAs: config.quarantine.releaseAs },
     publicUrl: config.portal.publicUrl,
     console: { accounts: config.portal.administrators, url: config.portal.adminUrl },
   };

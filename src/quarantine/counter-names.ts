@@ -11,7 +11,7 @@ export type CounterProtocol = (typeof counterProtocols)[number];
 /** Every word with what it counts; the order is that of the table which `sluice stats` prints. */
 export const counterWords = {
   session: {
-    interested: 'sessions whose mail is judged',
+    interested: 'sessions whose mail is judged; over IMAP known once TLS, if any, stands',
     ignored: 'IMAP sessions that pass unjudged: action permit, or a server that is not listed',
     'session-actives': 'sessions at this moment, of the gate that runs',
     'session-permitted': 'sessions that were accepted',
@@ -20,18 +20,18 @@ export const counterWords = {
   file: {
     'file-submission-success': 'files whose content was sent to a backend, which gave a score',
     'file-submission-failure': 'files whose content was sent to a backend, which gave none',
-    'file-submission-not-needed': 'files whose score was known without sending them',
+    'file-submission-not-needed': 'files about which everything was known without sending them',
     'file-verdict-meets_threshold': 'files at or above the threshold',
     'file-verdict-under_threshold': 'files below the threshold',
-    'file-fallback-blocked': 'files without a score in mail that the fallback withheld or deferred',
-    'file-fallback-permitted': 'files without a score in mail that the fallback let pass',
+    'file-fallback-blocked': 'files with a missing answer, in mail that the fallback withheld or deferred',
+    'file-fallback-permitted': 'files with a missing answer, in mail that the fallback let pass',
     'file-ignored_by_sample_rate': 'none, ever: this gate does not leave files out by chance',
   },
   hash: {
     'hash-eligible': 'files with a digest that were in question',
     'hash-selected': 'files whose digest was looked up',
     'hash-submitted': 'files whose digest or content a backend was asked about, as no cache and no rule knew it',
-    'hash-known': 'files whose digest or facts were enough for a score',
+    'hash-known': 'files whose digest or facts were enough',
     'hash-unknown': 'files whose content had to be sent, or whose digest nobody knew',
     'hash-fail': 'files about which nobody could be asked',
     'hash-verdict-timeout': 'files about which no answer came before the deadline',

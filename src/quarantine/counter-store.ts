@@ -6,6 +6,7 @@ import { limits } from '../runtime/limits.js';
 import { type AuditRow, AuditTable } from './audit.js';
 import { type CounterProtocol, type CounterWord, counterDayMs, counterHourMs, sliceOf } from './counter-names.js';
 import type { Database } from './database.js';
+import { isAlive } from './process-owner.js';
 
 export interface CounterRow {
   /** ms since 1970, start of the slice */
@@ -37,11 +38,9 @@ export interface TakenAudit {
   readonly rows: readonly ToldRow[];
   /** more rows wait */
   readonly more: boolean;
-  /** nothing was taken before: the rows are history */
-  readonly history: boolean;
 }
 
-type StateKind = 'cleared' | 'now' | 'seen';
+type StateKind = 'cleared' | 'now' | 'owner' | 'seen';
 
 /** Audit actions that are counted under their own name. */
 const countedActions: ReadonlySet<string> = new Set([
@@ -110,13 +109,26 @@ export class CounterStore {
     });
   }
 
-  /** Values of this moment, in place of those before. */
-  setGauges(values: Readonly<Record<string, number>>): void {
-    this.#write(() => this.#replace('now', values));
+  /** Values of this moment, in place of those before. @param owner the daemon that says so; see process-owner.ts */
+  setGauges(owner: string, values: Readonly<Record<string, number>>): void {
+    this.#write(() => {
+      this.#replace('owner', { [owner]: 0 });
+      this.#replace('now', values);
+    });
   }
 
-  gauges(): Record<string, number> {
-    return Object.fromEntries(this.#state('now'));
+  /** There are none any more: the daemon ends. */
+  dropGauges(): void {
+    this.#write(() => {
+      this.#replace('owner', {});
+      this.#replace('now', {});
+    });
+  }
+
+  /** Values of this moment; undefined when no daemon runs, however the last one ended. */
+  gauges(): Record<string, number> | undefined {
+    const [owner] = this.#state('owner').keys();
+    return owner !== undefined && isAlive(owner) ? Object.fromEntries(this.#state('now')) : undefined;
   }
 
   /**
@@ -144,24 +156,25 @@ export class CounterStore {
   }
 
   /**
-   * Counts the audit rows that were not counted yet, each once, and gives them back for whoever tells of them.
+   * Counts the audit rows that were not counted yet, each once, and gives them back for whoever tells of them; those
+   * that are older than the first call are counted, but no news.
    * @param protocols of listeners by name; an item of a listener that is gone has its plain protocol
    */
   takeAudit(protocols: Readonly<Record<string, CounterProtocol>>, max: number): TakenAudit {
-    const seen = this.#state('seen').get('audit');
-    const waiting = this.#database
-      .prepare<[number], { seq: number }>('SELECT seq FROM audit WHERE seq > ? LIMIT 1')
-      .get(seen ?? 0);
+    const state = this.#state('seen');
+    const last = this.#database.prepare<[], { seq: number }>('SELECT seq FROM audit ORDER BY seq DESC LIMIT 1').get();
+    const seen = state.get('audit') ?? 0;
     // Asked every few seconds and mostly answered here, without a write.
-    if (waiting === undefined) return { rows: [], more: false, history: seen === undefined };
+    if (state.has('audit') && (last?.seq ?? 0) <= seen) return { rows: [], more: false };
     return this.#write(() => {
-      const rows = this.#untold(seen ?? 0, max).map((row) => ({ ...row, protocol: protocolOf(row, protocols) }));
+      const rows = this.#untold(seen, max).map((row) => ({ ...row, protocol: protocolOf(row, protocols) }));
       for (const { at, action, protocol } of rows) {
         if (countedActions.has(action) && protocol !== undefined)
           this.#add(sliceOf(at), { [`${protocol}.${action}`]: 1 });
       }
-      this.#replace('seen', { audit: rows.at(-1)?.seq ?? seen ?? 0 });
-      return { rows, more: rows.length === max, history: seen === undefined };
+      const history = state.get('history') ?? last?.seq ?? 0;
+      this.#replace('seen', { audit: rows.at(-1)?.seq ?? seen, history });
+      return { rows: rows.filter(({ seq }) => seq > history), more: rows.length === max };
     });
   }
 

@@ -8,7 +8,7 @@ import type { Subscribers } from './administrator-table.js';
 import type { Item } from './item.js';
 import type { ReleaseForm } from './outbox-table.js';
 import { decisionOf, type PersonalView, personalView } from './personal-view.js';
-import type { ReleaseStore } from './release-store.js';
+import { fitsForm, type ReleaseStore } from './release-store.js';
 import type { StoreTables } from './store-tables.js';
 import { isRecipientActor, type RecipientMay, recipientActor, type Token } from './token-table.js';
 
@@ -30,6 +30,9 @@ export interface TokenAnswer {
   readonly outcome: 'done' | 'already' | 'refused' | 'busy';
 }
 
+type ViewRules = Pick<RecipientRules, 'may' | 'releaseAs'>;
+const leastRules: ViewRules = { may: 'request', releaseAs: 'original' };
+
 type Known = { readonly token: Token; readonly item: Item; readonly view: PersonalView };
 
 export class LifecycleStore {
@@ -43,29 +46,30 @@ export class LifecycleStore {
 
   /**
    * What the bearer of a token may see; undefined alike for a token that never was and one that grants nothing.
-   * @param may the configuration of this moment; his token may give him less
+   * @param rules the configuration of this moment; his token may give him less
    */
-  personalView(hash: Uint8Array, now: number, may: RecipientMay = 'request'): PersonalView | undefined {
-    return this.#known(hash, now, may)?.view;
+  personalView(hash: Uint8Array, now: number, rules: ViewRules = leastRules): PersonalView | undefined {
+    return this.#known(hash, now, rules)?.view;
   }
 
-  #known(hash: Uint8Array, now: number, may: RecipientMay): Known | undefined {
+  #known(hash: Uint8Array, now: number, rules: ViewRules): Known | undefined {
     const token = this.#tables.tokens.find(hash);
     if (token === undefined) return undefined;
     const item = this.#tables.item(token.item);
     const releasing = this.#tables.outbox.openRelease(item.id, now) !== undefined;
     const decision = decisionOf(item.state, this.#tables.audit.ofItem(item.id));
-    const view = personalView(token, item, { may, releasing, decision, now });
+    const { may, releaseAs } = rules;
+    const view = personalView(token, item, { may, releasable: fitsForm(item, releaseAs), releasing, decision, now });
     return view === undefined ? undefined : { token, item, view };
   }
 
   /** One act of a token's bearer, and how things stand after it. */
-  #act(hash: Uint8Array, now: number, may: RecipientMay, act: (known: Known) => TokenAnswer['outcome']): TokenAnswer {
+  #act(hash: Uint8Array, now: number, rules: ViewRules, act: (known: Known) => TokenAnswer['outcome']): TokenAnswer {
     return this.#tables.write(() => {
-      const known = this.#known(hash, now, may);
+      const known = this.#known(hash, now, rules);
       if (known === undefined) return { view: undefined, outcome: 'refused' };
       const outcome = act(known);
-      return { view: this.personalView(hash, now, may), outcome };
+      return { view: this.personalView(hash, now, rules), outcome };
     });
   }
 
@@ -74,7 +78,7 @@ export class LifecycleStore {
    * changed anything.
    */
   requestRelease(hash: Uint8Array, now: number, rules?: RecipientRules): TokenAnswer & { readonly asked: boolean } {
-    const answer = this.#act(hash, now, rules?.may ?? 'request', ({ token, item, view }) => {
+    const answer = this.#act(hash, now, rules ?? leastRules, ({ token, item, view }) => {
       if (!view.mayRequest) return view.requestedAt === undefined ? 'refused' : 'already';
       this.#tables.items.setState(item.id, 'release-requested');
       this.#tables.tokens.use(hash, now);
@@ -94,7 +98,7 @@ export class LifecycleStore {
 
   /** Orders the release to all recipients on behalf of one; the outbox does the rest. */
   releaseByToken(hash: Uint8Array, now: number, rules: RecipientRules): TokenAnswer {
-    return this.#act(hash, now, rules.may, ({ token, item, view }) => {
+    return this.#act(hash, now, rules, ({ token, item, view }) => {
       if (view.releasing || view.state === 'released') return 'already';
       if (!view.mayRelease) return 'refused';
       this.#releases.queueRelease(
@@ -111,7 +115,7 @@ export class LifecycleStore {
 
   /** Deletes for all recipients on behalf of one; the caller removes the file, also when it was deleted before. */
   deleteByToken(hash: Uint8Array, now: number, rules: RecipientRules): TokenAnswer {
-    return this.#act(hash, now, rules.may, ({ token, item, view }) => {
+    return this.#act(hash, now, rules, ({ token, item, view }) => {
       if (view.state === 'deleted') return 'already';
       if (view.releasing) return 'busy';
       if (!view.mayDelete) return 'refused';

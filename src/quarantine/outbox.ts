@@ -193,7 +193,7 @@ function factsOf(digest: Digest, policy: QuarantinePolicy): Parameters<typeof re
     threatLevel: detail.verdict.threatLevel,
     findings: detail.facts.findings,
   }));
-  const { notice, publicUrl } = policy;
-  const itemPages = publicUrl === undefined ? undefined : `${publicUrl.replace(/\/+$/, '')}/admin/quarantine/`;
+  const { notice, consoleUrl } = policy;
+  const itemPages = consoleUrl === undefined ? undefined : `${consoleUrl.replace(/\/+$/, '')}/admin/quarantine/`;
   return { administrator: digest.administrator, from: notice.from, events, omitted: digest.omitted, itemPages };
 }

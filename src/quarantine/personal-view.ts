@@ -100,6 +100,8 @@ function toldTo(recipient: string, decision: Decision | undefined): PersonalDeci
 /** What is known beside token and item. */
 export interface ViewFacts {
   readonly may: RecipientMay;
+  /** the item can be released in the form that is configured */
+  readonly releasable: boolean;
   /** a release of the item is queued */
   readonly releasing: boolean;
   readonly decision: Decision | undefined;
@@ -128,7 +130,7 @@ export function personalView(token: Token, item: Item, facts: ViewFacts): Person
     releasing: facts.releasing,
     mayRequest: undecided && right !== 'view' && unasked,
     // What an administrator refused, no recipient undoes; to be rid of it stays his right.
-    mayRelease: undecided && right === 'release',
+    mayRelease: undecided && right === 'release' && facts.releasable,
     mayDelete: idle && right === 'release',
     requestedAt: token.used,
     decision: toldTo(token.recipient, facts.decision),

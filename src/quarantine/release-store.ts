@@ -6,6 +6,7 @@ import { GateError } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import type { Subscribers } from './administrator-table.js';
 import type { RecipientReply } from './deliver.js';
+import type { Item } from './item.js';
 import { type OutboxMail, type ReleaseForm, retryDelayMs } from './outbox-table.js';
 import { isOver } from './personal-view.js';
 import type { StoreTables } from './store-tables.js';
@@ -27,6 +28,11 @@ export interface MailOutcome {
 }
 
 export type SettledState = 'sent' | 'queued' | 'failed';
+
+/** Whether a message can be released in a form. */
+export function fitsForm({ bytes }: Pick<Item, 'bytes'>, releaseAs: ReleaseForm): boolean {
+  return releaseAs === 'original' || bytes <= limits.parcel.messageBytes;
+}
 
 function bounded(reply: string): string {
   return reply.slice(0, limits.quarantine.replyCharacters);
@@ -71,12 +77,23 @@ export class ReleaseStore {
       for (const [position, record] of items.deliveries(id).entries()) {
         if (record.status === 'failed') items.setDelivery(id, position, { ...record, status: 'pending' });
       }
+      if (!fitsForm(item, releaseAs)) {
+        const why = `it has ${item.bytes} bytes, and at most ${limits.parcel.messageBytes} are put into an archive`;
+        throw new GateError('state-conflict', `item ${id} cannot be released as ZIP: ${why}; release the original`, {
+          temporary: false,
+        });
+      }
       const { listener } = item;
       const facts = { kind: 'release', item: id, listener, recipient: '', message: undefined, releaseAs } as const;
       const mail = outbox.add({ ...facts, messageId: `release.${id}` }, now);
       audit.append({ at: now, actor: by, action: 'release', item: id, detail: { mail, as: releaseAs } });
       return this.#ticket(mail, 0, now, owner);
     });
+  }
+
+  /** Lower-case hex digest of what is about to be sent in place of an original. */
+  recordParcel(item: string, bytes: number, sha256: string): void {
+    this.#tables.write(() => this.#tables.items.addParcel(item, bytes, sha256));
   }
 
   #ticket(mail: number, attempts: number, now: number, owner: string | undefined): ReleaseTicket {

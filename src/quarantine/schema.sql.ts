@@ -269,15 +269,24 @@ CREATE TABLE recipient_answers (
 ) STRICT;
 CREATE INDEX recipient_answers_open ON recipient_answers (id) WHERE mail IS NULL;
 CREATE INDEX recipient_answers_item ON recipient_answers (item);
+
+-- What was sent in place of an original, so that it is recognised in a mailbox.
+CREATE TABLE parcels (
+  bytes       INTEGER NOT NULL,
+  sha256      TEXT NOT NULL,
+  item        TEXT NOT NULL REFERENCES items (id),
+  PRIMARY KEY (bytes, sha256)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX audit_item ON audit (item, seq);
 `;
 
 /** What goes with the sums of `counters`. */
 const counting = `
 -- kind 'cleared': what the sums stood at when the statistics were cleared, and under the empty name the time of it.
--- kind 'now': values of this moment. kind 'seen': the last audit row that was counted.
+-- kind 'now': values of this moment, and kind 'owner' the process that says so. kind 'seen': the last audit row that was
+-- counted, and the last one that is history.
 CREATE TABLE counter_state (
-  kind        TEXT NOT NULL CHECK (kind IN ('cleared','now','seen')),
+  kind        TEXT NOT NULL CHECK (kind IN ('cleared','now','owner','seen')),
   name        TEXT NOT NULL,
   value       INTEGER NOT NULL,
   PRIMARY KEY (kind, name)

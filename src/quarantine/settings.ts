@@ -14,6 +14,8 @@ export interface QuarantinePolicy {
   readonly administrators: readonly Administrator[];
   /** base of personal links, e.g. `https://quarantine.example.org`; notices have no link when undefined */
   readonly publicUrl: string | undefined;
+  /** base of the administrators' pages; their mail has no links when undefined */
+  readonly consoleUrl: string | undefined;
 }
 
 /** Injected, so that tests own the clock. */

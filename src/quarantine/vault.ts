@@ -13,6 +13,7 @@ import { type Item, newItemId, repeatKey } from './item.js';
 import type { Keys } from './keys.js';
 import type { RecipientRules, TokenAnswer } from './lifecycle-store.js';
 import type { NewMail, ReleaseForm } from './outbox-table.js';
+import { Parcels } from './parcels.js';
 import type { PersonalView } from './personal-view.js';
 import { type Recovery, recover } from './recover.js';
 import type { ReleaseTicket } from './release-store.js';
@@ -32,6 +33,7 @@ export interface VaultOptions {
 export class Vault implements Quarantine {
   readonly store: StoreAccess;
   readonly blobs: Blobs;
+  readonly parcels: Parcels;
   /** called when mail was queued, so that nobody waits for the next poll */
   onQueued: (() => void) | undefined;
   readonly clock: Clock;
@@ -43,6 +45,7 @@ export class Vault implements Quarantine {
   private constructor(options: VaultOptions, store: StoreAccess, lock: DirectoryLock | undefined) {
     this.store = store;
     this.blobs = new Blobs(options.dataDirectory, options.keys);
+    this.parcels = new Parcels(this.blobs);
     this.#policy = options.policy;
     this.clock = options.clock;
     this.#log = options.log;
@@ -192,7 +195,7 @@ export class Vault implements Quarantine {
 
   /** What the bearer of a link may see and do; undefined alike for a link that never was and one that is over. */
   async personalView(token: string): Promise<PersonalView | undefined> {
-    return this.store.call('personalView', tokenHash(token), this.clock(), this.#policy.recipientMay);
+    return this.store.call('personalView', tokenHash(token), this.clock(), this.#rules);
   }
 
   /** Asks an administrator for the release, on behalf of a link's recipient. */
@@ -264,6 +267,7 @@ export class Vault implements Quarantine {
 
   async close(): Promise<void> {
     await Promise.allSettled(this.#underWay.values());
+    await this.parcels.close();
     await this.blobs.close();
     await this.store.close();
     this.#lock?.release();

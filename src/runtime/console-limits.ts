@@ -41,4 +41,37 @@ export const consoleLimits = {
   /** sentences about what was done, kept for the page after it, and ms for which they are. */
   flashesMax: 256,
   flashMs: 300_000,
+  /** rows that one call of the database thread looks at for a list; some 20 ms, in which no mail is written down. */
+  scanRows: 2000,
+  /** rows that are looked at for one page of a list; whoever wants more goes on to the next. */
+  scanMax: 100_000,
+  /** rows of one page of a list. */
+  pageRows: 50,
+  /** messages that one form acts upon. */
+  bulkMax: 100,
+  /** characters of a search. */
+  searchCharacters: 200,
+  /** addresses and attachments shown in a row of a list; others are counted. */
+  linePeopleMax: 2,
+  lineFindingsMax: 2,
+  /** recipients, attachments, mails and audit rows listed on the page of one message; others are counted. */
+  relatedMax: 200,
+  /** incidents summed up for the overview; some 100 ms of the database thread. */
+  summedMax: 10_000,
+  /** ms for which sums are kept, so that a page that is reloaded costs nothing. */
+  sumsKeptMs: 10_000,
+  /** rows counted for a number at a glance; beyond it the number is told as more than that. */
+  countedMax: 10_000,
+  /** requests shown on the overview, and mails that fail on the page of health. */
+  requestsShown: 10,
+  failingShown: 50,
+  /** ms for which the check of the whole audit table is believed. */
+  auditCheckedMs: 300_000,
+  /** ms that a page waits for the answers of a release that was just ordered, and ms between two looks. */
+  releaseWaitMs: 3000,
+  releaseLookMs: 150,
+  /** characters of a comment or a reason. */
+  commentCharacters: 4000,
+  /** comments on one incident; they are read and written as a whole. */
+  commentsMax: 500,
 } as const;

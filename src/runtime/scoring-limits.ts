@@ -60,6 +60,8 @@ export const scoringServerLimits = {
   stopGraceMs: 10_000,
   /** s after which a client that was refused for the time being may come again. */
   retryAfterSeconds: 1,
+  /** ms that a request waits for its result; then the client is told where it will be. */
+  answerWithinMs: 10_000,
   /** ms for the scores of one file. */
   scoreMs: 120_000,
   /** bytes of a file of injected answers. */

@@ -144,10 +144,11 @@ function faultOf(error: z.core.$ZodError): string {
 function wordsOf(reply: Reply, names: AnswerNames): string {
   const body = jsonOf(reply, apiTypes.problem);
   if (body.kind === 'failed') return '';
-  const problem = problemSchema.safeParse(body.value);
+  const problem = problemSchema.partial().safeParse(body.value);
   if (!problem.success) return '';
   const { title, detail } = problem.data;
-  return ` ${shown(detail === undefined ? title : `${title}: ${detail}`, names)}`;
+  const words = [title, detail].filter((text) => text !== undefined).join(': ');
+  return words === '' ? '' : ` ${shown(words, names)}`;
 }
 
 /** Bounded, one line, quoted. */

@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import { formatPasswordRecord } from '../../src/config/password-record.js';
 import type { ConsoleAccount } from '../../src/portal/console/accounts.js';
+import type { HealthFacts } from '../../src/portal/console/health-facts.js';
 import type { ConsoleOptions } from '../../src/portal/console/options.js';
 import { registerConsole } from '../../src/portal/console/register.js';
+import { Previewer } from '../../src/portal/preview/previewer.js';
 import { createPortal } from '../../src/portal/server.js';
 import { openVault, policy, type TestVault } from './test-vault.js';
 
@@ -19,6 +21,31 @@ export function cheapRecord(text: string): string {
   const hash = scryptSync(text, salt, 32, { N: 2 ** 14, r: 8, p: 1, maxmem: 67_108_864 });
   return formatPasswordRecord({ ...costs, salt, hash });
 }
+
+export const health: HealthFacts = {
+  version: '0.1.0',
+  runtime: 'v20.20.0',
+  started: Date.UTC(2026, 1, 27, 3, 4),
+  ready: true,
+  listeners: [
+    { name: 'inbound', protocol: 'smtp', place: '127.0.0.1:2525', upstream: 'mail.example.org:25', state: 'ok' },
+    { name: 'mailboxes', protocol: 'imap', place: '[::1]:1143', upstream: 'imap.example.org:143', state: 'ok' },
+  ],
+  backends: [
+    { name: 'embedded', up: true, detail: 'rules of version 7' },
+    { name: 'clamd', up: false, detail: 'connect ECONNREFUSED 127.0.0.1:3310' },
+  ],
+  portal: 'ok',
+  spool: { bytes: 1_234_567, files: 2, inspectionsQueued: 0 },
+  disk: { folder: '/var/lib/sluice', freeBytes: 40e9, totalBytes: 100e9, databaseBytes: 12_345_678 },
+  configuration: {
+    file: '/etc/sluice/sluice.yaml',
+    problems: ['/etc/sluice/sluice.yaml:12:3: warning: lists.allowFields, expected no body-sender'],
+    restartKeys: [],
+    reloaded: undefined,
+    refused: false,
+  },
+};
 
 export interface ConsoleStage extends TestVault {
   readonly app: FastifyInstance;
@@ -50,10 +77,15 @@ export async function openConsole(
     return { name, passwordFile };
   });
   const statuses: number[] = [];
+  const preview = new Previewer({ vault, log: () => undefined });
+  t.teardown(() => preview.close());
   const stage = { url: settings.url ?? 'http://127.0.0.1:8080' };
   const log: ConsoleOptions['log'] = (level, event, fields) => lines.push({ level, event, fields });
   const options: ConsoleOptions = {
     store: vault.store,
+    vault,
+    preview,
+    health: async () => health,
     accounts: () => accounts,
     url: () => stage.url,
     secret: Buffer.alloc(32, 9),

@@ -21,6 +21,7 @@ export const policy: QuarantinePolicy = {
   },
   administrators: [],
   publicUrl: undefined,
+  consoleUrl: undefined,
 };
 
 export interface LogLine {

@@ -7,14 +7,19 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { limits } from '../../runtime/limits.js';
 import { notAllowed, readForm, refuse, seeOther, sendPage } from '../answers.js';
 import { FormGuard, isSameOrigin } from '../form-guard.js';
-import { operatorOf } from '../operator.js';
-import { ConsolePage } from '../view/console-page.js';
 import { csrfFieldName } from '../view/controls.js';
 import { SayingPage } from '../view/public-page.js';
+import { registerAudit } from './audit-list.js';
 import { Flashes } from './flash.js';
+import { registerHealth } from './health-page.js';
+import { registerIncidentList } from './incident-list.js';
+import { registerIncident } from './incident-page.js';
+import { registerItem } from './item-routes.js';
 import { deriveKey } from './known-browser.js';
 import { nextPage } from './next-page.js';
 import type { ConsoleOptions } from './options.js';
+import { registerOverview } from './overview.js';
+import { registerQuarantineList } from './quarantine-list.js';
 import { Sessions } from './sessions.js';
 import { SignIn } from './sign-in.js';
 
@@ -50,16 +55,13 @@ export function registerConsole(app: FastifyInstance, options: ConsoleOptions): 
 
 /** The pages, each section in its own file. */
 function registerPages(scope: FastifyInstance, tools: ConsoleTools): void {
-  scope.get('/admin', async (request, reply) => {
-    const operator = operatorOf(request);
-    const flash = tools.flashes.of(request, operator);
-    const page = (
-      <ConsolePage title="Overview" section="overview" operator={operator} flash={flash}>
-        <p>Choose a section.</p>
-      </ConsolePage>
-    );
-    return sendPage(reply, 200, page);
-  });
+  registerOverview(scope, tools);
+  registerQuarantineList(scope, tools);
+  registerItem(scope, tools);
+  registerIncidentList(scope, tools);
+  registerIncident(scope, tools);
+  registerHealth(scope, tools);
+  registerAudit(scope, tools);
 }
 
 async function admit(

@@ -33,7 +33,7 @@ caption.hidden{padding:0}
 th,td{padding:11px 12px;text-align:start;vertical-align:top;border-top:1px solid var(--line)}
 th:first-child,td:first-child{padding-inline-start:20px}
 th:last-child,td:last-child{padding-inline-end:20px}
-thead th{border-top:0;color:var(--soft);font-size:14px;font-weight:600;white-space:nowrap;vertical-align:bottom}
+thead th{border-top:0;color:var(--soft);font-size:14px;font-weight:600;vertical-align:bottom}
 tbody th{font-weight:600}
 tbody tr:hover{background:color-mix(in srgb,var(--back) 55%,var(--card))}
 .number{text-align:end;font-variant-numeric:tabular-nums;white-space:nowrap}
@@ -56,18 +56,32 @@ td .badge{padding:1px 9px;font-size:13px}
 .key-permit{background:var(--chart-permit)}.key-warn{background:var(--chart-warn)}.key-block{background:var(--chart-block)}.key-defer{background:var(--chart-defer)}
 .key-1{background:var(--chart-1)}.key-2{background:var(--chart-2)}.key-3{background:var(--chart-3)}.key-4{background:var(--chart-4)}
 .legend{display:flex;flex-wrap:wrap;gap:6px 20px;margin:0 0 12px;padding:0;list-style:none;font-size:15px}
-.legend .key{display:inline-block;width:14px;height:14px;margin-inline-end:8px;border-radius:3px;vertical-align:-2px}
+.key{display:inline-block;width:14px;height:14px;margin-inline-end:8px;border-radius:3px;vertical-align:-2px}
+.chart.narrow{display:none}
+.chart.shares{height:28px;margin:0 0 12px}
+.person{display:block}
+.cell>.person{min-width:10rem}
+td .choice{padding:2px 0}
+.toolbar .field:has([type=search]){flex:2 1 18rem}
+main>.empty,form>.empty{margin-bottom:20px}
+.stack{display:grid;gap:20px}
+.stack>*{margin:0}
+.share{display:flex;justify-content:space-between;gap:16px}
+.comment{display:block;white-space:pre-wrap}
 @media (max-width:1000px){
 .bar .brand{flex:1}
 .bar nav{order:3;flex-basis:100%;margin-inline-start:-12px}
 }
 @media (max-width:520px){
+.chart.wide{display:none}
+.chart.narrow{display:block}
 .bar{padding:6px 12px}
 .bar nav{margin-inline-start:-10px}
 .bar nav a{padding:8px 10px}
 body.console main{padding:20px 12px 48px}
 }
 @media (max-width:900px){
+.cell>.person{min-width:0}
 .scroll{overflow:visible;background:none;border:0}
 .panel .scroll{margin:0}
 table,tbody,tr,th,td,caption{display:block}
