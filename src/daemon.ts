@@ -11,6 +11,7 @@ import { Counting } from './daemon/counting.js';
 import { createImapListener } from './daemon/imap-listeners.js';
 import { counterProtocolsOf } from './daemon/listener-protocols.js';
 import { createListener } from './daemon/listeners.js';
+import { LogCollector } from './daemon/log-collector.js';
 import { type PortalStart, startPortal } from './daemon/portal.js';
 import { quarantinePolicy } from './daemon/quarantine-policy.js';
 import { newDeliver, newSender, routeTable } from './daemon/routes.js';
@@ -67,6 +68,7 @@ export class Daemon {
   #outbox: Outbox | undefined;
   #tally: ImapTally | undefined;
   #counting: Counting | undefined;
+  #collector: LogCollector | undefined;
   #inspector: Inspector | undefined;
   #scorer: Scorer | undefined;
   #spools: SpoolPool | undefined;
@@ -120,12 +122,13 @@ export class Daemon {
     );
     const scorer = this.#scorer;
     this.#delivered = new DeliveredFiles((part) => scorer.opinionOf(part), Date.now);
+    this.#collector = LogCollector.start(config, { metrics: this.metrics, log: this.#logger });
     this.#counting = new Counting(counterProtocolsOf(config), {
       store: quarantine.store,
       metrics: this.metrics,
       log: this.#logger,
       clock: Date.now,
-      onAudit: (row) => void row,
+      onAudit: (row) => this.#collector?.tellOfAudit(row),
     });
     this.#counting.start();
     const pipeline: PipelineServices = {
@@ -138,6 +141,7 @@ export class Daemon {
       log: this.#logger,
       metrics: this.metrics,
       counts: this.#counting.tally,
+      ...(this.#collector === undefined ? {} : { audience: this.#collector }),
       now: () => performance.now(),
       clock: () => Date.now(),
       supervise: (work, what) => this.#supervise(work, what),
@@ -263,6 +267,7 @@ export class Daemon {
     this.#tally?.flush();
     metrics.spoolBytes.set(this.#spools?.usedBytes ?? 0);
     metrics.spoolFiles.set(this.#spools?.openFiles ?? 0);
+    this.#collector?.refreshGauges();
     metrics.inspectionQueue.set(this.#inspector?.stats().queued ?? 0);
     metrics.portalUp.set(this.#portal.running === undefined ? 0 : 1);
     for (const { name, up, breaker, lastAnswerMs } of this.#scorer?.health() ?? []) {
@@ -324,7 +329,8 @@ export class Daemon {
     const store = this.#vault?.store;
     const delivered = this.#delivered;
     if (store === undefined || delivered === undefined) return;
-    const tools = { delivered, store, log: this.#logger, metrics: this.metrics, clock: Date.now };
+    const audience = this.#collector === undefined ? {} : { audience: this.#collector };
+    const tools = { delivered, store, log: this.#logger, metrics: this.metrics, clock: Date.now, ...audience };
     await reportTurnedBad(tools, this.#live.snapshot.decision);
   }
 
@@ -348,6 +354,8 @@ export class Daemon {
     await this.#scorer?.close();
     await this.#inspector?.close();
     await this.#counting?.stop();
+    // Told of everything by now.
+    await this.#collector?.stop();
     await this.#vault?.close();
     this.#status?.closeAllConnections();
     this.#status?.close();

@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact';
 import type { ConfigProblem } from '../../config/problem.js';
 import type { Settings } from '../../config/schema.js';
 import { readForm, sendPage } from '../answers.js';
-import { type Operator, operatorOf } from '../operator.js';
+import { actorOf, type Operator, operatorOf } from '../operator.js';
 import type { Flash } from '../view/console-page.js';
 import { Button, PostForm, Problems } from '../view/controls.js';
 import { Actions, LinkButton } from '../view/display.js';
@@ -157,7 +157,7 @@ async function outcomeOf(
   if (settings === undefined) return { kind: 'invalid', problems };
   // What changed is told by the file that the form was made from, and no other.
   if (digest !== now) return { kind: 'conflict' };
-  return saveSettings(options, operator, editsOf(specs, settings, entries), digest);
+  return saveSettings(options, actorOf(operator), editsOf(specs, settings, entries), digest);
 }
 
 /** @param decorate adds to a form what only this page has */
