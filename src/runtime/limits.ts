@@ -264,7 +264,7 @@ export const limits = {
     filesPerMessage: 100,
     /** recipients of one message that are remembered with its files. */
     recipientsMax: 100,
-    /** incidents written, and files that a log collector is told of, after one reload; a feed that calls everything bad shall not fill the database. */
+    /** incidents written after one reload; a feed that calls everything bad shall not fill the database. */
     incidentsMax: 1000,
     /** ms for which they are; feeds learn of most files within a day. */
     keptMs: 86_400_000,
