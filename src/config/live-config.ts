@@ -48,6 +48,7 @@ export class LiveConfig<S> {
   readonly #options: LiveConfigOptions<S>;
   readonly #watch: FileWatch | undefined;
   #snapshot: S;
+  #last: ReloadResult | undefined;
   #running: Promise<ReloadResult> | undefined;
   #queued: Promise<ReloadResult> | undefined;
   #closed = false;
@@ -90,6 +91,11 @@ export class LiveConfig<S> {
     return this.#snapshot;
   }
 
+  /** What came of reading the files for the last time after the start; undefined when that was not needed yet. */
+  get lastReload(): ReloadResult | undefined {
+    return this.#last;
+  }
+
   /** Reads everything again. Calls during a reload share one more, which sees all that was written before them. Never rejects. */
   reload(): Promise<ReloadResult> {
     if (this.#running === undefined) {
@@ -120,12 +126,14 @@ export class LiveConfig<S> {
       problems,
       restartKeys: config === undefined ? [] : restartKeysOf(config, this.started),
     };
+    this.#last = result;
     this.#options.onReload(result);
     return result;
   }
 }
 
-function restartKeysOf(config: Config, started: Config): string[] {
+/** Keys in which a configuration differs from what the gate was started with, and that only a restart takes in. */
+export function restartKeysOf(config: Config, started: Config): string[] {
   const changed: string[] = restartKeys.filter((key) => !isDeepStrictEqual(config[key], started[key]));
   if (!isDeepStrictEqual(connectionsOf(config.imap), connectionsOf(started.imap))) changed.push('imap');
   if (!isDeepStrictEqual(storageOf(config.quarantine), storageOf(started.quarantine))) changed.push('quarantine');

@@ -32,7 +32,7 @@ export async function portalRoutes(): Promise<Route[]> {
         scope,
         new Proxy(anyOptions, { get: (_, key) => (key === 'secret' ? Buffer.alloc(32) : anything) }),
       ),
-  } as PortalOptions;
+  } as unknown as PortalOptions;
   const app = createPortal(options);
   await app.ready();
   const routes = readTree(app.printRoutes({ commonPrefix: false }));

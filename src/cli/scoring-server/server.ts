@@ -179,7 +179,7 @@ class ScoringService {
     if (claimed === 'wrong') return problem(400, 'The field Content-Digest cannot be read');
     this.#uploads += 1;
     try {
-      const received = await receiveFile(request.raw, this.#options.spools);
+      const received = await receiveFile(request.raw, Number(request.headers['content-length']), this.#options.spools);
       if (received === undefined) return problem(400, 'The file did not come whole');
       const { spool, sha256 } = received;
       this.#noted.set(request, { bytes: spool.length, sha256 });

@@ -3,6 +3,7 @@ import type { QuarantineLog } from '../../quarantine/settings.js';
 import type { StoreAccess } from '../../quarantine/store-access.js';
 import type { Vault } from '../../quarantine/vault.js';
 import type { Preview } from '../preview/preview.js';
+import type { SettingsOptions } from '../settings/options.js';
 import type { ConsoleAccount } from './accounts.js';
 import type { HealthFacts } from './health-facts.js';
 
@@ -20,6 +21,8 @@ export interface ConsoleOptions {
   readonly health: () => Promise<HealthFacts>;
   /** puts entries into the lists of the configuration; undefined where that cannot be done from here */
   readonly listEditor?: ListEditor | undefined;
+  /** the running configuration; without it there are no pages of settings and lists */
+  readonly live?: SettingsOptions['live'] | undefined;
   readonly clock: () => number;
   readonly log: QuarantineLog;
 }

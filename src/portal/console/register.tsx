@@ -7,6 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { limits } from '../../runtime/limits.js';
 import { notAllowed, readForm, refuse, seeOther, sendPage } from '../answers.js';
 import { FormGuard, isSameOrigin } from '../form-guard.js';
+import { registerSettings } from '../settings/register.js';
 import { csrfFieldName } from '../view/controls.js';
 import { SayingPage } from '../view/public-page.js';
 import { registerAudit } from './audit-list.js';
@@ -62,6 +63,8 @@ function registerPages(scope: FastifyInstance, tools: ConsoleTools): void {
   registerIncident(scope, tools);
   registerHealth(scope, tools);
   registerAudit(scope, tools);
+  const { live, store, clock, log } = tools.options;
+  if (live !== undefined) registerSettings(scope, { live, store, clock, log, flashes: tools.flashes });
 }
 
 async function admit(
