@@ -8,6 +8,8 @@ import fc from 'fast-check';
 import t from 'tap';
 import { MailboxServer } from '../src/cli/demo/mailbox-server.js';
 import { parseSpan } from '../src/cli/stats.js';
+import { parseConfig } from '../src/config/load.js';
+import { counterProtocolsOf } from '../src/daemon/listener-protocols.js';
 import {
   type CounterWord,
   counterDayMs,
@@ -19,6 +21,7 @@ import {
   sliceOf,
   sumCounts,
 } from '../src/quarantine/counter-names.js';
+import { CounterTally } from '../src/quarantine/counter-tally.js';
 import { Store } from '../src/quarantine/store.js';
 import { Client } from './support/client.js';
 import { FakeClamd } from './support/fake-clamd.js';
@@ -312,6 +315,29 @@ t.test('the words of the command line', async (t) => {
   t.equal((await sluice(gate, 'stats', '--clear', '--since', '1h')).code, 2);
   t.equal(parseSpan('90m'), 5_400_000);
   t.equal(parseSpan('2d'), 172_800_000);
+});
+
+t.test('listeners with TLS from the first byte are counted under protocols of their own', (t) => {
+  const listener = (name: string, tls: string) =>
+    `{ name: ${name}, listen: "127.0.0.1:0", tls: ${tls}, upstream: { host: mx } }`;
+  const section = (one: string) =>
+    `{ listeners: [${['none', 'starttls', 'implicit'].map((tls) => listener(one + tls, tls))}] }`;
+  const { config } = parseConfig(`smtp: ${section('s')}\nimap: ${section('i')}`, '/etc/gate.yaml');
+  t.same(config === undefined ? {} : counterProtocolsOf(config), {
+    snone: 'smtp',
+    sstarttls: 'smtp',
+    simplicit: 'smtps',
+    inone: 'imap',
+    istarttls: 'imap',
+    iimplicit: 'imaps',
+  });
+  const tally = new CounterTally({ a: 'smtps', b: 'imap' });
+  tally.of('a').add('released');
+  tally.of('b').add('bytes', 7);
+  tally.of('unknown').add('bytes', 7);
+  t.same(tally.take(), { 'smtps.released': 1, 'imap.bytes': 7 });
+  t.equal(tally.take(), undefined, 'taken once');
+  t.end();
 });
 
 const names = ['smtp.email-scanned', 'imaps.released', 'of.another-version'] as const;
