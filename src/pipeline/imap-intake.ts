@@ -43,9 +43,9 @@ export class ImapIntake implements Intake {
   recorded = false;
   #id: string | undefined;
 
-  constructor(tools: IntakeTools) {
+  constructor(tools: IntakeTools, expectedBytes?: number) {
     this.#tools = tools;
-    this.spool = tools.services.spools.create();
+    this.spool = tools.services.spools.create(expectedBytes);
     this.#inspection = tools.services.inspector.start(this.spool);
   }
 
