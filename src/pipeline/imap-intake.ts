@@ -4,7 +4,7 @@
  */
 import type { Intake, MessageFacts, Ruling } from '../imap/handler.js';
 import type { Inspection } from '../inspect/inspection.js';
-import { everyPart } from '../inspect/report.js';
+import { everyPart, type PartFacts } from '../inspect/report.js';
 import type { LivePolicy } from '../policy/live-policy.js';
 import { exposures } from '../quarantine/mailbox-table.js';
 import { messageOf } from '../runtime/errors.js';
@@ -250,7 +250,8 @@ export class ImapIntake implements Intake {
   #noteDelivered({ report, envelope }: JudgedMail): void {
     if (!report.hasAttachment) return;
     const { services, reader } = this.#tools;
-    const parts = [...everyPart(report.parts)].filter(({ sha256 }) => sha256 !== '');
+    const parts: PartFacts[] = [];
+    for (const part of everyPart(report.parts)) if (part.sha256 !== '') parts.push(part);
     const delivery = {
       id: this.#messageId,
       protocol: 'imap' as const,
