@@ -2,9 +2,11 @@
  * How fast messages are framed and inspected, and what that costs the main thread. Numbers of one run on one machine;
  * compare ratios.
  */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { examine } from '../src/inspect/examine.js';
 import { signatureType } from '../src/inspect/file-signature.js';
 import { createInspector, type Inspector } from '../src/inspect/inspection.js';

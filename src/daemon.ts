@@ -7,8 +7,11 @@ import { parseHostPort } from './config/host-port.js';
 import { LiveConfig, type ReloadResult } from './config/live-config.js';
 import { formatProblem } from './config/problem.js';
 import type { Config } from './config/schema.js';
+import { Counting } from './daemon/counting.js';
 import { createImapListener } from './daemon/imap-listeners.js';
+import { counterProtocolsOf } from './daemon/listener-protocols.js';
 import { createListener } from './daemon/listeners.js';
+import { LogCollector } from './daemon/log-collector.js';
 import { type PortalStart, startPortal } from './daemon/portal.js';
 import { quarantinePolicy } from './daemon/quarantine-policy.js';
 import { newDeliver, newSender, routeTable } from './daemon/routes.js';
@@ -64,6 +67,8 @@ export class Daemon {
   #vault: Vault | undefined;
   #outbox: Outbox | undefined;
   #tally: ImapTally | undefined;
+  #counting: Counting | undefined;
+  #collector: LogCollector | undefined;
   #inspector: Inspector | undefined;
   #scorer: Scorer | undefined;
   #spools: SpoolPool | undefined;
@@ -117,6 +122,15 @@ export class Daemon {
     );
     const scorer = this.#scorer;
     this.#delivered = new DeliveredFiles((part) => scorer.opinionOf(part), Date.now);
+    this.#collector = LogCollector.start(config, { metrics: this.metrics, log: this.#logger });
+    this.#counting = new Counting(counterProtocolsOf(config), {
+      store: quarantine.store,
+      metrics: this.metrics,
+      log: this.#logger,
+      clock: Date.now,
+      onAudit: (row) => this.#collector?.tellOfAudit(row),
+    });
+    this.#counting.start();
     const pipeline: PipelineServices = {
       inspector: this.#inspector,
       scorer: this.#scorer,
@@ -126,6 +140,8 @@ export class Daemon {
       releaseKey: loadReleaseKey(config.dataDirectory),
       log: this.#logger,
       metrics: this.metrics,
+      counts: this.#counting.tally,
+      ...(this.#collector === undefined ? {} : { audience: this.#collector }),
       now: () => performance.now(),
       clock: () => Date.now(),
       supervise: (work, what) => this.#supervise(work, what),
@@ -201,7 +217,7 @@ export class Daemon {
   /** After everything else that listens: the page gives way where ports clash. */
   async #startPortal(vault: Vault): Promise<void> {
     this.#portal = await startPortal(this.config, {
-      store: vault.store,
+      vault,
       notice: () => this.#live.snapshot.notice,
       publicUrl: () => this.#live.snapshot.publicUrl,
       clock: Date.now,
@@ -251,9 +267,14 @@ export class Daemon {
     this.#tally?.flush();
     metrics.spoolBytes.set(this.#spools?.usedBytes ?? 0);
     metrics.spoolFiles.set(this.#spools?.openFiles ?? 0);
+    this.#collector?.refreshGauges();
     metrics.inspectionQueue.set(this.#inspector?.stats().queued ?? 0);
     metrics.portalUp.set(this.#portal.running === undefined ? 0 : 1);
-    for (const { name, up } of this.#scorer?.health() ?? []) metrics.backendUp.set({ backend: name }, up ? 1 : 0);
+    for (const { name, up, breaker, lastAnswerMs } of this.#scorer?.health() ?? []) {
+      metrics.backendUp.set({ backend: name }, up ? 1 : 0);
+      metrics.backendLeftAlone.set({ backend: name }, breaker === 'open' ? 1 : 0);
+      if (lastAnswerMs !== undefined) metrics.backendLastAnswer.set({ backend: name }, lastAnswerMs / 1000);
+    }
   }
 
   async #countOutbox(): Promise<void> {
@@ -308,7 +329,8 @@ export class Daemon {
     const store = this.#vault?.store;
     const delivered = this.#delivered;
     if (store === undefined || delivered === undefined) return;
-    const tools = { delivered, store, log: this.#logger, metrics: this.metrics, clock: Date.now };
+    const audience = this.#collector === undefined ? {} : { audience: this.#collector };
+    const tools = { delivered, store, log: this.#logger, metrics: this.metrics, clock: Date.now, ...audience };
     await reportTurnedBad(tools, this.#live.snapshot.decision);
   }
 
@@ -331,6 +353,9 @@ export class Daemon {
     await this.#outbox?.stop();
     await this.#scorer?.close();
     await this.#inspector?.close();
+    await this.#counting?.stop();
+    // Told of everything by now.
+    await this.#collector?.stop();
     await this.#vault?.close();
     this.#status?.closeAllConnections();
     this.#status?.close();

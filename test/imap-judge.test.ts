@@ -57,7 +57,13 @@ t.test('whose mail it was is told as the log is set to', (t) => {
       { level: 'info', addresses, file: undefined },
       { write: (line: string) => written.push(line) },
     );
-    const reader = { listener, upstream: 'imap.example.org:143', user: anna, clientAddress: '192.0.2.9' };
+    const reader = {
+      listener,
+      upstream: 'imap.example.org:143',
+      user: anna,
+      clientAddress: '192.0.2.9',
+      clientPort: 40_000,
+    };
     const fate = { id: 'x', reader, mailbox: 'Sick leave', uid: 5, outcome: 'notice', judgeMs: 1 } as const;
     logMessage(log.logger, fate, report(), verdict());
     log.flush();

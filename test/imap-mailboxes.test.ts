@@ -86,41 +86,71 @@ t.test('another UIDVALIDITY, or a UIDNEXT that fell, begins anew; the notices st
   t.equal((await read(reused, 3, clean)).kind, 'defer');
 });
 
-t.test('DELETE and RENAME forget, also where the mailbox is known by an identifier', async (t) => {
+t.test('DELETE forgets, also where the mailbox is known by an identifier', async (t) => {
   const judge = await JudgeFixture.open(t);
   for (const mailboxId of [undefined, 'F77']) {
     const account = judge.account();
     await read(await account.open(identityOf({ name: 'Old', mailboxId })), 1, clean);
-    await account.forget('Ol', true);
+    await read(await account.open(identityOf({ name: 'Old/child' })), 1, clean);
+    await account.forget('Ol');
     t.equal((await judge.mailbox(anna, { name: 'Old', mailboxId })).standing(1), standings.original);
-    await judge.account(carl).forget('Old', false);
+    await judge.account(carl).forget('Old');
     t.equal((await judge.mailbox(anna, { name: 'Old', mailboxId })).standing(1), standings.original);
-    await account.forget('Old', false);
+    await account.forget('Old');
     t.equal((await judge.mailbox(anna, { name: 'Old', mailboxId })).standing(1), standings.unjudged);
+    t.equal((await judge.mailbox(anna, { name: 'Old/child' })).standing(1), standings.original);
   }
   await read(await judge.mailbox(anna, { name: 'A', mailboxId: 'F1' }), 1, clean);
   t.equal((await judge.mailbox(anna, { name: 'B', mailboxId: 'F1' })).standing(1), standings.original, 'an identifier');
 });
 
-t.test('RENAME takes along what is below a mailbox, and nothing beside it', async (t) => {
+t.test('RENAME takes along what was shown, in a mailbox and below it, and nothing beside it', async (t) => {
   const judge = await JudgeFixture.open(t);
   const names = ['Old', 'Old/child', 'Old.child', 'Old/a/b', 'Older', "Old'child", 'old/child', 'New/Old/child'];
   const standing = async (name: string) => (await judge.mailbox(anna, { name })).standing(1);
-  for (const open of [true, false]) {
+  for (const [open, to] of [
+    [true, 'Target'],
+    [false, 'Deep/er'],
+  ] as const) {
     const account = judge.account();
     for (const name of names) await read(await judge.account().open(identityOf({ name })), 1, clean);
+    await read(await judge.account().open(identityOf({ name: `${to}/child` })), 2, clean);
     if (open) for (const name of names) await judge.account().open(identityOf({ name }));
-    await account.forget('Old', false);
-    t.same(await Promise.all(names.map(standing)), [
-      standings.unjudged,
-      ...names.slice(1).map(() => standings.original),
-    ]);
-    await account.forget('Old', true);
-    const gone = names.slice(0, 4);
-    for (const name of names) {
-      t.equal(await standing(name), gone.includes(name) ? standings.unjudged : standings.original, name);
+    await judge.account(carl).renamed('Old', to);
+    t.equal(await standing('Old'), standings.original, 'of another user');
+    await account.renamed('Old', to);
+    for (const [index, name] of names.entries()) {
+      t.equal(await standing(name), index < 4 ? standings.unjudged : standings.original, name);
+      if (index < 4) t.equal(await standing(to + name.slice(3)), standings.original, `${name} under its new name`);
     }
+    const child = await judge.mailbox(anna, { name: `${to}/child` });
+    t.equal(child.standing(2), standings.unjudged, 'what had that name before is gone');
+    for (const name of ['', '/child', '.child', '/a/b']) await account.forget(to + name);
   }
+});
+
+t.test('a notice that was shown stays one under the new name, whatever the lists say then', async (t) => {
+  const judge = await JudgeFixture.open(t);
+  const account = judge.account();
+  for (const mailboxId of [undefined, 'F78']) {
+    const old = await account.open(identityOf({ name: 'Old', mailboxId }));
+    const { notice } = noticeOf(await read(old, 2, bad));
+    await read(old, 3, clean);
+    await judge.account().renamed('Old', 'New');
+    t.equal((await read(old, 4, clean)).kind, 'defer', 'who has it open records nothing more');
+    const renamed = await judge.mailbox(anna, { name: 'New', mailboxId });
+    t.equal(renamed.standing(2), standings.notice);
+    t.same(await renamed.notice(2), notice);
+    t.equal(renamed.standing(3), standings.original);
+    const other = await judge.mailbox(carl, { name: 'New', mailboxId });
+    t.equal(other.standing(2), standings.unjudged);
+    const reborn = await judge.mailbox(anna, { name: 'New', mailboxId, uidValidity: 99 });
+    t.equal(reborn.standing(2), standings.unjudged, 'another mailbox under the name');
+  }
+  await read(await account.open(identityOf({ name: 'INBOX' })), 1, clean);
+  await account.renamed('INBOX', 'Archive');
+  t.equal((await judge.mailbox(anna, { name: 'INBOX' })).standing(1), standings.unjudged, 'its messages have gone');
+  t.equal((await judge.mailbox(anna, { name: 'Archive' })).standing(1), standings.unjudged, 'and have new UIDs');
 });
 
 t.test('a copy stands as its source did, wherever it is opened', async (t) => {
@@ -178,7 +208,7 @@ t.test('a user whose name is not known is remembered as long as his connection',
   t.equal(noticeOf(await read(again, 3, bad)).late, true);
   t.equal((await account.open(identityOf({ uidNext: 4 }))).standing(1), standings.unjudged);
   t.same(await account.releases('INBOX'), []);
-  await account.forget('INBOX', false);
+  await account.forget('INBOX');
   t.equal((await account.open(identityOf())).standing(1), standings.unjudged);
   account.close();
   const next = await judge.account('').open(identityOf());

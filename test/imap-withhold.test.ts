@@ -146,7 +146,7 @@ t.test('a message released over SMTP is recognised below the trace fields of the
     position,
     reply: { address: '', delivered: true, permanent: false, stage: 'data', code: 250, reply: '250 ok' },
   }));
-  const none = { blocked: [], released: [] };
+  const none = { blocked: [], released: [], 'release-requested': [] };
   await vault.store.call('settleRelease', ticket.mail, replies as never, none, judge.test.clock.now);
   t.equal((await vault.detail(id)).item.state, 'released');
   t.same(await read(mailbox, 3, top(mail, ...trace)), { kind: 'original' });

@@ -235,7 +235,13 @@ const told: ToldEvent = {
 };
 
 t.test('an administrator is told one event in full and how to act', async (t) => {
-  const mail = { administrator: 'secops@example.org', from: settings.from, events: [told], omitted: 0 };
+  const mail = {
+    administrator: 'secops@example.org',
+    from: settings.from,
+    events: [told],
+    omitted: 0,
+    itemPages: undefined,
+  };
   const { eml } = await renderAdministratorMail(mail);
   t.ok((await renderAdministratorMail(mail)).eml.equals(eml), 'a repeated mail has the same bytes');
   const parsed = await simpleParser(eml);
@@ -255,6 +261,7 @@ t.test('a digest lists its events and counts those it leaves out', async (t) => 
     from: settings.from,
     events,
     omitted: 30,
+    itemPages: undefined,
   });
   const parsed = await simpleParser(eml);
   t.equal(parsed.subject, 'Mail gate: 32 events');

@@ -342,7 +342,7 @@ t.test('a backend that is being tried again and is busy is tried again', async (
   fake.script = () => fake.none('out-of-resources', 'busy');
   t.match(await ask(), { detail: 'busy' });
   t.match(await ask(), { detail: 'busy' }, 'which proves neither health nor failure');
-  t.match(scorer.health(), [{ up: false }]);
+  t.match(scorer.health(), [{ up: true, breaker: 'half-open' }], 'unready gates are sent no mail to try it with');
 });
 
 t.test('files without a digest share no answer', async (t) => {

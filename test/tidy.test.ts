@@ -9,7 +9,7 @@ import { importOrder } from './support/tidy-imports.js';
 import { type Check, formatFinding, readSources, type SourceFile } from './support/tidy-source.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const sources = readSources(root, ['src', 'test', 'bench'], /\.ts$/);
+const sources = readSources(root, ['src', 'test', 'bench'], /\.tsx?$/);
 const product = sources.filter((file) => file.path.startsWith('src/'));
 const scripts = readSources(root, ['test'], /\.mjs$/);
 

@@ -1,16 +1,19 @@
 /** The command line as a whole: its commands, its help and its exit codes (0 done, 1 problem found, 2 wrong use). */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { messageOf } from '../runtime/errors.js';
+import { productVersion } from '../runtime/product-version.js';
 import { registerCheckConfig } from './check-config.js';
 import { registerDemo } from './demo.js';
 import { registerIncidents } from './incidents.js';
 import { registerKeygen } from './keygen.js';
 import { registerLists } from './lists.js';
+import { registerPassword } from './password.js';
 import { registerPreview } from './preview.js';
 import { registerQuarantine } from './quarantine.js';
 import { registerRun } from './run.js';
 import { registerScan } from './scan.js';
+import { registerScoringServer } from './scoring-server.js';
+import { registerStats } from './stats.js';
 import { storeContext } from './store-program.js';
 import { registerSweep } from './sweep.js';
 
@@ -22,14 +25,15 @@ Examples:
   sluice check-config sluice.yaml          then: sluice run --config sluice.yaml
   sluice scan --pretty mail.eml            what the gate would do with a message
   sluice sweep --user anna@example.org     have her mailboxes judged before she looks
-  sluice quarantine list                   what it holds; release, show, export, delete`;
+  sluice quarantine list                   what it holds; release, show, export, delete
+  sluice stats --since 24h                 what it counted`;
 
 export function createProgram(): Command {
   const program = new Command('sluice')
     .description(
       'An inline mail gate: relays SMTP transparently and inspects every attachment before its reader sees it',
     )
-    .version(version())
+    .version(productVersion())
     .addHelpText('after', examples)
     .showHelpAfterError('(sluice --help, or sluice COMMAND --help, says more)')
     .exitOverride();
@@ -43,16 +47,13 @@ export function createProgram(): Command {
   registerPreview(program, context);
   registerQuarantine(program, context);
   registerIncidents(program, context);
+  registerStats(program, context);
   registerLists(program);
   registerSweep(program);
+  registerScoringServer(program);
   registerKeygen(program, context);
+  registerPassword(program, context);
   return program;
-}
-
-function version(): string {
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  const { version: number } = JSON.parse(text) as { version: string };
-  return number;
 }
 
 export async function runProgram(argv: readonly string[]): Promise<void> {

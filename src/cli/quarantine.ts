@@ -6,6 +6,7 @@ import { type Command, Option } from 'commander';
 import { levelText, sizeText, timeText } from '../notice/clean.js';
 import { type DeliveryRecord, type Item, type ItemState, itemStates } from '../quarantine/item.js';
 import { loadReleaseKey } from '../quarantine/keys.js';
+import { type ReleaseForm, releaseForms } from '../quarantine/outbox-table.js';
 import { newOwner } from '../quarantine/process-owner.js';
 import { releaseNow } from '../quarantine/release.js';
 import { writeFully } from '../quarantine/seal.js';
@@ -56,7 +57,18 @@ function deliveryText(record: DeliveryRecord): string {
   return `  ${terminalText(record.address)} ${record.status}${reply}`;
 }
 
-function detailText({ item, deliveries, mails, audit }: ItemDetail): string {
+function requestText({ recipient, at }: ItemDetail['requests'][number]): string {
+  return `  ${recipient === undefined ? 'a reader of the mailbox' : terminalText(recipient)} at ${timeText(at)}`;
+}
+
+function decisionText({ item, decision }: ItemDetail): string[] {
+  if (decision === undefined) return [];
+  const reason = decision.reason === undefined ? '' : `: ${terminalText(decision.reason, 500)}`;
+  return [`Decision:`, `  ${item.state} at ${timeText(decision.at)} by ${terminalText(decision.actor)}${reason}`];
+}
+
+function detailText(detail: ItemDetail): string {
+  const { item, deliveries, mails, audit, requests } = detail;
   const rows = [
     ['Item', item.id],
     ['State', item.state],
@@ -82,12 +94,15 @@ function detailText({ item, deliveries, mails, audit }: ItemDetail): string {
   const sent = mails.map((mail) => {
     const to = mail.recipient === '' ? '' : ` to ${terminalText(mail.recipient)}`;
     const reply = mail.lastReply === undefined ? '' : `: ${terminalText(mail.lastReply, 500)}`;
-    return `  ${mail.kind}${to} ${mail.state}${reply}`;
+    const form = mail.kind === 'release' && mail.releaseAs !== 'original' ? ` as ${mail.releaseAs}` : '';
+    return `  ${mail.kind}${form}${to} ${mail.state}${reply}`;
   });
   const acts = audit.map((row) => `  ${timeText(row.at)} ${terminalText(row.actor)} ${terminalText(row.action)}`);
   return [
     tableText(rows),
     ...['Attachments:', ...findings],
+    ...(requests.length === 0 ? [] : ['Asked for by:', ...requests.map(requestText)]),
+    ...decisionText(detail),
     ...['Recipients:', ...deliveries.map(deliveryText)],
     ...['Mail:', ...sent],
     ...['History:', ...acts],
@@ -159,6 +174,7 @@ async function release(
   id: string,
   settings: Parameters<Parameters<typeof withVault>[2]>[1],
   context: StoreContext,
+  as: ReleaseForm | undefined,
 ): Promise<ExitCode> {
   const tools = {
     vault,
@@ -172,7 +188,7 @@ async function release(
   };
   const { protocol } = (await vault.detail(id)).item;
   const signal = AbortSignal.timeout(limits.quarantine.commandReleaseMs);
-  const report = await releaseNow(id, commandActor(), newOwner(), tools, signal);
+  const report = await releaseNow(id, commandActor(), newOwner(), tools, signal, { as });
   for (const delivery of report.deliveries) context.stdout.write(`${deliveryText(delivery)}\n`);
   const reason = report.reason === undefined ? '' : `: ${terminalText(report.reason, 500)}`;
   switch (report.outcome) {
@@ -204,7 +220,9 @@ Exit code: 0 done, 1 not done (the reason is printed), 2 wrong use.
 
 Examples:
   sluice quarantine list --state held
+  sluice quarantine list --state release-requested
   sluice quarantine show ID
+  sluice quarantine deny ID --reason 'Not a message for work'
   sluice quarantine release ID      to all its recipients, with the mail server's answers
   sluice quarantine export ID --sealed && age -d -i identity.txt ID.eml.age`;
 
@@ -240,12 +258,29 @@ export function registerQuarantine(program: Command, context: StoreContext): voi
     .action((id: string, options: Shared & { readonly out?: string; readonly sealed?: boolean }) =>
       runCommand(context, () => withVault(context, options.config, (vault) => exportItem(vault, id, options, context))),
     );
-  add('release <id>', 'Deliver the original to all its recipients and print the answers').action(
-    (id: string, options: Shared) =>
+  add('release <id>', 'Deliver the original to all its recipients and print the answers')
+    .addOption(
+      new Option(
+        '--as <form>',
+        'original: as it came; zip: attachments in an encrypted archive (default: quarantine.releaseAs)',
+      ).choices(releaseForms),
+    )
+    .action((id: string, options: Shared & { readonly as?: ReleaseForm }) =>
       runCommand(context, () =>
-        withVault(context, options.config, (vault, settings) => release(vault, id, settings, context)),
+        withVault(context, options.config, (vault, settings) => release(vault, id, settings, context, options.as)),
       ),
-  );
+    );
+  add('deny <id>', 'Refuse a release that was asked for, and tell whoever asked')
+    .option('--reason <text>', 'words for the recipients who asked')
+    .action((id: string, options: Shared & { readonly reason?: string }) =>
+      runCommand(context, () =>
+        withVault(context, options.config, async (vault) => {
+          const denied = await vault.deny(id, commandActor(), options.reason);
+          context.stdout.write(denied ? `denied ${id}\n` : `${id} was denied before\n`);
+          return 0;
+        }),
+      ),
+    );
   add('delete <id>', 'Destroy the original for all its recipients').action((id: string, options: Shared) =>
     runCommand(context, () =>
       withVault(context, options.config, async (vault) => {

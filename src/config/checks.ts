@@ -5,8 +5,9 @@
 import { isLoopback, parseHostPort } from './host-port.js';
 import { checkImap } from './imap-checks.js';
 import { checkListeners } from './listener-checks.js';
-import type { Finding } from './problem.js';
+import type { Finding, KeyPath } from './problem.js';
 import type { Config, Settings } from './schema.js';
+import { isExposed, parseServiceUrl } from './service-url.js';
 
 /** @param settings the file as written, for paths and values; @param config the same with everything settled */
 export function checkSettings(settings: Settings, config: Config): Finding[] {
@@ -19,6 +20,7 @@ export function checkSettings(settings: Settings, config: Config): Finding[] {
     ...checkQuarantine(settings),
     ...checkAdministrators(settings.administrators),
     ...checkPortal(settings.portal),
+    ...checkConsole(settings.portal, config.portal),
   ];
 }
 
@@ -55,19 +57,38 @@ function checkLevelMap(points: Settings['scoring']['levelMap']): Finding[] {
 function checkBackends(settings: Settings): Finding[] {
   const seen = new Set<string>();
   return settings.scoring.backends.flatMap((backend, index): Finding[] => {
-    if (!seen.has(backend.type)) {
-      seen.add(backend.type);
-      return [];
+    const path = ['scoring', 'backends', index];
+    const findings = backend.type === 'http' ? checkService(backend, path) : [];
+    const name = backend.type === 'http' ? backend.name : backend.type;
+    if (seen.has(name) || (backend.type === 'http' && ownNames.has(name))) {
+      const key = backend.type === 'http' ? 'name' : 'type';
+      const expected = key === 'name' ? 'a name that no other backend has' : `one backend of type ${backend.type}`;
+      findings.push({ severity: 'error', path: [...path, key], value: name, expected });
     }
-    return [
-      {
-        severity: 'error',
-        path: ['scoring', 'backends', index, 'type'],
-        value: backend.type,
-        expected: `one backend of type ${backend.type}`,
-      },
-    ];
+    seen.add(name);
+    return findings;
   });
+}
+
+/** What the other backends are called. */
+const ownNames: ReadonlySet<string> = new Set(['embedded', 'yara', 'clamd']);
+
+type HttpSettings = Extract<Settings['scoring']['backends'][number], { type: 'http' }>;
+
+function checkService({ url, tokenFile, caFile }: HttpSettings, path: KeyPath): Finding[] {
+  const service = parseServiceUrl(url);
+  if (service === undefined) return [];
+  const findings: Finding[] = [];
+  if (isExposed(service)) {
+    const what = tokenFile === undefined ? 'files' : 'the token and all files';
+    const expected = `https, as ${what} would cross the network in clear`;
+    findings.push({ severity: 'warning', path: [...path, 'url'], value: url, expected });
+  }
+  if (caFile !== undefined && service.origin.startsWith('http:')) {
+    const expected = 'an https address, as without TLS no authority is asked';
+    findings.push({ severity: 'warning', path: [...path, 'caFile'], value: caFile, expected });
+  }
+  return findings;
 }
 
 function checkLists(lists: Settings['lists']): Finding[] {
@@ -162,4 +183,29 @@ function checkPortal({ listen, publicUrl }: Settings['portal']): Finding[] {
   const expected =
     'an https address, with a TLS proxy before the page: links and requests would cross the network in clear';
   return [{ severity: 'warning', path, value: publicUrl, expected }];
+}
+
+/** A password and the cookie of a session must not cross a network in clear. */
+function checkConsole(written: Settings['portal'], { listen, adminListen, adminUrl }: Config['portal']): Finding[] {
+  const { administrators } = written;
+  if (administrators.length === 0) return [];
+  const findings: Finding[] = [];
+  const names = administrators.map(({ name }) => name.toLowerCase());
+  names.forEach((name, index) => {
+    if (names.indexOf(name) === index) return;
+    const path = ['portal', 'administrators', index, 'name'];
+    findings.push({ severity: 'error', path, value: administrators[index]?.name, expected: 'each name once' });
+  });
+  if (listen === '' && adminListen === '') {
+    const expected = 'portal.listen or portal.adminListen as well: without them nobody can sign in';
+    findings.push({ severity: 'warning', path: ['portal', 'administrators'], expected });
+    return findings;
+  }
+  const { protocol, hostname } = new URL(adminUrl);
+  if (protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''))) return findings;
+  const key = written.adminUrl === '' && adminListen === '' ? 'publicUrl' : 'adminUrl';
+  const expected =
+    'an https address, with a TLS proxy before the pages: passwords and sessions of administrators would cross the network in clear';
+  findings.push({ severity: 'warning', path: ['portal', key], value: adminUrl, expected });
+  return findings;
 }

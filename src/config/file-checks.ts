@@ -5,6 +5,9 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createSecureContext } from 'node:tls';
+import { limits } from '../runtime/limits.js';
+import { tokenIn } from '../runtime/token-file.js';
+import { parsePasswordRecord } from './password-record.js';
 import type { Finding, KeyPath } from './problem.js';
 import type { Config, Settings, WrittenTlsFiles } from './schema.js';
 import { hashFeedsOf } from './schema-policy.js';
@@ -43,11 +46,33 @@ export function checkFiles(settings: Settings, config: Config): Finding[] {
     hashFeedsOf([backend]).forEach((file, feed) => {
       readable(['scoring', 'backends', index, 'hashFeeds', feed], file);
     });
+    if (backend.type !== 'http') return;
+    const path = ['scoring', 'backends', index];
+    if (readable([...path, 'tokenFile'], backend.tokenFile)) findings.push(...checkToken(path, backend.tokenFile));
+    const written = settings.scoring.backends[index];
+    if (written?.type === 'http' && written.caFile !== undefined) readable([...path, 'caFile'], backend.caFile);
   });
+  readable(['log', 'syslog', 'caFile'], settings.log.syslog?.caFile && config.log.syslog?.caFile);
   if (readable(['quarantine', 'identityFile'], quarantine.identityFile)) {
     findings.push(...checkPrivate(['quarantine', 'identityFile'], quarantine.identityFile));
   }
+  config.portal.administrators.forEach(({ passwordFile }, index) => {
+    const path = ['portal', 'administrators', index, 'passwordFile'];
+    if (readable(path, passwordFile)) findings.push(...checkPassword(path, passwordFile));
+  });
   return [...findings, ...checkPlaces(config)];
+}
+
+/** What the file holds is not shown: it may be the password itself. */
+function checkPassword(path: KeyPath, file: string): Finding[] {
+  const findings = checkPrivate(path, file);
+  if (
+    statSync(file).size <= limits.console.recordBytes &&
+    parsePasswordRecord(readFileSync(file, 'utf8')) !== undefined
+  )
+    return findings;
+  const expected = 'a record that sluice password --out FILE writes, and never the password itself';
+  return [...findings, { severity: 'error', path, value: file, expected }];
 }
 
 /** Why a file cannot be read, in the form "expected …"; undefined when it can. */
@@ -77,6 +102,16 @@ function checkPair(path: KeyPath, files: WrittenTlsFiles): Finding[] {
       value: certificateFile,
       expected: `a PEM certificate and the key that belongs to it (${code})`,
     });
+  }
+  return findings;
+}
+
+function checkToken(path: KeyPath, file: string | undefined): Finding[] {
+  if (file === undefined) return [];
+  const findings = checkPrivate([...path, 'tokenFile'], file);
+  if (tokenIn(readFileSync(file, 'utf8')) === undefined) {
+    const expected = 'a file with one token: letters, digits and -._~+/, then any number of =';
+    findings.push({ severity: 'error', path: [...path, 'tokenFile'], value: file, expected });
   }
   return findings;
 }

@@ -157,13 +157,20 @@ function checkClashes(listeners: readonly Placed[]): Finding[] {
 function checkWebPorts(settings: Settings, listeners: readonly Placed[]): Finding[] {
   const status = settings.status === undefined ? undefined : parseHostPort(settings.status.listen);
   const portal = parseHostPort(settings.portal.listen);
+  const admin = parseHostPort(settings.portal.adminListen);
   const findings: Finding[] = [];
-  for (const [section, address] of [['status', status] as const, ['portal', portal] as const]) {
+  const pages = [[['portal', 'listen'], portal] as const, [['portal', 'adminListen'], admin] as const];
+  for (const [path, address] of [[['status', 'listen'], status] as const, ...pages]) {
     if (address === undefined || !listeners.some(({ listener }) => sameSocket(address, listener.listen))) continue;
     const expected = 'an address and port that no listener has';
-    // The page for recipients may be missing; mail and monitoring may not.
-    const severity = section === 'portal' ? 'warning' : 'error';
-    findings.push({ severity, path: [section, 'listen'], value: formatHostPort(address), expected });
+    // The pages may be missing; mail and monitoring may not.
+    const severity = path[0] === 'portal' ? 'warning' : 'error';
+    findings.push({ severity, path, value: formatHostPort(address), expected });
+  }
+  for (const [other, address] of [['status', status] as const, ['portal.listen', portal] as const]) {
+    if (admin === undefined || address === undefined || !sameSocket(address, admin)) continue;
+    const expected = `an address and port other than that of ${other}, or nothing`;
+    findings.push({ severity: 'warning', path: ['portal', 'adminListen'], value: formatHostPort(admin), expected });
   }
   if (status !== undefined && portal !== undefined && sameSocket(status, portal)) {
     const expected = 'an address and port other than that of status';

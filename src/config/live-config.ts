@@ -38,7 +38,6 @@ const restartKeys = [
   'dataDirectory',
   'smtp',
   'tls',
-  'quarantine',
   'status',
   'log',
 ] as const satisfies readonly (keyof Config)[];
@@ -49,6 +48,7 @@ export class LiveConfig<S> {
   readonly #options: LiveConfigOptions<S>;
   readonly #watch: FileWatch | undefined;
   #snapshot: S;
+  #last: ReloadResult | undefined;
   #running: Promise<ReloadResult> | undefined;
   #queued: Promise<ReloadResult> | undefined;
   #closed = false;
@@ -91,6 +91,11 @@ export class LiveConfig<S> {
     return this.#snapshot;
   }
 
+  /** What came of reading the files for the last time after the start; undefined when that was not needed yet. */
+  get lastReload(): ReloadResult | undefined {
+    return this.#last;
+  }
+
   /** Reads everything again. Calls during a reload share one more, which sees all that was written before them. Never rejects. */
   reload(): Promise<ReloadResult> {
     if (this.#running === undefined) {
@@ -121,16 +126,21 @@ export class LiveConfig<S> {
       problems,
       restartKeys: config === undefined ? [] : restartKeysOf(config, this.started),
     };
+    this.#last = result;
     this.#options.onReload(result);
     return result;
   }
 }
 
-function restartKeysOf(config: Config, started: Config): string[] {
+/** Keys in which a configuration differs from what the gate was started with, and that only a restart takes in. */
+export function restartKeysOf(config: Config, started: Config): string[] {
   const changed: string[] = restartKeys.filter((key) => !isDeepStrictEqual(config[key], started[key]));
   if (!isDeepStrictEqual(connectionsOf(config.imap), connectionsOf(started.imap))) changed.push('imap');
+  if (!isDeepStrictEqual(storageOf(config.quarantine), storageOf(started.quarantine))) changed.push('quarantine');
   // The rest of its section is read live.
-  if (config.portal.listen !== started.portal.listen) changed.push('portal.listen');
+  for (const key of ['listen', 'adminListen'] as const) {
+    if (config.portal[key] !== started.portal[key]) changed.push(`portal.${key}`);
+  }
   if (!isDeepStrictEqual(config.scoring.backends.map(connectionOf), started.scoring.backends.map(connectionOf)))
     changed.push('scoring.backends');
   return changed;
@@ -139,6 +149,11 @@ function restartKeysOf(config: Config, started: Config): string[] {
 /** What the IMAP proxy is made from; what waits for the judgement is read live. */
 function connectionsOf({ listeners, timeouts, limits }: Config['imap']): unknown {
   return { listeners, timeouts, limits };
+}
+
+/** Where and how originals lie; what may be done with them is read live. */
+function storageOf({ recipientMay, releaseAs, ...storage }: Config['quarantine']): unknown {
+  return storage;
 }
 
 /** What a backend is made from; its feeds are read live. */

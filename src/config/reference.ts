@@ -45,11 +45,21 @@ const examples: Readonly<Record<string, unknown>> = {
   'policy.fallback.causes.verdict-timeout': 'defer',
   'policy.fallback.causes.out-of-resources': 'defer',
   'scoring.backends[].yaraRules': '/etc/sluice/yara',
+  'scoring.backends[].url': 'http://127.0.0.1:8090',
+  'scoring.backends[].tokenFile': '/etc/sluice/scoring-token',
+  'scoring.backends[].caFile': '/etc/sluice/scoring-ca.crt',
   'quarantine.identityFile': '/etc/sluice/identity.txt',
   'quarantine.releaseRelay.host': '127.0.0.1',
   'notice.from': 'Mail Security <postmaster@example.org>',
   'administrators[].address': 'secops@example.org',
+  'portal.administrators[].name': 'root',
+  'portal.administrators[].passwordFile': '/etc/sluice/root.password',
   'log.file': '/var/log/sluice.log',
+  'log.syslog.host': '127.0.0.1',
+  'log.syslog.port': 514,
+  'log.syslog.caFile': '/etc/sluice/ca.crt',
+  'log.syslog.zones.source': 'untrust',
+  'log.syslog.zones.destination': 'trust',
 };
 
 /** Every key with its sentence, type, range and default; keys that are absent by default stand in comments. */

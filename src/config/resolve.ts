@@ -34,18 +34,57 @@ export function resolveConfig(settings: Settings, file: string): Config {
     },
     scoring: {
       ...scoring,
-      backends: scoring.backends.map((backend) =>
-        backend.type === 'embedded'
-          ? { ...backend, hashFeeds: backend.hashFeeds.map(absolute), ...optional('yaraRules', backend.yaraRules) }
-          : backend,
-      ),
+      backends: scoring.backends.map((backend) => resolveBackend(backend, settings, optional)),
     },
     quarantine: { ...quarantine, ...optional('identityFile', quarantine.identityFile) },
     notice: { ...notice, from: notice.from ?? `Mail Security <postmaster@${ownName}>` },
-    // No link may lead to a page that is not there.
-    portal: portal.listen === '' ? { ...portal, publicUrl: '' } : portal,
-    log: { ...settings.log, ...optional('file', settings.log.file) },
+    portal: resolvePortal(portal, absolute),
+    log: {
+      ...settings.log,
+      ...optional('file', settings.log.file),
+      ...(settings.log.syslog === undefined
+        ? {}
+        : {
+            syslog: {
+              ...settings.log.syslog,
+              ...optional('caFile', settings.log.syslog.caFile ?? settings.tls.caFile),
+            },
+          }),
+    },
   };
+}
+
+function resolvePortal(portal: Settings['portal'], absolute: (name: string) => string): Settings['portal'] {
+  // No link may lead to a page that is not there.
+  const publicUrl = portal.listen === '' ? '' : portal.publicUrl;
+  const place = portal.adminListen === '' ? portal.listen : portal.adminListen;
+  const ownUrl = place === '' ? '' : `http://${place}`;
+  const usualUrl = portal.adminListen === '' && publicUrl !== '' ? publicUrl : ownUrl;
+  return {
+    ...portal,
+    publicUrl,
+    administrators: portal.administrators.map((one) => ({ ...one, passwordFile: absolute(one.passwordFile) })),
+    adminUrl: portal.adminUrl === '' ? usualUrl : portal.adminUrl,
+  };
+}
+
+type Backend = Config['scoring']['backends'][number];
+/** A file name as an entry to be spread, or nothing. */
+type OptionalFile = <K extends string>(key: K, name: string | undefined) => { [P in K]?: string };
+
+function resolveBackend(backend: Backend, { tls }: Settings, file: OptionalFile): Backend {
+  switch (backend.type) {
+    case 'embedded': {
+      const hashFeeds = backend.hashFeeds.map((name) => file('name', name).name ?? name);
+      return { ...backend, hashFeeds, ...file('yaraRules', backend.yaraRules) };
+    }
+    case 'http': {
+      const own = file('tokenFile', backend.tokenFile);
+      return { ...backend, ...own, ...file('caFile', backend.caFile ?? tls.caFile) };
+    }
+    default:
+      return backend;
+  }
 }
 
 function resolveListeners(

@@ -5,6 +5,7 @@ import { parsePattern, patternForms } from './address-pattern.js';
 import { isHost } from './host-port.js';
 import { filePath } from './schema-smtp.js';
 import { formed } from './schema-walk.js';
+import { parseServiceUrl } from './service-url.js';
 import { parseSocketAddress } from './socket-address.js';
 
 /** An address of a person. */
@@ -278,6 +279,57 @@ const clamdSchema = z
   })
   .describe('A ClamAV daemon.');
 
+const httpSchema = z
+  .strictObject({
+    type: z.literal('http').describe('A scoring service that speaks the API of config/scoring-api.yaml.'),
+    name: formed(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/), 'small letters, digits and dashes, at most 32')
+      .default('http')
+      .describe('Name in logs, metrics and remembered answers; two services need two.'),
+    url: formed(
+      z.string().refine((text) => parseServiceUrl(text) !== undefined),
+      'http:// or https://, host, port and path, without user or query',
+    ).describe('Base address of the service; the paths of the API begin below it.'),
+    tokenFile: filePath
+      .optional()
+      .describe('File with the bearer token, which only the gate may read; a changed file counts at once.'),
+    caFile: filePath.optional().describe('PEM file of authorities for https; `tls.caFile` when absent.'),
+    connections: z
+      .int()
+      .min(1)
+      .max(256)
+      .default(8)
+      .describe('Questions at a time. Further ones wait, then meet the fallback `out-of-resources`.'),
+    maxBytes: z
+      .int()
+      .min(1)
+      .max(1_099_511_627_776)
+      .default(104_857_600)
+      .describe(
+        'Larger files are not sent and meet the fallback `oversize`, as do those that the service finds too large.',
+      ),
+    timeoutMs: z
+      .int()
+      .min(100)
+      .max(600_000)
+      .default(60_000)
+      .describe('Time for one question or upload, with its repetitions; then the fallback `verdict-timeout` decides.'),
+    analysisMs: z
+      .int()
+      .min(100)
+      .max(3_600_000)
+      .default(600_000)
+      .describe(
+        'Time from an upload to its result, for services that answer later. A message waits no longer than `scoring.deadlineMs`; a result that comes after that is there for the next attempt.',
+      ),
+    sendNames: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether names and declared types go along with files. Answers are not remembered then, as they may depend on those.',
+      ),
+  })
+  .describe('A scoring service.');
+
 const ttl = (initial: number, sentence: string) => z.int().min(0).max(2_592_000).default(initial).describe(sentence);
 
 export const scoringSchema = z
@@ -307,7 +359,7 @@ export const scoringSchema = z
       ),
     backends: formed(
       z
-        .array(z.discriminatedUnion('type', [embeddedSchema, clamdSchema]))
+        .array(z.discriminatedUnion('type', [embeddedSchema, clamdSchema, httpSchema]))
         .min(1)
         .max(16),
       'a list of 1 to 16 backends',

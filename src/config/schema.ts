@@ -16,6 +16,7 @@ import {
   tlsModes,
   tlsSchema,
 } from './schema-smtp.js';
+import { syslogSchema } from './schema-syslog.js';
 import { formed } from './schema-walk.js';
 
 const oneLine = formed(
@@ -26,6 +27,13 @@ const oneLine = formed(
   'text on one line, at most 500 characters',
 );
 const webAddress = formed(z.string().max(2000).refine(isWebAddress), 'an http or https address, or nothing');
+const baseAddress = formed(
+  z
+    .string()
+    .max(2000)
+    .refine((text) => isWebAddress(text) && !/[?#@]/.test(text)),
+  'an http or https address without name, query and fragment, or nothing',
+);
 const publicKey = formed(
   z.string().regex(/^age1[02-9ac-hj-np-z]{58}$/),
   'a public key of the age tools, age1 and 58 characters',
@@ -45,6 +53,18 @@ const quarantineSchema = z
         'Private key file of the age tools, needed to preview and release. Default: the one made in `dataDirectory`.',
       ),
     retentionDays: z.int().min(1).max(3650).default(30).describe('Days until a held original is deleted.'),
+    recipientMay: z
+      .enum(['request', 'release'])
+      .default('request')
+      .describe(
+        'What a recipient may do with the link in his notice: ask for the release, or release and delete the message himself, in either case for all its recipients. Less holds at once for all links; more holds for notices sent from then on. The link in a notice that readers of a mailbox share only ever asks.',
+      ),
+    releaseAs: z
+      .enum(['original', 'zip'])
+      .default('original')
+      .describe(
+        'How a message is released: as it came, or as a new message with its text, its attachments in an encrypted ZIP archive, and the password in a text file beside it. A message withheld in a mailbox is always released as it came.',
+      ),
     releaseRelay: z
       .strictObject({
         host: hostName.describe('Name or address of the server.'),
@@ -82,6 +102,14 @@ const noticeSchema = z
   })
   .describe('The message that a recipient gets instead of a blocked one.');
 
+const signInSchema = z.strictObject({
+  name: formed(
+    z.string().regex(/^[A-Za-z0-9](?:[A-Za-z0-9._@-]{0,62}[A-Za-z0-9])?$/),
+    'a name of letters, digits and . _ - @ between them, at most 64',
+  ).describe('Name to sign in with; it stands in the audit log.'),
+  passwordFile: filePath.describe('File with the record that `sluice password --out FILE` writes.'),
+});
+
 const portalSchema = z
   .strictObject({
     listen: z
@@ -90,26 +118,36 @@ const portalSchema = z
       .describe(
         'Address and port of the page. Empty: there is none, and notices have no link. If the port is taken, the gate says so and runs without the page.',
       ),
-    publicUrl: formed(
-      z
-        .string()
-        .max(2000)
-        .refine((text) => isWebAddress(text) && !/[?#@]/.test(text)),
-      'an http or https address without name, query and fragment, or nothing',
-    )
+    publicUrl: baseAddress
       .default('http://127.0.0.1:8080')
       .describe(
         'Address under which recipients reach the page; it begins the link in notices. Empty: notices have no link.',
       ),
+    administrators: formed(z.array(signInSchema).max(100), 'a list of at most 100 administrators')
+      .default([])
+      .describe("Who may sign in to the administrators' pages under /admin. Without any there are none."),
+    adminListen: z
+      .union([z.literal(''), listenAddress])
+      .default('')
+      .describe(
+        "Address and port of the administrators' pages alone, so that they can stay on this machine while recipients come from elsewhere. Empty: that of `listen`.",
+      ),
+    adminUrl: baseAddress
+      .default('')
+      .describe(
+        'Address under which administrators reach their pages. Empty: http and `adminListen` where that is set, else `publicUrl`.',
+      ),
   })
-  .describe('The page where a recipient sees what was withheld from him and asks for its release.');
+  .describe('The pages: what was withheld from a recipient, and what administrators work with.');
 
 const administratorSchema = z.strictObject({
   address: mailbox.describe('Address of the administrator.'),
   notify: z
-    .array(z.enum(['blocked', 'released']))
-    .default(['blocked', 'released'])
-    .describe('Events that this administrator gets mail about.'),
+    .array(z.enum(['blocked', 'released', 'release-requested']))
+    .default(['blocked', 'released', 'release-requested'])
+    .describe(
+      'Events that this administrator gets mail about. `released` is also told when a recipient deletes a message.',
+    ),
 });
 
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
@@ -120,8 +158,9 @@ const logSchema = z
     addresses: z
       .enum(['full', 'hashed', 'none'])
       .default('full')
-      .describe('How addresses and subjects appear in the log.'),
+      .describe('How addresses and subjects appear in the log, and in what a log collector is told.'),
     file: filePath.optional().describe('File that the log is appended to; standard output when absent.'),
+    syslog: syslogSchema.optional(),
   })
   .describe('The log: one JSON object a line.');
 
@@ -146,7 +185,7 @@ export const settingsSchema = z
     administrators: formed(z.array(administratorSchema).max(100), 'a list of at most 100 administrators')
 
       .default([])
-      .describe('Who gets mail when a message is blocked or released.'),
+      .describe('Who gets mail when a message is blocked or released, or a release is asked for.'),
     portal: portalSchema.prefault({}),
     status: z
       .strictObject({

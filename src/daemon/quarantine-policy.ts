@@ -7,8 +7,15 @@ export function quarantinePolicy(
   policy: LivePolicy,
   { quarantine, portal }: Pick<Config, 'quarantine' | 'portal'>,
 ): QuarantinePolicy {
-  const { notice, administrators, publicUrl } = policy;
+  const { notice, administrators, publicUrl, console } = policy;
   // A notice lives for days: its link is good as long as the page is meant to be there, also when it starts late.
   const linked = publicUrl !== '' && portal.listen !== '';
-  return { retentionDays: quarantine.retentionDays, notice, administrators, publicUrl: linked ? publicUrl : undefined };
+  return {
+    ...policy.release,
+    retentionDays: quarantine.retentionDays,
+    notice,
+    administrators,
+    publicUrl: linked ? publicUrl : undefined,
+    consoleUrl: console.accounts.length > 0 && console.url !== '' ? console.url : undefined,
+  };
 }

@@ -7,7 +7,7 @@ import { type Begin, type CollectedCommand, isBare } from './collected-command.j
 import type { TaggedResponse } from './exchange.js';
 import { fetch } from './fetch-command.js';
 import { idle } from './idle.js';
-import { copy, enable, forgetMailboxes } from './mailbox-commands.js';
+import { changeMailboxes, copy, enable } from './mailbox-commands.js';
 import { refusals, startTlsNow } from './replies.js';
 import { cancelUpdate } from './search-contexts.js';
 import { select } from './select.js';
@@ -78,8 +78,8 @@ const table: Readonly<Record<string, CommandRule | undefined>> = {
   SELECT: readAlone('after-login', select),
   EXAMINE: readAlone('after-login', select),
   CREATE: passed('after-login'),
-  DELETE: readAlone('after-login', forgetMailboxes),
-  RENAME: readAlone('after-login', forgetMailboxes),
+  DELETE: readAlone('after-login', changeMailboxes),
+  RENAME: readAlone('after-login', changeMailboxes),
   SUBSCRIBE: passed('after-login'),
   UNSUBSCRIBE: passed('after-login'),
   LIST: passed('after-login'),

@@ -42,11 +42,13 @@ export interface Account {
    * user and mailbox share what they learn.
    */
   open(mailbox: MailboxIdentity): Promise<Mailbox>;
+  /** DELETE of this mailbox was answered OK. */
+  forget(name: string): Promise<void>;
   /**
-   * DELETE or RENAME of this mailbox was answered OK.
-   * @param below RENAME took those below it along (RFC 9051 §6.3.6), whatever the delimiter is
+   * RENAME was answered OK. What is below a mailbox goes with it, whatever the delimiter is; of INBOX only the messages
+   * go, under new UIDs (RFC 9051 §6.3.6).
    */
-  forget(name: string, below: boolean): Promise<void>;
+  renamed(from: string, to: string): Promise<void>;
   /** COPY or MOVE was answered with COPYUID (RFC 4315 §3): [source UID, destination UID]. */
   copied(
     from: Mailbox,

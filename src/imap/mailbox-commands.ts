@@ -14,10 +14,11 @@ import type { ResponseCode, ServerEvent } from './wire.js';
 type Copies = NonNullable<ReturnType<typeof parseCopyUid>>;
 
 /** DELETE and RENAME (RFC 9051 §6.3.5, §6.3.6). */
-export function forgetMailboxes(session: ImapSession, command: CollectedCommand): void {
+export function changeMailboxes(session: ImapSession, command: CollectedCommand): void {
   const parsed = parseCommand(command.pieces);
-  const names = 'fault' in parsed ? [] : parsed.args.map(mailboxName);
-  if (names.length === 0 || names.includes(undefined)) {
+  const [name, to, ...more] = 'fault' in parsed ? [] : parsed.args.map(mailboxName);
+  const renames = command.verb === 'RENAME';
+  if (name === undefined || (to !== undefined) !== renames || more.length > 0) {
     session.answers.refuse(command.tag, refusals.syntax);
     return;
   }
@@ -26,11 +27,8 @@ export function forgetMailboxes(session: ImapSession, command: CollectedCommand)
       const { account } = session;
       if (response.status !== 'OK' || account === undefined) session.answers.pass(entry, response);
       else {
-        const renamed = command.verb === 'RENAME';
-        const forgotten = names.map((name) =>
-          name === undefined ? undefined : account.forget(name, renamed && name !== 'INBOX'),
-        );
-        session.answers.passAfter(entry, response, Promise.all(forgotten));
+        const work = to === undefined ? account.forget(name) : account.renamed(name, to);
+        session.answers.passAfter(entry, response, work);
       }
     }),
   );

@@ -8,6 +8,7 @@ import { GateError } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import type { Spool } from '../runtime/spool.js';
 import { bodyDecoder } from './examine.js';
+import { type FileClaims, type FileReport, inspectFile } from './file-inspection.js';
 import { KnownTypes } from './known-types.js';
 import { originOf } from './member-origin.js';
 import { MessageInspection } from './message-inspection.js';
@@ -61,6 +62,8 @@ export interface Inspector {
    * lies in a file.
    */
   digest(spool: Spool, start?: number): Promise<string>;
+  /** A file that no message is around. The spool must be held while it is looked at. */
+  file(spool: Spool, claims: FileClaims): Promise<FileReport>;
   /** Starts a thread before the first message needs one, which takes half a second. */
   prepare(): void;
   /** The decoded bytes of a leaf, or of a member of one. The spool must be held (`retain`) while it is read. */
@@ -99,6 +102,7 @@ export function createInspector(options: InspectorOptions = {}): Inspector {
   return {
     start: (spool) => new MessageInspection(spool, { queue, types, files, textBodies, shortDigests: short() }),
     digest: (spool, start = 0) => digestMessage(spool, start, queue),
+    file: (spool, claims) => inspectFile(spool, claims, { queue, shortDigests: short() }),
     prepare: () => queue.prepare(),
     content: (spool, part) => contentOf(spool, part, queue),
     stats: () => ({ queued: queue.queued, running: queue.running, lostThreads: queue.lostThreads }),

@@ -82,7 +82,7 @@ function viewPath(path: string): string {
   return path.replace(/^!/, '~');
 }
 
-function partFacts({ leaf, task, findings }: Part): PartFacts {
+export function partFacts({ leaf, task, findings }: Part): PartFacts {
   return {
     path: leaf.path,
     names: leaf.facts.names,

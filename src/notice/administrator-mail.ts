@@ -7,14 +7,14 @@ import { levelText, sizeText, timeText } from './clean.js';
 import { composeMail, stableMessageId } from './compose.js';
 import { shown } from './content.js';
 import type { Finding } from './findings.js';
-import type { AdministratorEvent } from './settings.js';
+import type { EventName } from './settings.js';
 
 export interface ToldEvent {
   readonly id: number;
-  readonly event: AdministratorEvent;
+  readonly event: EventName;
   /** ms since 1970 */
   readonly at: number;
-  /** who did it; `gate` for a blocked message */
+  /** who did it, as in the audit table: `gate` for a blocked message, `recipient:` and an address, `cli:` and a name */
   readonly actor: string;
   readonly item: string;
   readonly mailFrom: string;
@@ -33,12 +33,16 @@ export interface AdministratorFacts {
   readonly events: readonly ToldEvent[];
   /** events beyond those given */
   readonly omitted: number;
+  /** page of an item without its identifier, which is put at the end; undefined when there are no pages */
+  readonly itemPages: string | undefined;
 }
 
-const titles = { blocked: 'Message blocked', released: 'Message released' } as const satisfies Record<
-  AdministratorEvent,
-  string
->;
+const titles = {
+  blocked: 'Message blocked',
+  released: 'Message released',
+  'release-requested': 'Release requested',
+  deleted: 'Message deleted',
+} as const satisfies Record<EventName, string>;
 
 function recipientsText(recipients: readonly string[]): string {
   const named = recipients.slice(0, limits.notice.recipientsShown).map(shown).join(', ');
@@ -46,10 +50,16 @@ function recipientsText(recipients: readonly string[]): string {
   return more > 0 ? `${named} and ${more} more` : named;
 }
 
-function eventText(event: ToldEvent): string {
+/** A link that readers of a mailbox share names none of them. */
+function actorText(actor: string): string {
+  if (actor === 'recipient:imap') return 'a reader of its mailbox';
+  return shown(actor.replace(/^recipient:/, 'recipient '));
+}
+
+function eventText(event: ToldEvent, itemPages: string | undefined): string {
   const findings = event.findings.slice(0, limits.notice.findingsShown);
   const lines = [
-    `${titles[event.event]} at ${timeText(event.at)}${event.event === 'released' ? ` by ${shown(event.actor)}` : ''}`,
+    `${titles[event.event]} at ${timeText(event.at)}${event.event === 'blocked' ? '' : ` by ${actorText(event.actor)}`}`,
     `  Item:         ${event.item}`,
     `  Sender:       ${shown(event.mailFrom) || '(null sender)'}`,
     `  Recipients:   ${recipientsText(event.recipients)}`,
@@ -63,6 +73,7 @@ function eventText(event: ToldEvent): string {
   ];
   if (event.findings.length > findings.length)
     lines.push(`  and ${event.findings.length - findings.length} more attachments`);
+  if (itemPages !== undefined) lines.push(`  Page:         ${itemPages}${event.item}`);
   return lines.join('\n');
 }
 
@@ -73,16 +84,22 @@ function subjectOf(facts: AdministratorFacts): string {
   return `Mail gate: ${titles[first.event]}: ${shown(first.threat) || 'refused by policy'}`;
 }
 
+/** Where somebody waits for an answer, the commands that give one. */
+function commandsText(events: readonly ToldEvent[]): string {
+  const request = events.find(({ event }) => event === 'release-requested');
+  const example = request?.item ?? events[0]?.item ?? 'ID';
+  const lines = ['show', 'release', ...(request === undefined ? [] : ['deny', 'delete'])];
+  const what = request === undefined ? 'To look at an item or release it' : 'To look at a requested item and decide';
+  return `${what}:\n${lines.map((command) => `  sluice quarantine ${command} ${example}`).join('\n')}\n`;
+}
+
 /** The mail and its Message-ID, which is that of the events it tells. */
 export async function renderAdministratorMail(
   facts: AdministratorFacts,
 ): Promise<{ readonly eml: Buffer; readonly messageId: string }> {
-  const blocks = facts.events.map(eventText);
+  const blocks = facts.events.map((event) => eventText(event, facts.itemPages));
   if (facts.omitted > 0) blocks.push(`and ${facts.omitted} more events: sluice quarantine list`);
-  const example = facts.events[0]?.item ?? 'ID';
-  blocks.push(
-    `To look at an item or release it:\n  sluice quarantine show ${example}\n  sluice quarantine release ${example}\n`,
-  );
+  blocks.push(commandsText(facts.events));
   const ids = facts.events.map((event) => String(event.id));
   const messageId = stableMessageId(facts.from, 'administrator', facts.administrator, ...ids, String(facts.omitted));
   const eml = await composeMail({

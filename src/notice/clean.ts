@@ -15,6 +15,11 @@ const loneSurrogate = /\p{Cs}/gu;
 /** C0, DEL and C1, which drive terminals and end header lines, and the two separators that end lines in Unicode. */
 const control = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g;
 
+/** Without characters that are not seen, and halves of characters marked. */
+export function removeInvisible(text: string): string {
+  return text.replace(loneSurrogate, '\ufffd').replace(invisible, '');
+}
+
 /** One printable line of at most `max` characters, an ellipsis included. */
 export function cleanLine(text: string, max: number): string {
   // Bounded before anything is matched: a field of a megabyte costs no more than one of a page.
@@ -43,12 +48,13 @@ export function escapeHtml(text: string): string {
     .replace(/'/g, '&#39;');
 }
 
-/** `1 byte`, `12 bytes`, `3.4 kB`, `5.0 MB`: powers of 1000. */
+/** `1 byte`, `12 bytes`, `3.4 kB`, `5.0 MB`, `1.2 GB`: powers of 1000. */
 export function sizeText(bytes: number): string {
   if (bytes === 1) return '1 byte';
   if (bytes < 1000) return `${bytes} bytes`;
   if (bytes < 1_000_000) return `${(bytes / 1000).toFixed(1)} kB`;
-  return `${(bytes / 1_000_000).toFixed(1)} MB`;
+  if (bytes < 1_000_000_000) return `${(bytes / 1_000_000).toFixed(1)} MB`;
+  return `${(bytes / 1_000_000_000).toFixed(1)} GB`;
 }
 
 /** `2026-03-01 14:05 UTC`: the same for every reader, whatever the server's locale. */

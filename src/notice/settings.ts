@@ -47,8 +47,12 @@ export interface Notice {
   readonly messageId: string;
 }
 
-export const administratorEvents = ['blocked', 'released'] as const;
+/** What an administrator can tick. */
+export const administratorEvents = ['blocked', 'released', 'release-requested'] as const;
 export type AdministratorEvent = (typeof administratorEvents)[number];
+
+/** What he is told; that a recipient deleted a message, whoever ticked `released` learns. */
+export type EventName = AdministratorEvent | 'deleted';
 
 export interface Administrator {
   readonly address: string;

@@ -21,7 +21,7 @@ export interface Acting extends Case {
 }
 
 export function act(acting: Acting, report: InspectionReport, verdict: Verdict): Judgement | Promise<Judgement> {
-  acting.record.judged(report, verdict, acting.policy.logFallback);
+  acting.record.judged(report, verdict, acting.policy);
   switch (verdict.action) {
     case 'permit':
       if (verdict.malicious) recordIncident(acting, report, verdict, 'permit');
@@ -105,12 +105,13 @@ async function hold(acting: Acting, report: InspectionReport, verdict: Verdict):
     const request = { ...describe(acting, report, verdict, sha256), source: spool.source(), notify };
     const { id, duplicate } = await services.quarantine.hold(request);
     if (!duplicate) services.metrics.held.inc();
-    record.held(id, duplicate);
+    record.held(id, duplicate, notify);
     failed = false;
     if (notify) return answer(acting, { code: 250, enhanced: '2.0.0', text: `Ok: withheld as ${id}` });
     return answer(acting, { code: 554, enhanced: '5.7.1', text: `Message refused by content policy (${id})` });
   } catch (error) {
     services.log.error({ listener: listener.name, message: record.id, error: messageOf(error) }, 'hold failed');
+    record.notHeld();
     return answer(acting, {
       code: 451,
       enhanced: '4.3.0',

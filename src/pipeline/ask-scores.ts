@@ -4,25 +4,44 @@ import type { AskScores } from '../pipeline.js';
 import type { Metrics } from '../runtime/metrics.js';
 import type { Spool } from '../runtime/spool.js';
 import type { PartContent, PartScore } from '../scoring/backend.js';
+import type { FileInquiry } from './file-inquiry.js';
 import type { PipelineServices } from './services.js';
 import { then } from './then.js';
 
-/** @param signal asked for when there is something to wait for; ends the wait of this message; scans that it began go on, so that its next attempt finds their answers */
-export function askScores(services: PipelineServices, spool: Spool, signal: () => AbortSignal): AskScores {
+/**
+ * @param inquiry learns what is asked and answered
+ * @param signal asked for when there is something to wait for; ends the wait of this message; scans that it began go
+ *   on, so that its next attempt finds their answers
+ */
+export function askScores(
+  services: PipelineServices,
+  spool: Spool,
+  inquiry: FileInquiry,
+  signal: () => AbortSignal,
+): AskScores {
   return (requests) => {
-    const scores = services.scorer.score(requests, (part) => heldContent(services, spool, part), signal);
-    return then(scores, (known) => {
+    const contentOf = (part: PartFacts) => heldContent(services, spool, inquiry, part);
+    return then(services.scorer.score(requests, contentOf, signal), (known) => {
+      inquiry.scores = known;
       countAnswers(services.metrics, known);
       return known;
     });
   };
 }
 
-function heldContent({ inspector }: PipelineServices, spool: Spool, part: PartFacts): PartContent {
+function heldContent(
+  { inspector }: PipelineServices,
+  spool: Spool,
+  inquiry: FileInquiry,
+  part: PartFacts,
+): PartContent {
   const content = inspector.content(spool, part);
   return {
     bytes: content.bytes,
-    read: (signal) => content.read(signal),
+    read: (signal) => {
+      inquiry.sending(part);
+      return content.read(signal);
+    },
     hold: () => {
       spool.retain();
       return () => spool.release();

@@ -34,8 +34,12 @@ export class KnownAccount implements Account {
     return new SelectedMailbox(this.#services, this.#reader, this.#revisions, identity, lease.mailbox);
   }
 
-  async forget(name: string, below: boolean): Promise<void> {
-    await this.#services.mailboxes.forget(this.#reader.upstream, this.#user, name, below);
+  async forget(name: string): Promise<void> {
+    await this.#services.mailboxes.forget(this.#reader.upstream, this.#user, name);
+  }
+
+  async renamed(from: string, to: string): Promise<void> {
+    await this.#services.mailboxes.renamed(this.#reader.upstream, this.#user, from, to);
   }
 
   async copied(
@@ -120,7 +124,16 @@ export class UnknownAccount implements Account {
     return new SelectedMailbox(this.#services, this.#reader, this.#revisions, identity, shared);
   }
 
-  async forget(name: string, below: boolean): Promise<void> {
+  async forget(name: string): Promise<void> {
+    this.#forget(name, false);
+  }
+
+  async renamed(from: string, to: string): Promise<void> {
+    this.#forget(from, true);
+    this.#forget(to, true);
+  }
+
+  #forget(name: string, below: boolean): void {
     for (const [key, mailbox] of this.#mailboxes) {
       if (isForgotten(mailbox.name, name, below)) this.#mailboxes.delete(key);
     }

@@ -24,9 +24,14 @@ export function createImapHandler(services: ImapServices, listener: ImapListener
   const upstream = `${normalServerName(listener.upstream.host)}:${listener.upstream.port}`;
   const revisions = new PolicyRevisions(() => services.policy(), services.scorer);
   return {
-    inspects: (peer) => inspects(services, listener, peer),
+    inspects: (peer) => {
+      const judged = inspects(services, listener, peer);
+      services.counts?.of(listener.name).add(judged ? 'interested' : 'ignored');
+      return judged;
+    },
     account: (peer, user) => {
-      const reader: Reader = { listener, upstream, user: user === '' ? undefined : user, clientAddress: peer.address };
+      const { address: clientAddress, port: clientPort } = peer;
+      const reader: Reader = { listener, upstream, user: user === '' ? undefined : user, clientAddress, clientPort };
       return reader.user === undefined
         ? new UnknownAccount(services, reader, revisions)
         : new KnownAccount(services, reader, reader.user, revisions);

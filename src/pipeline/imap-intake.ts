@@ -9,6 +9,7 @@ import type { LivePolicy } from '../policy/live-policy.js';
 import { exposures } from '../quarantine/mailbox-table.js';
 import { messageOf } from '../runtime/errors.js';
 import type { Spool } from '../runtime/spool.js';
+import { FileInquiry } from './file-inquiry.js';
 import { writeFacts } from './imap-facts.js';
 import { type JudgedMail, judgeMail } from './imap-judge.js';
 import type { SharedMailbox } from './imap-mailboxes.js';
@@ -16,6 +17,7 @@ import { isRemarkable, logMessage, type MessageFate } from './imap-record.js';
 import type { PolicyRevisions } from './imap-revisions.js';
 import { isUid } from './imap-rows.js';
 import type { ImapServices, Reader } from './imap-services.js';
+import { tellOfReading } from './imap-told.js';
 import { withholdMail } from './imap-withhold.js';
 import { newMessageId } from './record.js';
 
@@ -35,6 +37,7 @@ export class ImapIntake implements Intake {
   onDrain: (() => void) | undefined;
   readonly #tools: IntakeTools;
   readonly #inspection: Inspection;
+  readonly #inquiry = new FileInquiry();
   #full = false;
   /** made when scores are waited for */
   #abort: AbortController | undefined;
@@ -83,13 +86,14 @@ export class ImapIntake implements Intake {
     const inspection = this.#inspection;
     const failed = (error: unknown) => this.#failed(error);
     const signal = () => this.#signal();
-    const mail = { services, reader, policy, spool, inspection, signal, failed };
+    const mail = { services, reader, policy, spool, inspection, inquiry: this.#inquiry, signal, failed };
     const rule = (judged: JudgedMail): Ruling | Promise<Ruling> => {
       this.#judged = true;
       const judgeMs = services.now() - started;
-      if (!this.#closed) this.#count(judged, policy, judgeMs);
+      const told = !this.#closed;
+      if (told) this.#count(judged, policy, judgeMs);
       const revision = judged.scores.length > 0 ? scored : plain;
-      return this.#rule({ judged, policy, revision, uid: facts.uid, judgeMs });
+      return this.#rule({ judged, policy, revision, uid: facts.uid, judgeMs, told });
     };
     spool.retain();
     let ruling: Ruling | Promise<Ruling> | undefined;
@@ -167,7 +171,7 @@ export class ImapIntake implements Intake {
   }
 
   #defer(ruled: Ruled): Ruling {
-    this.#log(ruled, { outcome: 'deferred' });
+    this.#settle(ruled, { outcome: 'deferred' });
     return { kind: 'defer', text: `No verdict yet, try again later (${this.#messageId})` };
   }
 
@@ -178,9 +182,10 @@ export class ImapIntake implements Intake {
     const state = mailbox.rows.state(slot);
     // A notice, once shown, stays.
     if (state === exposures.notice || state === exposures.lateNotice) {
+      this.#tell(ruled, { outcome: 'notice' });
       return this.#stored(mailbox.rows.notice(slot), state === exposures.lateNotice);
     }
-    if (isRemarkable(judged.verdict)) this.#log(ruled, { outcome: 'original' });
+    this.#settle(ruled, { outcome: 'original' });
     this.#noteDelivered(judged);
     const bytes = this.spool.length;
     if (mailbox.id === undefined) {
@@ -223,7 +228,7 @@ export class ImapIntake implements Intake {
       const message = { services, reader, mailbox, uid, spool: this.spool, fields, judged, policy };
       const held = await withholdMail(message);
       if (held.kind === 'released') {
-        this.#log(ruled, { outcome: 'original', item: held.item });
+        this.#settle(ruled, { outcome: 'original', item: held.item });
         const row = { uid, state: exposures.original, bytes: this.spool.length, revision: ruled.revision };
         // Judged again, it would be found bad again: that it was released is found out from its content alone.
         if (mailbox.id !== undefined)
@@ -231,13 +236,29 @@ export class ImapIntake implements Intake {
         mailbox.rows.set(uid, row.state, row.bytes, row.revision, 0);
         return original;
       }
-      this.#log(ruled, { outcome: 'notice', item: held.notice.item, late: held.late });
+      this.#settle(ruled, { outcome: 'notice', item: held.notice.item, late: held.late });
       return held;
     } catch (error) {
       const { name: listener } = reader.listener;
       services.log.error({ listener, message: this.#messageId, error: messageOf(error) }, 'hold failed');
+      this.#tell(ruled, { outcome: 'deferred' });
       return { kind: 'defer', text: `Cannot keep the message safe, try again later (${this.#messageId})` };
     }
+  }
+
+  /** Its fate is known: it is counted and told of, and logged when a person would want to read of it. */
+  #settle(ruled: Ruled, fate: Pick<MessageFate, 'outcome' | 'item' | 'late'>): void {
+    this.#tell(ruled, fate);
+    const plain = fate.outcome === 'original' && fate.item === undefined;
+    if (!plain || isRemarkable(ruled.judged.verdict)) this.#log(ruled, fate);
+  }
+
+  #tell({ judged, policy, told }: Ruled, fate: Pick<MessageFate, 'outcome' | 'item'>): void {
+    if (!told) return;
+    const { services, reader } = this.#tools;
+    const bytes = this.spool.length;
+    const inquiry = this.#inquiry;
+    tellOfReading(services, { reader, id: () => this.#messageId, bytes, judged, policy, inquiry, fate });
   }
 
   #log({ judged, uid, judgeMs }: Ruled, fate: Pick<MessageFate, 'outcome' | 'item' | 'late'>): void {
@@ -273,6 +294,8 @@ interface Ruled {
   readonly revision: number;
   readonly uid: number;
   readonly judgeMs: number;
+  /** somebody waited for it when it was judged, so that it counts */
+  readonly told: boolean;
 }
 
 const rulings = new WeakMap<Promise<boolean>, Promise<Ruling>>();

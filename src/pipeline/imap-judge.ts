@@ -10,6 +10,7 @@ import type { LivePolicy } from '../policy/live-policy.js';
 import type { Spool } from '../runtime/spool.js';
 import { askScores } from './ask-scores.js';
 import { unreadReport } from './failure.js';
+import type { FileInquiry } from './file-inquiry.js';
 import { envelopeOf, type MailEnvelope } from './imap-envelope.js';
 import type { RememberedMessage } from './imap-facts.js';
 import type { ImapServices, Reader } from './imap-services.js';
@@ -28,6 +29,7 @@ export interface MailInQuestion {
   readonly policy: LivePolicy;
   readonly spool: Spool;
   readonly inspection: Inspection;
+  readonly inquiry: FileInquiry;
   /** ends the wait for scores */
   readonly signal: () => AbortSignal;
   readonly failed: (error: unknown) => void;
@@ -61,11 +63,11 @@ export function judgeMail(mail: MailInQuestion): JudgedMail | Promise<JudgedMail
   }
 }
 
-function reach({ services, reader, policy, spool, inspection, signal }: MailInQuestion) {
+function reach({ services, reader, policy, spool, inspection, inquiry, signal }: MailInQuestion) {
   return then(inspection.finish(), (report) =>
     then(envelopeOf(inspection.header.fields, spool), (envelope) => {
       const question = { report, ...withReader(envelope, reader), policy: imapPolicyOf(policy) };
-      const judged = judgeReport(question, askScores(services, spool, signal));
+      const judged = judgeReport(question, askScores(services, spool, inquiry, signal));
       return then(judged, (known): JudgedMail => ({ ...known, envelope, unread: false }));
     }),
   );

@@ -113,13 +113,24 @@ export class ImapMailboxes {
     return { mailbox, release };
   }
 
-  /** DELETE or RENAME: whoever has it open can record nothing more in it. */
-  async forget(upstream: string, user: string, name: string, below: boolean): Promise<void> {
+  /** Deleted: whoever has it open can record nothing more in it. */
+  async forget(upstream: string, user: string, name: string): Promise<void> {
+    this.#close(upstream, user, name, false);
+    await this.#tools.store.call('forgetMailbox', upstream, user, name, false);
+  }
+
+  /** What was shown in it is remembered under its new name; whoever has it open under the old one records nothing more. */
+  async renamed(upstream: string, user: string, from: string, to: string): Promise<void> {
+    this.#close(upstream, user, from, true);
+    this.#close(upstream, user, to, true);
+    await this.#tools.store.call('renameMailbox', upstream, user, from, to);
+  }
+
+  #close(upstream: string, user: string, name: string, below: boolean): void {
     for (const [text, { mailbox }] of this.#entries) {
       if (mailbox === undefined || !isForgotten(mailbox.name, name, below)) continue;
       if (text.startsWith(ownerText(upstream, user))) this.#entries.delete(text);
     }
-    await this.#tools.store.call('forgetMailbox', upstream, user, name, below);
   }
 
   /** What was shown of messages goes with their copies. */

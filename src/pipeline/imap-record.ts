@@ -7,7 +7,7 @@ import type { Verdict } from '../policy/verdict.js';
 import type { Logger } from '../runtime/log.js';
 import type { Metrics } from '../runtime/metrics.js';
 import type { Reader } from './imap-services.js';
-import { decidingReason, describeReason, problemCodes } from './record.js';
+import { decidingReason, describeReason, problemCodes } from './reason-words.js';
 
 interface Sum {
   readonly listener: string;

@@ -31,4 +31,5 @@ export interface Reader {
   /** authorisation identity; undefined when it is not known */
   readonly user: string | undefined;
   readonly clientAddress: string;
+  readonly clientPort: number;
 }

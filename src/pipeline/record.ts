@@ -1,9 +1,14 @@
 /** The record of one message: one log line and a few counters, written when its fate is known. The verdict in it is the one that was acted on. */
 import type { InspectionReport } from '../inspect/report.js';
-import type { Reason, Verdict } from '../policy/verdict.js';
+import type { LivePolicy } from '../policy/live-policy.js';
+import type { Verdict } from '../policy/verdict.js';
 import { messageOf } from '../runtime/errors.js';
 import type { RelayOutcome, SmtpEnvelope } from '../smtp/handler.js';
 import type { Reply } from '../smtp/reply.js';
+import { FileInquiry } from './file-inquiry.js';
+import { countMail, type MailOutcome } from './mail-counts.js';
+import { toldMail } from './mail-told.js';
+import { decidingReason, describeReason, problemCodes } from './reason-words.js';
 import type { PipelineListener, PipelineServices } from './services.js';
 
 /** recipients named in a log line; the count is always there */
@@ -20,6 +25,7 @@ export function newMessageId(): string {
 export class MessageRecord {
   /** short, unique in this process's log; given to clients, so that they can be found in it */
   readonly id: string;
+  readonly inquiry = new FileInquiry();
   readonly #services: PipelineServices;
   readonly #listener: PipelineListener;
   #received = 0;
@@ -29,6 +35,7 @@ export class MessageRecord {
   #bytes = 0;
   #report: InspectionReport | undefined;
   #verdict: Verdict | undefined;
+  #policy: Judging | undefined;
   #held: { id: string; duplicate: boolean } | undefined;
   #relayed: RelayOutcome | undefined;
   #written = false;
@@ -51,10 +58,11 @@ export class MessageRecord {
     this.#inspected = this.#services.now();
   }
 
-  judged(report: InspectionReport, verdict: Verdict, logFallback: boolean): void {
+  judged(report: InspectionReport, verdict: Verdict, policy: Judging): void {
     const { metrics, log } = this.#services;
     this.#report = report;
     this.#verdict = verdict;
+    this.#policy = policy;
     this.#judged = this.#services.now();
     metrics.judgeSeconds.observe((this.#judged - this.#received) / 1000);
     metrics.messages.inc({ listener: this.#listener.name, action: verdict.action, reason: decidingReason(verdict) });
@@ -62,9 +70,11 @@ export class MessageRecord {
     for (const reason of verdict.reasons) {
       if (reason.code !== 'fallback') continue;
       metrics.fallbacks.inc({ cause: reason.cause, action: reason.action });
-      if (logFallback)
+      if (policy.logFallback)
         log.warn({ id: this.id, cause: reason.cause, action: reason.action, detail: reason.detail }, 'fallback');
     }
+    // What becomes of a blocked one is known when it lies in quarantine.
+    if (verdict.action !== 'block') this.#count(outcomes[verdict.action]);
     // With `permit`, the relay may have ended before the verdict was known.
     if (this.#relayed !== undefined) this.#write({ ...outcomeFields(this.#relayed) });
   }
@@ -83,8 +93,29 @@ export class MessageRecord {
     );
   }
 
-  held(id: string, duplicate: boolean): void {
+  /** @param notified its recipients get a mail about it; else its sender is refused */
+  held(id: string, duplicate: boolean, notified: boolean): void {
     this.#held = { id, duplicate };
+    this.#count(notified ? 'quarantined' : 'blocked');
+  }
+
+  /** It could not be kept safe, and is to be sent again. */
+  notHeld(): void {
+    this.#count('deferred');
+  }
+
+  #count(outcome: MailOutcome): void {
+    const { counts } = this.#services;
+    if (counts === undefined || this.#report === undefined) return;
+    if (this.#verdict === undefined || this.#policy === undefined) return;
+    countMail(counts.of(this.#listener.name), {
+      report: this.#report,
+      verdict: this.#verdict,
+      bytes: this.#bytes,
+      outcome,
+      inquiry: this.inquiry,
+      decision: this.#policy.decision,
+    });
   }
 
   relayed(outcome: RelayOutcome): void {
@@ -120,11 +151,40 @@ export class MessageRecord {
     );
   }
 
-  #write(fate: Readonly<Record<string, unknown>>): void {
+  #tell({ outcome, reply }: Fate): void {
+    const { audience, clock } = this.#services;
+    const envelope = this.#envelope;
+    if (audience === undefined || envelope === undefined || this.#policy === undefined) return;
+    if (this.#report === undefined || this.#verdict === undefined) return;
+    audience.tell(
+      toldMail({
+        at: clock(),
+        id: this.id,
+        listener: this.#listener.name,
+        clientAddress: envelope.peer.address,
+        clientPort: envelope.peer.port,
+        user: undefined,
+        sender: envelope.mailFrom,
+        recipients: envelope.recipients.map(({ address }) => address),
+        bytes: this.#bytes,
+        outcome,
+        reply,
+        item: this.#held?.id,
+        report: this.#report,
+        verdict: this.#verdict,
+        inquiry: this.inquiry,
+        levelMap: this.#policy.decision.levelMap,
+      }),
+    );
+  }
+
+  #write(fate: Fate): void {
     const { log } = this.#services;
     // A judgement that came after its message was given up is no second fate.
-    if (this.#written || !log.isLevelEnabled('info')) return;
+    if (this.#written) return;
     this.#written = true;
+    this.#tell(fate);
+    if (!log.isLevelEnabled('info')) return;
     const report = this.#report;
     const verdict = this.#verdict;
     const envelope = this.#envelope;
@@ -157,51 +217,22 @@ export class MessageRecord {
   }
 }
 
+/** The policy that a message is judged with, as far as its record goes. */
+type Judging = Pick<LivePolicy, 'logFallback' | 'decision'>;
+
+interface Fate {
+  readonly outcome: string;
+  readonly reply?: string;
+  readonly relayMs?: number;
+}
+
+const outcomes = { permit: 'permitted', warn: 'tagged', defer: 'deferred' } as const;
+
 const processTag = Math.floor(Date.now() / 1000).toString(36);
 
 const rounded = (ms: number): number => Math.round(ms * 100) / 100;
 
-function outcomeFields(outcome: RelayOutcome): Record<string, unknown> {
+function outcomeFields(outcome: RelayOutcome): Fate {
   if (outcome.kind === 'lost') return { outcome: 'upstream-lost' };
   return { outcome: 'relayed', reply: outcome.line.trim().slice(0, 200) };
-}
-
-export function problemCodes(report: InspectionReport): string[] {
-  return [...new Set(report.problems.map((problem) => problem.code))].slice(0, 10);
-}
-
-/** The reason that named the action: the last one that is not merely a note. */
-export function decidingReason(verdict: Pick<Verdict, 'reasons'>): string {
-  return verdict.reasons.findLast((reason) => reason.code !== 'score')?.code ?? 'none';
-}
-
-/** One word or two per reason; the full form is in the incident and in `sluice scan`. */
-export function describeReason(reason: Reason): string {
-  switch (reason.code) {
-    case 'allowlisted':
-    case 'blocklisted':
-      return `${reason.code} ${reason.hit.field} ${reason.hit.entry}`;
-    case 'hash-allowed':
-    case 'hash-blocked':
-      return `${reason.code} part ${reason.part}`;
-    case 'score':
-      return `score ${reason.score} ${reason.name} (${reason.backend}, part ${reason.part})`;
-    case 'profile':
-      return `profile ${reason.category} ${reason.mode} (part ${reason.part})`;
-    case 'below-threshold':
-    case 'threshold':
-      return `${reason.code} ${reason.level}/${reason.threshold}`;
-    case 'fallback':
-      return `fallback ${reason.cause} ${reason.action}`;
-    case 'released':
-      return `released ${reason.release}`;
-    case 'unscannable':
-    case 'ambiguous':
-      return reason.code;
-    case 'no-attachment':
-    case 'policy-permit':
-      return reason.code;
-    default:
-      return reason satisfies never;
-  }
 }

@@ -1,12 +1,14 @@
 /** What the pipeline is given: the services it calls and the listener it works for. */
 import type { Inspection, Inspector } from '../inspect/inspection.js';
 import type { LivePolicy } from '../policy/live-policy.js';
+import type { CounterTally } from '../quarantine/counter-tally.js';
 import type { Quarantine } from '../quarantine/hold.js';
 import type { Logger } from '../runtime/log.js';
 import type { Metrics } from '../runtime/metrics.js';
 import type { Spool } from '../runtime/spool.js';
 import type { Scorer } from '../scoring/scorer.js';
 import type { SmtpEnvelope } from '../smtp/handler.js';
+import type { Audience } from '../syslog/told.js';
 import type { DeliveredFiles } from './delivered.js';
 import type { MessageRecord } from './record.js';
 
@@ -21,6 +23,10 @@ export interface PipelineServices {
   readonly releaseKey: Uint8Array;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** counters that outlive the process; absent where nobody keeps them */
+  readonly counts?: CounterTally;
+  /** told of every message whose fate is known; absent where nobody listens */
+  readonly audience?: Audience;
   /** milliseconds, monotonic */
   now(): number;
   /** milliseconds since 1970 */

@@ -34,8 +34,12 @@ export interface LivePolicy {
   readonly scorer: ScorerSettings;
   readonly notice: Config['notice'];
   readonly administrators: Config['administrators'];
+  /** what recipients may do, and how a message is released */
+  readonly release: Pick<Config['quarantine'], 'recipientMay' | 'releaseAs'>;
   /** begins the link in notices; empty for none */
   readonly publicUrl: string;
+  /** who may sign in to the administrators' pages, and the address under which these are reached */
+  readonly console: { readonly accounts: Config['portal']['administrators']; readonly url: string };
 }
 
 /** What is asked before a message is judged over IMAP, and what its notice says. */
@@ -77,7 +81,9 @@ export async function buildLivePolicy(config: Config): Promise<BuiltPolicy> {
     scorer: { deadlineMs: config.scoring.deadlineMs, cache: config.scoring.cache.ttlSeconds },
     notice: config.notice,
     administrators: config.administrators,
+    release: { recipientMay: config.quarantine.recipientMay, releaseAs: config.quarantine.releaseAs },
     publicUrl: config.portal.publicUrl,
+    console: { accounts: config.portal.administrators, url: config.portal.adminUrl },
   };
   return { snapshot, problems };
 }

@@ -1,71 +1,30 @@
 /**
- * The page that a notice links to: shows what was withheld from one recipient, and takes his wish for its release. The
- * token in the link is all that it knows of a visitor. It reads no Host field, sets no cookie, and a GET changes nothing.
+ * The web server of all pages: bounds, refusals, forms and assets, and the routes of recipients and administrators. It
+ * reads no Host field, and a GET changes nothing.
  */
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import type { NoticeSettings } from '../notice/settings.js';
-import type { QuarantineLog } from '../quarantine/settings.js';
-import type { StoreAccess } from '../quarantine/store-access.js';
-import { tokenHash } from '../quarantine/token-table.js';
+import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import { messageOf } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
-import { FormGuard, isSameOrigin } from './form-guard.js';
-import { itemPage } from './item-page.js';
-import { pageFields, sayingPage } from './page.js';
+import { isForConsole, isRefusal, notAllowed, pageFields, type Refusal, refuse } from './answers.js';
+import { type RecipientOptions, registerRecipient } from './recipient/routes.js';
 import { RequestLimit } from './request-limit.js';
+import { assets } from './view/assets.js';
 
-export interface PortalOptions {
-  readonly store: Pick<StoreAccess, 'call'>;
-  /** those of this moment; the page says what a notice says */
-  readonly notice: () => NoticeSettings;
-  /** address under which visitors come, empty when it is not known */
-  readonly publicUrl: () => string;
-  /** 32 random bytes */
-  readonly formKey: Uint8Array;
-  readonly clock: () => number;
-  readonly log: QuarantineLog;
+export interface PortalOptions extends RecipientOptions {
   /** told the HTTP status of every answer */
   readonly answered: (status: number) => void;
-}
-
-interface TokenRoute {
-  Params: { token: string };
-  Body: unknown;
-}
-
-/** Every refusal has one page. That of 404 is the same whatever is wrong with a link, so that none can be tried out. */
-const refusals = {
-  400: ['This request was not understood', 'Open the link in your notice again.'],
-  403: ['This page is out of date', 'Nothing was changed. Open the link in your notice again, and ask from there.'],
-  404: [
-    'This link does not work',
-    'It may have expired, or parts of it are missing. The notice that it came with says whom to ask.',
-  ],
-  405: ['This is not possible here', 'Open the link in your notice again.'],
-  413: ['This request is too long', 'Open the link in your notice again.'],
-  415: ['This request was not understood', 'Open the link in your notice again.'],
-  429: ['Too many requests', 'Wait a minute, then open the link in your notice again.'],
-  503: ['This page does not work at this moment', 'Nothing was changed. Try again in a few minutes.'],
-} as const satisfies Readonly<Record<number, readonly [string, string]>>;
-type Refusal = keyof typeof refusals;
-
-function send(reply: FastifyReply, status: number, page: string): FastifyReply {
-  return reply.code(status).headers(pageFields).send(page);
-}
-
-function refuse(reply: FastifyReply, status: Refusal): FastifyReply {
-  const [heading, sentence] = refusals[status];
-  return send(reply, status, sayingPage(heading, sentence));
+  /** adds the administrators' pages, all of them under /admin; without it there are none */
+  readonly console?: ((app: FastifyInstance) => void) | undefined;
 }
 
 /** A status of the framework's own refusals, as far as it has a page. */
 function refusalOf(error: unknown): Refusal | undefined {
   const status = typeof error === 'object' && error !== null && 'statusCode' in error ? error.statusCode : undefined;
   if (typeof status !== 'number' || status < 400 || status > 499) return undefined;
-  return status in refusals ? (status as Refusal) : 400;
+  return isRefusal(status) ? status : 400;
 }
 
-/** The page without a port: for `listen`, and for tests through `inject`. */
+/** The pages without a port: for `listen`, and for tests through `inject`. */
 export function createPortal(options: PortalOptions): FastifyInstance {
   const { bodyBytes, requestTimeoutMs, keepAliveMs, connectionsMax, tokenCharacters } = limits.portal;
   const app = fastify({
@@ -85,10 +44,18 @@ export function createPortal(options: PortalOptions): FastifyInstance {
   });
   app.server.maxConnections = connectionsMax;
   app.server.headersTimeout = requestTimeoutMs;
+  app.decorate('sitePath', () => sitePathOf(options.publicUrl()));
+  app.decorateRequest('operator', undefined);
   readForms(app);
   guard(app, options);
-  addRoutes(app, options);
+  addAssets(app);
+  registerRecipient(app, options);
+  options.console?.(app);
   return app;
+}
+
+function sitePathOf(publicUrl: string): string {
+  return publicUrl === '' ? '' : new URL(publicUrl).pathname.replace(/\/+$/, '');
 }
 
 function readForms(app: FastifyInstance): void {
@@ -100,10 +67,15 @@ function readForms(app: FastifyInstance): void {
   );
 }
 
+/** Strangers who try links out leave administrators their pages: each has bounds of his own. */
 function guard(app: FastifyInstance, options: PortalOptions): void {
-  const limit = new RequestLimit(options.clock());
+  const now = options.clock();
+  const limit = { console: new RequestLimit(now), recipient: new RequestLimit(now) };
   app.addHook('onRequest', async (request, reply) => {
-    if (!limit.allows(request.ip, options.clock())) {
+    // Assets are in memory; what is bounded are calls of the database.
+    const own = request.url.startsWith('/assets/');
+    const area = isForConsole(request.url) ? 'console' : 'recipient';
+    if (!own && !limit[area].allows(request.ip, options.clock())) {
       // The same whoever asks, so that it says nothing about others.
       reply.header('retry-after', '60');
       return refuse(reply, 429);
@@ -116,52 +88,17 @@ function guard(app: FastifyInstance, options: PortalOptions): void {
   app.setErrorHandler((error, _request, reply) => {
     const status = refusalOf(error);
     if (status !== undefined) return refuse(reply, status);
-    options.log('error', 'the page for recipients failed', { reason: messageOf(error) });
+    options.log('error', 'a page failed', { reason: messageOf(error) });
     return refuse(reply, 503);
   });
 }
 
-function notAllowed(reply: FastifyReply, methods: string): FastifyReply {
-  reply.header('allow', methods);
-  return refuse(reply, 405);
-}
-
-function addRoutes(app: FastifyInstance, options: PortalOptions): void {
-  const forms = new FormGuard(options.formKey);
-  // HEAD comes with GET.
-  app.get<TokenRoute>('/q/:token', async (request, reply) => {
-    const { token } = request.params;
-    const now = options.clock();
-    const view = await options.store.call('personalView', tokenHash(token), now);
-    if (view === undefined) return refuse(reply, 404);
-    const form = { action: `${token}/request`, nonce: forms.nonce(token) };
-    return send(reply, 200, itemPage({ view, notice: options.notice(), now, form }));
-  });
-  app.post<TokenRoute>('/q/:token', async (_request, reply) => notAllowed(reply, 'GET, HEAD'));
-  app.post<TokenRoute>('/q/:token/request', (request, reply) => takeRequest(request, reply, options, forms));
-  app.get<TokenRoute>('/q/:token/request', async (_request, reply) => notAllowed(reply, 'POST'));
-}
-
-async function takeRequest(
-  request: FastifyRequest<TokenRoute>,
-  reply: FastifyReply,
-  options: PortalOptions,
-  forms: FormGuard,
-): Promise<FastifyReply> {
-  const { token } = request.params;
-  const nonce = request.body instanceof URLSearchParams ? (request.body.get('nonce') ?? '') : '';
-  if (!isSameOrigin(request.headers, options.publicUrl()) || !forms.accepts(token, nonce)) return refuse(reply, 403);
-  const now = options.clock();
-  const { view, asked } = await options.store.call('requestRelease', tokenHash(token), now);
-  if (view === undefined) return refuse(reply, 404);
-  if (asked) {
-    // Of a link that readers of a mailbox share, nobody knows who used it.
-    const recipient = view.mail?.recipient ?? '';
-    options.log('info', 'a recipient asks for a release', {
-      item: view.item,
-      addresses: recipient === '' ? [] : [recipient],
-    });
+function addAssets(app: FastifyInstance): void {
+  for (const { path, type, content } of assets) {
+    app.get(path, async (_request, reply) =>
+      reply
+        .headers({ ...pageFields, 'content-type': type, 'cache-control': 'public, max-age=31536000, immutable' })
+        .send(content),
+    );
   }
-  // Shown at once and not by a redirect, whose address would carry the token.
-  return send(reply, 200, itemPage({ view, notice: options.notice(), now, form: undefined }));
 }

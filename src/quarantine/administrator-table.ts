@@ -3,13 +3,16 @@
  * once; those of the following minute wait and go out together.
  */
 
-import type { AdministratorEvent } from '../notice/settings.js';
+import type { AdministratorEvent, EventName } from '../notice/settings.js';
 import { limits } from '../runtime/limits.js';
 import type { Database } from './database.js';
 
+/** Addresses of those administrators who ticked an event. */
+export type Subscribers = Readonly<Record<AdministratorEvent, readonly string[]>>;
+
 export interface OpenEvent {
   readonly id: number;
-  readonly event: AdministratorEvent;
+  readonly event: EventName;
   readonly item: string;
   readonly at: number;
   readonly actor: string;
@@ -24,7 +27,7 @@ export class AdministratorTable {
   readonly #last;
 
   constructor(database: Database) {
-    this.#insert = database.prepare<[string, AdministratorEvent, string, number, string]>(
+    this.#insert = database.prepare<[string, EventName, string, number, string]>(
       'INSERT INTO administrator_events (administrator, event, item, at, actor) VALUES (?, ?, ?, ?, ?)',
     );
     this.#due = database.prepare<[{ now: number; before: number }], { administrator: string }>(
@@ -46,7 +49,7 @@ export class AdministratorTable {
     );
   }
 
-  add(administrators: readonly string[], event: AdministratorEvent, item: string, at: number, actor: string): void {
+  add(administrators: readonly string[], event: EventName, item: string, at: number, actor: string): void {
     for (const address of administrators) this.#insert.run(address, event, item, at, actor);
   }
 

@@ -26,8 +26,14 @@ export interface AuditRow {
   readonly hash: string;
 }
 
+/** A row up to which the chain is whole. */
+export interface ChainPlace {
+  readonly seq: number;
+  readonly hash: string;
+}
+
 /** What the first row names as its predecessor. */
-const origin = '0'.repeat(64);
+export const chainStart: ChainPlace = { seq: 0, hash: '0'.repeat(64) };
 
 function hashOf(row: Omit<AuditRow, 'hash'>): string {
   const fields = [row.previous, row.seq, row.at, row.actor, row.action, row.item, row.detail];
@@ -47,7 +53,7 @@ export class AuditTable {
     this.#insert = database.prepare<[AuditRow]>(
       'INSERT INTO audit VALUES (@seq, @at, @actor, @action, @item, @detail, @previous, @hash)',
     );
-    this.#rows = database.prepare<[], AuditRow>('SELECT * FROM audit ORDER BY seq');
+    this.#rows = database.prepare<[number, number], AuditRow>('SELECT * FROM audit WHERE seq > ? ORDER BY seq LIMIT ?');
     this.#ofItem = database.prepare<[string], AuditRow>('SELECT * FROM audit WHERE item = ? ORDER BY seq');
   }
 
@@ -61,7 +67,7 @@ export class AuditTable {
       action: entry.action,
       item: entry.item ?? null,
       detail: JSON.stringify(entry.detail),
-      previous: last?.hash ?? origin,
+      previous: last?.hash ?? chainStart.hash,
     };
     this.#insert.run({ ...row, hash: hashOf(row) });
   }
@@ -70,15 +76,19 @@ export class AuditTable {
     return this.#ofItem.all(id);
   }
 
+  /** Whether up to `max` rows after a place follow from each other; `broken` is the number of the first that does not. */
+  check(after: ChainPlace, max: number): { readonly place: ChainPlace; readonly broken: number | undefined } {
+    let place = after;
+    for (const row of this.#rows.iterate(after.seq, max)) {
+      const seq = place.seq + 1;
+      if (row.seq !== seq || row.previous !== place.hash || row.hash !== hashOf(row)) return { place, broken: seq };
+      place = { seq, hash: row.hash };
+    }
+    return { place, broken: undefined };
+  }
+
   /** The number of the first row that does not follow from the one before it; undefined when the chain is whole. */
   firstBroken(): number | undefined {
-    let previous = origin;
-    let seq = 0;
-    for (const row of this.#rows.iterate()) {
-      seq += 1;
-      if (row.seq !== seq || row.previous !== previous || row.hash !== hashOf(row)) return seq;
-      previous = row.hash;
-    }
-    return undefined;
+    return this.check(chainStart, Number.MAX_SAFE_INTEGER).broken;
   }
 }

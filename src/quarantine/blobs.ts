@@ -72,7 +72,7 @@ export class Blobs {
         'no identity file is configured: set quarantine.identityFile to open items',
       );
     }
-    const fd = this.#unnamedFile();
+    const fd = this.unnamedFile();
     let closed = false;
     const close = () => {
       if (!closed) closeSync(fd);
@@ -103,8 +103,8 @@ export class Blobs {
     }
   }
 
-  /** Plaintext never has a name: whatever kills us, the kernel frees it. */
-  #unnamedFile(): number {
+  /** Plaintext never has a name: whatever kills us, the kernel frees it. The caller closes it. */
+  unnamedFile(): number {
     const file = join(this.directory, `${newItemId()}.open.tmp`);
     try {
       const fd = openSync(file, 'wx+', 0o600);

@@ -7,11 +7,12 @@ import { findingsOf } from '../notice/findings.js';
 import { administratorEvents, type NoticeFacts } from '../notice/settings.js';
 import type { Action } from '../policy/verdict.js';
 import { limits } from '../runtime/limits.js';
+import type { Subscribers } from './administrator-table.js';
 import type { HoldRequest } from './hold.js';
 import type { Item, StoredFacts } from './item.js';
+import type { RecipientRules } from './lifecycle-store.js';
 import { noticeFacts } from './personal-view.js';
 import type { QuarantinePolicy } from './settings.js';
-import type { Subscribers } from './store.js';
 import { type NewToken, newToken, tokenHash } from './token-table.js';
 
 const dayMs = 86_400_000;
@@ -82,7 +83,7 @@ export interface NoticePlan {
   readonly tokens: readonly NewToken[];
 }
 
-/** One notice per address, each with a link of its own that may ask for a release and nothing else. */
+/** One notice per address, each with a link of its own; what that may do is fixed when it is made, and may become less. */
 export function planNotices(item: Item, policy: QuarantinePolicy): NoticePlan {
   const facts: NoticeFacts[] = [];
   const tokens: NewToken[] = [];
@@ -92,11 +93,16 @@ export function planNotices(item: Item, policy: QuarantinePolicy): NoticePlan {
       const token = newToken();
       link = `${policy.publicUrl.replace(/\/+$/, '')}/q/${token}`;
       const expires = Math.min(item.expires, item.created + policy.notice.validDays * dayMs);
-      tokens.push({ hash: tokenHash(token), recipient, action: 'request', expires });
+      tokens.push({ hash: tokenHash(token), recipient, action: policy.recipientMay, expires });
     }
     facts.push(noticeFacts(item, recipient, link));
   }
   return { facts, tokens };
+}
+
+/** What the store has to know when a recipient uses his link. */
+export function recipientRules(policy: QuarantinePolicy): RecipientRules {
+  return { may: policy.recipientMay, releaseAs: policy.releaseAs, subscribers: subscribersOf(policy) };
 }
 
 export function subscribersOf(policy: Pick<QuarantinePolicy, 'administrators'>): Subscribers {

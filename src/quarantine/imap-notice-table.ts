@@ -63,6 +63,7 @@ export class ImapNoticeTable {
   readonly #advance;
   readonly #length;
   readonly #ending;
+  readonly #parcel;
   readonly #core;
 
   constructor(database: Database) {
@@ -94,8 +95,13 @@ export class ImapNoticeTable {
        ON CONFLICT DO UPDATE SET step = excluded.step, next_before = coalesce(excluded.next_before, next_before),
        copy_uid = coalesce(excluded.copy_uid, copy_uid)`,
     );
-    this.#length = database.prepare<[number], { bytes: number }>(
-      `SELECT bytes FROM items WHERE bytes = ? AND ${isKept} LIMIT 1`,
+    this.#length = database.prepare<[{ bytes: number }], { bytes: number }>(
+      `SELECT 1 FROM items WHERE bytes = @bytes AND ${isKept}
+       UNION ALL SELECT 1 FROM parcels WHERE bytes = @bytes LIMIT 1`,
+    );
+    // It only exists because somebody ordered its release.
+    this.#parcel = database.prepare<[number, string], KnownItem>(
+      "SELECT item AS id, 'released' AS state FROM parcels WHERE bytes = ? AND sha256 = ?",
     );
     // Messages withheld over SMTP, and those of this server: what another server's administrator released is his.
     this.#ending = database.prepare<[number, string, string], KnownItem>(
@@ -142,12 +148,14 @@ export class ImapNoticeTable {
 
   /** Those of the lengths that some item has. */
   lengthsOfItems(lengths: readonly number[]): number[] {
-    return lengths.filter((bytes) => this.#length.get(bytes) !== undefined);
+    return lengths.filter((bytes) => this.#length.get({ bytes }) !== undefined);
   }
 
   /** The item that is one of these, released ones before others; undefined when none is. */
   itemOfEndings(upstream: string, endings: readonly Ending[]): KnownItem | undefined {
-    const items = endings.map(({ bytes, sha256 }) => this.#ending.get(bytes, sha256, upstream));
+    const items = endings.map(
+      ({ bytes, sha256 }) => this.#parcel.get(bytes, sha256) ?? this.#ending.get(bytes, sha256, upstream),
+    );
     return items.find((item) => item?.state === 'released') ?? items.find((item) => item !== undefined);
   }
 

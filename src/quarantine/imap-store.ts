@@ -4,8 +4,7 @@
  */
 import type { Incident } from '../incident/incident.js';
 import { GateError } from '../runtime/errors.js';
-import type { AdministratorTable } from './administrator-table.js';
-import type { AuditTable } from './audit.js';
+import type { Subscribers } from './administrator-table.js';
 import type { Database } from './database.js';
 import {
   type Ending,
@@ -15,20 +14,10 @@ import {
   type ReleasedRow,
   type SwapAdvance,
 } from './imap-notice-table.js';
-import type { IncidentTable } from './incident-table.js';
 import type { Item } from './item.js';
-import type { ItemTable } from './item-table.js';
 import { type Exposure, type MailboxKey, MailboxTable, type PackedRows, type RowBatch } from './mailbox-table.js';
-import type { Subscribers } from './store.js';
-import { mailboxReaders, type NewToken, type TokenTable } from './token-table.js';
-
-export interface StoreTables {
-  readonly items: ItemTable;
-  readonly incidents: IncidentTable;
-  readonly tokens: TokenTable;
-  readonly administrators: AdministratorTable;
-  readonly audit: AuditTable;
-}
+import type { StoreTables } from './store-tables.js';
+import { mailboxReaders, type NewToken } from './token-table.js';
 
 export interface OpenedMailbox {
   readonly id: number;
@@ -81,25 +70,19 @@ export type Withheld =
 class Refusal extends Error {}
 
 export class ImapStore {
-  readonly #database: Database;
   readonly #tables: StoreTables;
   readonly #mailboxes: MailboxTable;
   readonly #notices: ImapNoticeTable;
 
   constructor(database: Database, tables: StoreTables) {
-    this.#database = database;
     this.#tables = tables;
     this.#mailboxes = new MailboxTable(database);
     this.#notices = new ImapNoticeTable(database);
   }
 
-  #write<Result>(work: () => Result): Result {
-    return this.#database.transaction(work).immediate();
-  }
-
   /** @param uidNext a mailbox in which it is not above all that is known has lost messages: what is known goes */
   openMailbox(key: MailboxKey, uidNext: number | undefined, now: number): OpenedMailbox {
-    const id = this.#write(() => {
+    const id = this.#tables.write(() => {
       const entered = this.#mailboxes.enter(key, now);
       if (uidNext === undefined || this.#mailboxes.highestUid(entered) < uidNext) return entered;
       this.#mailboxes.drop(entered);
@@ -109,12 +92,24 @@ export class ImapStore {
   }
 
   forgetMailbox(upstream: string, user: string, name: string, below: boolean): void {
-    this.#write(() => this.#mailboxes.dropName(upstream, user, name, below));
+    this.#tables.write(() => this.#mailboxes.dropName(upstream, user, name, below));
+  }
+
+  /**
+   * Moves what is known of a mailbox and of those below it to the new name. INBOX keeps its name and loses its messages,
+   * which get new UIDs (RFC 9051 §6.3.6): of it nothing is kept.
+   */
+  renameMailbox(upstream: string, user: string, from: string, to: string): void {
+    this.#tables.write(() => {
+      this.#mailboxes.dropName(upstream, user, to, true);
+      if (from === 'INBOX') this.#mailboxes.dropName(upstream, user, from, false);
+      else this.#mailboxes.moveName(upstream, user, from, to);
+    });
   }
 
   /** Gives the positions of what was not taken. */
   keepMessages(batch: RowBatch): number[] {
-    return this.#write(() => this.#mailboxes.put(batch));
+    return this.#tables.write(() => this.#mailboxes.put(batch));
   }
 
   messageFacts(mailbox: number, uids: readonly number[]): (string | undefined)[] {
@@ -122,12 +117,12 @@ export class ImapStore {
   }
 
   reviseMessages(mailbox: number, uids: readonly number[], revisions: readonly number[]): void {
-    this.#write(() => this.#mailboxes.revise(mailbox, uids, revisions));
+    this.#tables.write(() => this.#mailboxes.revise(mailbox, uids, revisions));
   }
 
   /** @param to only its name is known; gives its number */
   copyMessages(from: number, to: MailboxKey, pairs: readonly (readonly [number, number])[], now: number): number {
-    return this.#write(() => {
+    return this.#tables.write(() => {
       const target = this.#mailboxes.enterByName(to, now);
       this.#mailboxes.copy(from, target, pairs);
       return target;
@@ -157,7 +152,7 @@ export class ImapStore {
   /** Everything that a notice promises, in one transaction: item, notice, incident, administrators' events, row. */
   withhold(commit: WithholdCommit): Withheld {
     try {
-      return this.#write(() => this.#withhold(commit));
+      return this.#tables.write(() => this.#withhold(commit));
     } catch (error) {
       if (error instanceof Refusal) return { kind: 'refused', why: error.message };
       throw error;
@@ -210,13 +205,13 @@ export class ImapStore {
   }
 
   advanceSwap(advance: SwapAdvance): void {
-    const done = this.#write(() => this.#notices.advance(advance));
+    const done = this.#tables.write(() => this.#notices.advance(advance));
     if (!done) throw new GateError('not-found', 'the mailbox is not known any more');
   }
 
   /** @param open are in use at this moment */
   expireMailboxes(before: number, open: readonly number[], now: number): number {
-    return this.#write(() => {
+    return this.#tables.write(() => {
       this.#mailboxes.touch(open, now);
       return this.#mailboxes.expire(before);
     });

@@ -61,6 +61,7 @@ export class ItemTable {
   readonly #revive;
   readonly #deliveries;
   readonly #settle;
+  readonly #parcel;
 
   constructor(database: Database) {
     this.#database = database;
@@ -88,6 +89,7 @@ export class ItemTable {
       `UPDATE deliveries SET status = @status, stage = @stage, code = @code, reply = @reply, at = @at
        WHERE item = @item AND position = @position`,
     );
+    this.#parcel = database.prepare<[number, string, string]>('INSERT OR IGNORE INTO parcels VALUES (?, ?, ?)');
   }
 
   insert(item: Item, repeatKey: string): void {
@@ -133,6 +135,11 @@ export class ItemTable {
   /** An expired item whose message was withheld again. */
   revive(id: string, expires: number): void {
     this.#revive.run(expires, id);
+  }
+
+  /** What is sent in place of the original; known already when a release is tried again. */
+  addParcel(id: string, bytes: number, sha256: string): void {
+    this.#parcel.run(bytes, sha256, id);
   }
 
   list(state: ItemState | undefined, max: number): Item[] {

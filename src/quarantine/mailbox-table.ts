@@ -53,15 +53,24 @@ interface MailboxRow {
   readonly id: number;
   readonly uid_validity: number;
 }
+interface NamedRow extends MailboxRow {
+  readonly mailbox: string;
+  readonly utf8: number;
+  readonly name: string;
+  readonly opened: number;
+}
 type MessageRow = readonly [uid: number, state: number, bytes: number, revision: number, notice: number];
 
 /** A mailbox with an identifier is known by it, whatever it is called. */
-function mailboxText({ mailboxId, name }: MailboxKey): string {
+function mailboxText({ mailboxId, name }: Pick<MailboxKey, 'mailboxId' | 'name'>): string {
   return mailboxId === undefined ? `name ${name}` : `id ${mailboxId}`;
 }
 
 /** What servers put between the levels of a name; which of them does not matter to what is forgotten. */
 export const delimiters = './\\^|:!';
+
+const isBelow = `substr(name, 1, length(:name)) = :name AND length(name) > length(:name)
+  AND instr('${delimiters}', substr(name, length(:name) + 1, 1)) > 0`;
 
 export class MailboxTable {
   readonly #find;
@@ -82,6 +91,8 @@ export class MailboxTable {
   readonly #copyFacts;
   readonly #state;
   readonly #withhold;
+  readonly #named;
+  readonly #moves;
   readonly #touch;
   readonly #old;
 
@@ -104,8 +115,7 @@ export class MailboxTable {
       'DELETE FROM imap_mailboxes WHERE upstream = ? AND user = ? AND name = ?',
     );
     this.#dropBelow = database.prepare<[string, string, { readonly name: string }]>(
-      `DELETE FROM imap_mailboxes WHERE upstream = ? AND user = ? AND substr(name, 1, length(:name)) = :name
-       AND length(name) > length(:name) AND instr('${delimiters}', substr(name, length(:name) + 1, 1)) > 0`,
+      `DELETE FROM imap_mailboxes WHERE upstream = ? AND user = ? AND ${isBelow}`,
     );
     this.#highest = database.prepare<[number], { uid: number | null }>(
       'SELECT max(uid) AS uid FROM imap_messages WHERE mailbox = ?',
@@ -144,6 +154,11 @@ export class MailboxTable {
       `INSERT INTO imap_messages SELECT id, ?, ?, ?, 0, ? FROM imap_mailboxes WHERE id = ?
        ON CONFLICT DO UPDATE SET state = excluded.state, bytes = excluded.bytes, notice = excluded.notice`,
     );
+    this.#named = database.prepare<[string, string, { readonly name: string }], NamedRow>(
+      `SELECT id, mailbox, utf8, name, uid_validity, opened FROM imap_mailboxes
+       WHERE upstream = ? AND user = ? AND (name = :name OR ${isBelow})`,
+    );
+    this.#moves = moveStatements(database);
     this.#touch = database.prepare<[number, number]>('UPDATE imap_mailboxes SET opened = ? WHERE id = ?');
     this.#old = database.prepare<[number, number], { id: number }>(
       'SELECT id FROM imap_mailboxes WHERE opened < ? LIMIT ?',
@@ -187,6 +202,29 @@ export class MailboxTable {
   dropName(upstream: string, user: string, name: string, below: boolean): void {
     this.#dropName.run(upstream, user, name);
     if (below) this.#dropBelow.run(upstream, user, { name });
+  }
+
+  /**
+   * Under numbers that were never used, so that whoever still holds an old one writes nowhere. A message whose original
+   * was on its way to a new UID is left out: nobody knows how far that came.
+   */
+  moveName(upstream: string, user: string, from: string, to: string): void {
+    for (const old of this.#named.all(upstream, user, { name: from })) {
+      this.#rename.run(`moved ${old.id}`, old.name, old.opened, old.id);
+      const name = to + old.name.slice(from.length);
+      const mailbox = old.mailbox.startsWith('id ') ? old.mailbox : mailboxText({ mailboxId: undefined, name });
+      const { lastInsertRowid } = this.#insert.run(
+        upstream,
+        user,
+        mailbox,
+        old.utf8,
+        name,
+        old.uid_validity,
+        old.opened,
+      );
+      for (const move of this.#moves) move.run({ to: lastInsertRowid, from: old.id });
+      this.#drop.run(old.id);
+    }
   }
 
   rows(mailbox: number): PackedRows {
@@ -260,4 +298,14 @@ export class MailboxTable {
     for (const { id } of old) this.#drop.run(id);
     return old.length;
   }
+}
+
+/** What moves messages from one mailbox to another, but for those on their way to a new UID. */
+function moveStatements(database: Database) {
+  const settled = 'uid NOT IN (SELECT uid FROM imap_swaps WHERE imap_swaps.mailbox = :from)';
+  return ['imap_messages', 'imap_facts'].map((table) =>
+    database.prepare<[{ readonly to: number | bigint; readonly from: number }]>(
+      `UPDATE ${table} SET mailbox = :to WHERE mailbox = :from AND ${settled}`,
+    ),
+  );
 }

@@ -6,7 +6,7 @@ import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import { messageOf } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import type { Route } from './deliver.js';
-import type { MailOutcome } from './store.js';
+import type { MailOutcome } from './release-store.js';
 
 export interface AutomaticEnvelope {
   readonly recipient: string;

@@ -5,6 +5,10 @@ import type { Database } from './database.js';
 export type OutboxKind = 'notice' | 'release' | 'administrator';
 export type OutboxState = 'queued' | 'sent' | 'failed' | 'cancelled';
 
+/** The original as it came, or its text with the attachments in an encrypted archive. */
+export const releaseForms = ['original', 'zip'] as const;
+export type ReleaseForm = (typeof releaseForms)[number];
+
 export interface OutboxMail {
   readonly id: number;
   readonly kind: OutboxKind;
@@ -20,6 +24,8 @@ export interface OutboxMail {
   readonly created: number;
   readonly nextAt: number;
   readonly lastReply: string | undefined;
+  /** of a release */
+  readonly releaseAs: ReleaseForm;
 }
 
 interface OutboxRow {
@@ -35,6 +41,7 @@ interface OutboxRow {
   readonly created: number;
   readonly next_at: number;
   readonly last_reply: string | null;
+  readonly release_as: ReleaseForm | null;
 }
 
 export interface NewMail {
@@ -44,6 +51,16 @@ export interface NewMail {
   readonly recipient: string;
   readonly message: Uint8Array | undefined;
   readonly messageId: string;
+  /** of a release; the original when undefined */
+  readonly releaseAs?: ReleaseForm;
+}
+
+/** A row to be written, whose absent values are NULL. */
+interface NewRow extends Omit<NewMail, 'item' | 'message' | 'releaseAs'> {
+  readonly item: string | null;
+  readonly message: Uint8Array | null;
+  readonly releaseAs: ReleaseForm | null;
+  readonly now: number;
 }
 
 function mailOf(row: OutboxRow): OutboxMail {
@@ -60,6 +77,7 @@ function mailOf(row: OutboxRow): OutboxMail {
     created: row.created,
     nextAt: row.next_at,
     lastReply: row.last_reply ?? undefined,
+    releaseAs: row.release_as ?? 'original',
   };
 }
 
@@ -79,11 +97,9 @@ export class OutboxTable {
 
   constructor(database: Database) {
     this.#database = database;
-    this.#insert = database.prepare<
-      [Omit<NewMail, 'item' | 'message'> & { item: string | null; message: Uint8Array | null; now: number }]
-    >(
-      `INSERT INTO outbox (kind, state, item, listener, recipient, message, message_id, created, next_at)
-       VALUES (@kind, 'queued', @item, @listener, @recipient, @message, @messageId, @now, @now)`,
+    this.#insert = database.prepare<[NewRow]>(
+      `INSERT INTO outbox (kind, state, item, listener, recipient, message, message_id, created, next_at, release_as)
+       VALUES (@kind, 'queued', @item, @listener, @recipient, @message, @messageId, @now, @now, @releaseAs)`,
     );
     const free = "state = 'queued' AND (lease_until IS NULL OR lease_until <= @now)";
     this.#claim = database.prepare<[{ now: number; until: number; owner: string; max: number }], OutboxRow>(
@@ -105,7 +121,8 @@ export class OutboxTable {
   }
 
   add(mail: NewMail, now: number): number {
-    const row = { ...mail, item: mail.item ?? null, message: mail.message ?? null, now };
+    const { item = null, message = null, releaseAs = null } = mail;
+    const row = { ...mail, item, message, releaseAs, now };
     return Number(this.#insert.run(row).lastInsertRowid);
   }
 

@@ -4,14 +4,18 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { renderAdministratorMail } from '../notice/administrator-mail.js';
+import { renderAnswer } from '../notice/answer.js';
 import { messageOf } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import { underLease } from './lease.js';
 import type { SendMail } from './mailer.js';
+import type { Digest } from './news-store.js';
 import type { OutboxMail } from './outbox-table.js';
+import { noticeFacts } from './personal-view.js';
 import { newOwner } from './process-owner.js';
 import { type ReleaseTools, runRelease } from './release.js';
-import type { Digest, MailOutcome } from './store.js';
+import type { MailOutcome } from './release-store.js';
+import type { QuarantinePolicy } from './settings.js';
 
 export interface OutboxOptions extends ReleaseTools {
   readonly send: SendMail;
@@ -72,6 +76,7 @@ export class Outbox {
   /** One look at the table; resolves with the number of mails taken. */
   async #takeDue(): Promise<number> {
     await this.#queueDigests();
+    await this.#queueAnswers();
     const room = Math.min(limits.outbox.claimMax, limits.outbox.concurrentDeliveries - this.#working.size);
     if (room <= 0) return 0;
     const { vault, clock } = this.#options;
@@ -124,17 +129,43 @@ export class Outbox {
     const { vault, clock } = this.#options;
     const digests = await vault.store.call('dueDigests', clock());
     for (const digest of digests) {
-      const { eml, messageId } = await renderAdministratorMail(factsOf(digest, vault.policy.notice.from));
-      const { administrator, listener } = digest;
-      const mail = {
-        kind: 'administrator',
-        item: undefined,
-        listener,
-        recipient: administrator,
-        message: eml,
-        messageId,
-      } as const;
-      await vault.store.call('queueDigest', digest, mail, clock());
+      await this.#attempt("an administrator's mail", async () => {
+        const { eml, messageId } = await renderAdministratorMail(factsOf(digest, vault.policy));
+        const { administrator, listener } = digest;
+        const mail = {
+          kind: 'administrator',
+          item: undefined,
+          listener,
+          recipient: administrator,
+          message: eml,
+          messageId,
+        } as const;
+        await vault.store.call('queueDigest', digest, mail, clock());
+      });
+    }
+  }
+
+  /** What recipients are owed becomes mail, with the settings of this moment. */
+  async #queueAnswers(): Promise<void> {
+    const { vault, clock } = this.#options;
+    const answers = await vault.store.call('dueAnswers');
+    for (const { id, recipient, detail, answer, reason, at } of answers) {
+      await this.#attempt('an answer to a recipient', async () => {
+        const facts = { mail: noticeFacts(detail, recipient, undefined), answer, reason, at, number: id };
+        const { eml, messageId } = await renderAnswer(vault.policy.notice, facts);
+        const { id: item, listener } = detail;
+        const mail = { kind: 'notice', item, listener, recipient, message: eml, messageId } as const;
+        await vault.store.call('queueAnswer', id, mail, clock());
+      });
+    }
+  }
+
+  /** One that cannot be written must not hold up all other mail; it is tried again at the next look. */
+  async #attempt(what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#options.log('error', `${what} could not be queued`, { reason: messageOf(error) });
     }
   }
 
@@ -152,7 +183,7 @@ export class Outbox {
   }
 }
 
-function factsOf(digest: Digest, from: string): Parameters<typeof renderAdministratorMail>[0] {
+function factsOf(digest: Digest, policy: QuarantinePolicy): Parameters<typeof renderAdministratorMail>[0] {
   const events = digest.events.map(({ detail, ...event }) => ({
     ...event,
     mailFrom: detail.envelope.mailFrom,
@@ -162,5 +193,7 @@ function factsOf(digest: Digest, from: string): Parameters<typeof renderAdminist
     threatLevel: detail.verdict.threatLevel,
     findings: detail.facts.findings,
   }));
-  return { administrator: digest.administrator, from, events, omitted: digest.omitted };
+  const { notice, consoleUrl } = policy;
+  const itemPages = consoleUrl === undefined ? undefined : `${consoleUrl.replace(/\/+$/, '')}/admin/quarantine/`;
+  return { administrator: digest.administrator, from: notice.from, events, omitted: digest.omitted, itemPages };
 }

@@ -2,9 +2,28 @@
  * What one recipient may know of a held message: what his notice said, and what has become of it. It is made in the
  * store, so that whoever answers strangers never holds the other recipients' addresses.
  */
+import { reasonWords } from '../notice/reasons.js';
 import type { NoticeFacts } from '../notice/settings.js';
+import type { AuditRow } from './audit.js';
 import type { Item, ItemState } from './item.js';
-import { mailboxReaders, type Token } from './token-table.js';
+import {
+  isRecipientActor,
+  mailboxReaders,
+  type RecipientMay,
+  recipientActor,
+  rightOf,
+  type Token,
+} from './token-table.js';
+
+/** What ended a request or an item, as the audit table has it. */
+export interface Decision {
+  /** as in the audit table, e.g. `console:anna`, `recipient:bob@example.org`, `retention` */
+  readonly actor: string;
+  /** ms since 1970 */
+  readonly at: number;
+  /** of a denied request, an administrator's words */
+  readonly reason: string | undefined;
+}
 
 export interface PersonalView {
   /** the item's identifier */
@@ -12,13 +31,31 @@ export interface PersonalView {
   readonly state: ItemState;
   /** of nobody in particular when the link is for all readers of a mailbox; undefined once the message was released, deleted or expired: its link then only says which */
   readonly mail: NoticeFacts | undefined;
+  /** why it was withheld, in whole sentences; empty when `mail` is undefined */
+  readonly why: readonly string[];
   /** ms since 1970, when the original is deleted */
   readonly keptUntil: number;
   /** ms since 1970, when the link ends */
   readonly linkUntil: number;
+  /** a release was ordered and the mail server has not taken it for everybody yet; nothing else is possible meanwhile */
+  readonly releasing: boolean;
+  /** also true where `mayRelease` is, which makes asking needless */
   readonly mayRequest: boolean;
+  readonly mayRelease: boolean;
+  readonly mayDelete: boolean;
   /** ms since 1970, when this recipient asked; undefined when nobody or somebody else did */
   readonly requestedAt: number | undefined;
+  /** who ended it, never by name; undefined while it is held or asked for */
+  readonly decision: PersonalDecision | undefined;
+}
+
+export interface PersonalDecision {
+  /** `recipient`: another one than the bearer */
+  readonly by: 'you' | 'recipient' | 'administrator' | 'retention';
+  /** ms since 1970 */
+  readonly at: number;
+  /** why a request was denied; undefined when nothing was said */
+  readonly reason: string | undefined;
 }
 
 /** The message as told to one of its recipients, in his notice and on his page. */
@@ -38,18 +75,64 @@ export function noticeFacts(item: Item, recipient: string, link: string | undefi
   };
 }
 
+export function isOver(state: ItemState): boolean {
+  return state === 'released' || state === 'deleted' || state === 'expired';
+}
+
+/** The row that brought an item into its state; undefined while nobody has decided anything. */
+export function decisionOf(state: ItemState, audit: readonly AuditRow[]): Decision | undefined {
+  if (state === 'held' || state === 'release-requested') return undefined;
+  const row = audit.findLast(({ action }) => action === state);
+  if (row === undefined) return undefined;
+  // Rows are written by the store alone, as JSON objects.
+  const { reason } = JSON.parse(row.detail) as { readonly reason?: string };
+  return { actor: row.actor, at: row.at, reason };
+}
+
+function toldTo(recipient: string, decision: Decision | undefined): PersonalDecision | undefined {
+  if (decision === undefined) return undefined;
+  const { actor, at, reason } = decision;
+  if (actor === 'retention') return { by: 'retention', at, reason };
+  if (!isRecipientActor(actor)) return { by: 'administrator', at, reason };
+  return { by: actor === recipientActor(recipient) ? 'you' : 'recipient', at, reason };
+}
+
+/** What is known beside token and item. */
+export interface ViewFacts {
+  readonly may: RecipientMay;
+  /** the item can be released in the form that is configured */
+  readonly releasable: boolean;
+  /** a release of the item is queued */
+  readonly releasing: boolean;
+  readonly decision: Decision | undefined;
+  /** ms since 1970 */
+  readonly now: number;
+}
+
 /** Undefined when the token grants nothing: it is too old, or was revoked while its message is still held. */
-export function personalView(token: Token, item: Item, now: number): PersonalView | undefined {
-  const over = item.state === 'released' || item.state === 'deleted' || item.state === 'expired';
-  if (token.expires <= now || (token.revoked && !over)) return undefined;
-  const recipient = token.recipient === mailboxReaders ? '' : token.recipient;
+export function personalView(token: Token, item: Item, facts: ViewFacts): PersonalView | undefined {
+  const { state } = item;
+  const over = isOver(state);
+  if (token.expires <= facts.now || (token.revoked && !over)) return undefined;
+  const right = rightOf(token, facts.may);
+  const idle = !over && !facts.releasing;
+  const undecided = idle && state !== 'request-denied';
+  // A second recipient may ask as well, so that he is answered too.
+  const unasked = state === 'held' || token.used === undefined;
+  const shared = token.recipient === mailboxReaders;
   return {
     item: item.id,
-    state: item.state,
-    mail: over ? undefined : noticeFacts(item, recipient, undefined),
+    state,
+    mail: over ? undefined : noticeFacts(item, shared ? '' : token.recipient, undefined),
+    why: over ? [] : reasonWords(item.verdict),
     keptUntil: item.expires,
     linkUntil: token.expires,
-    mayRequest: item.state === 'held' && token.action === 'request',
+    releasing: facts.releasing,
+    mayRequest: undecided && right !== 'view' && unasked,
+    // What an administrator refused, no recipient undoes; to be rid of it stays his right.
+    mayRelease: undecided && right === 'release' && facts.releasable,
+    mayDelete: idle && right === 'release',
     requestedAt: token.used,
+    decision: toldTo(token.recipient, facts.decision),
   };
 }

@@ -10,10 +10,10 @@ import type { Deliver, DeliveryRequest, RecipientReply, Route, RouteTable } from
 import { subscribersOf } from './holding.js';
 import type { DeliveryRecord, Item } from './item.js';
 import { underLease } from './lease.js';
-import type { OutboxMail } from './outbox-table.js';
+import type { OutboxMail, ReleaseForm } from './outbox-table.js';
 import { reentryFieldName, signReentry } from './reentry.js';
+import type { SettledState } from './release-store.js';
 import type { Clock, QuarantineLog } from './settings.js';
-import type { SettledState } from './store.js';
 import type { Vault } from './vault.js';
 
 export interface ReleaseTools {
@@ -42,11 +42,12 @@ function recipientParameters(parameters: readonly string[]): string[] {
 
 /**
  * The original's MAIL parameters without those that described its first journey: SIZE is declared anew for what is
- * sent now (RFC 1870), AUTH named a login that is not ours to assert (RFC 4954 §5).
+ * sent now (RFC 1870), AUTH named a login that is not ours to assert (RFC 4954 §5). A parcel is 7-bit text, whatever BODY said.
  */
-function mailParameters(parameters: readonly string[], bytes: number): string[] {
+function mailParameters(parameters: readonly string[], bytes: number, form: ReleaseForm): string[] {
   const hadSize = parameters.some((parameter) => /^SIZE=/i.test(parameter));
-  const kept = parameters.filter((parameter) => !/^(SIZE|AUTH)=/i.test(parameter));
+  const dropped = form === 'original' ? /^(SIZE|AUTH)=/i : /^(SIZE|AUTH|BODY)=/i;
+  const kept = parameters.filter((parameter) => !dropped.test(parameter));
   return hadSize ? [`SIZE=${bytes}`, ...kept] : kept;
 }
 
@@ -56,20 +57,28 @@ function pendingOf(item: Item, records: readonly DeliveryRecord[]): Pending[] {
     .filter(({ position }) => records[position]?.status === 'pending');
 }
 
+/** What is sent: the original, or what stands in for it. */
+interface Content {
+  readonly source: OpenedMessage['source'];
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly form: ReleaseForm;
+}
+
 function requestOf(
   item: Item,
   pending: readonly Pending[],
   route: Route,
-  source: OpenedMessage['source'],
+  content: Content,
   tools: ReleaseTools,
 ): DeliveryRequest {
   const pieces: DeliveryRequest['pieces'][number][] = [];
-  let bytes = item.bytes;
+  let { bytes } = content;
   if (route.reentry) {
     const facts = {
       id: item.id,
-      bytes: item.bytes,
-      sha256: item.sha256,
+      bytes: content.bytes,
+      sha256: content.sha256,
       recipients: pending.map(({ address }) => address),
       expires: tools.clock() + limits.quarantine.reentryMs,
     };
@@ -77,14 +86,14 @@ function requestOf(
     pieces.push(field);
     bytes += field.length;
   }
-  pieces.push({ start: 0, end: item.bytes });
+  pieces.push({ start: 0, end: content.bytes });
   return {
     route,
     mailFrom: item.envelope.mailFrom,
-    mailParameters: mailParameters(item.envelope.mailParameters, bytes),
+    mailParameters: mailParameters(item.envelope.mailParameters, bytes, content.form),
     recipients: pending.map(({ address, parameters }) => ({ address, parameters: recipientParameters(parameters) })),
     pieces,
-    source,
+    source: content.source,
   };
 }
 
@@ -101,16 +110,36 @@ function answersOf(
   });
 }
 
+/** Opens what is to be sent. A parcel is on record before it leaves, so that whoever meets it knows what it is. */
+async function contentOf(item: Item, form: ReleaseForm, tools: ReleaseTools): Promise<Content & { close(): void }> {
+  const { vault } = tools;
+  const opened = await vault.blobs.open(item);
+  if (form === 'original') return { ...opened, bytes: item.bytes, sha256: item.sha256, form };
+  try {
+    const parcel = await vault.parcels.make(item, opened.source, tools.releaseKey, vault.policy.notice.from);
+    try {
+      await vault.store.call('recordParcel', item.id, parcel.bytes, parcel.sha256);
+      return { ...parcel, form };
+    } catch (error) {
+      parcel.close();
+      throw error;
+    }
+  } finally {
+    opened.close();
+  }
+}
+
 async function attempt(
   item: Item,
+  form: ReleaseForm,
   pending: readonly Pending[],
   route: Route,
   tools: ReleaseTools,
   signal: AbortSignal,
 ): Promise<readonly RecipientReply[]> {
-  const opened = await tools.vault.blobs.open(item);
+  const content = await contentOf(item, form, tools);
   try {
-    return await tools.deliver(requestOf(item, pending, route, opened.source, tools), signal);
+    return await tools.deliver(requestOf(item, pending, route, content, tools), signal);
   } catch (error) {
     const reply = messageOf(error);
     return pending.map(({ address }) => ({
@@ -122,7 +151,7 @@ async function attempt(
       permanent: false,
     }));
   } finally {
-    opened.close();
+    content.close();
   }
 }
 
@@ -143,7 +172,7 @@ export async function runRelease(mail: OutboxMail, tools: ReleaseTools, signal: 
   }
   let replies: readonly RecipientReply[];
   try {
-    replies = pending.length === 0 ? [] : await attempt(item, pending, route, tools, signal);
+    replies = pending.length === 0 ? [] : await attempt(item, mail.releaseAs, pending, route, tools, signal);
   } catch (error) {
     // The original could not be opened or failed its digest: nothing has left us.
     const kind = error instanceof GateError && !error.temporary ? 'permanent' : 'temporary';
@@ -189,9 +218,10 @@ export async function releaseNow(
   owner: string,
   tools: ReleaseTools,
   signal: AbortSignal,
+  options: { readonly as?: ReleaseForm | undefined } = {},
 ): Promise<ReleaseReport> {
   const { vault, clock, log } = tools;
-  const ticket = await vault.release(id, by, owner);
+  const ticket = await vault.release(id, by, owner, options);
   if (ticket.kind === 'released') {
     return { outcome: 'released', deliveries: (await vault.detail(id)).deliveries, reason: undefined };
   }

@@ -220,4 +220,77 @@ ALTER TABLE items ADD COLUMN was_released INTEGER NOT NULL DEFAULT 0;
 UPDATE items SET was_released = 1 WHERE state = 'released';
 `;
 
-export const migrations: readonly string[] = [first, verdicts, imap];
+/** What administrators sign in with and look at. */
+const portal = `
+-- Sums of what happened in one slice of time, for charts and statistics; a slice begins at \`at\`, ms since 1970.
+CREATE TABLE counters (
+  at          INTEGER NOT NULL,
+  name        TEXT NOT NULL,
+  value       INTEGER NOT NULL,
+  PRIMARY KEY (at, name)
+) STRICT, WITHOUT ROWID;
+
+-- Only the SHA-256 of a session's secret is kept. The credential is a digest of the password's record at sign-in: a
+-- changed password ends every session.
+CREATE TABLE sessions (
+  hash        BLOB PRIMARY KEY,
+  account     TEXT NOT NULL,
+  credential  BLOB NOT NULL,
+  created     INTEGER NOT NULL,
+  seen        INTEGER NOT NULL,
+  expires     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sessions_account ON sessions (account);
+CREATE TABLE sign_in_failures (
+  account     TEXT PRIMARY KEY,
+  failures    INTEGER NOT NULL,
+  last_at     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX incidents_status ON incidents (status, at);
+CREATE INDEX incidents_item ON incidents (item);
+CREATE INDEX items_state ON items (state, created);
+`;
+
+/** How a held message's life goes on: in which form it is released, and which recipients have to be told. */
+const lifecycle = `
+-- NULL for the original as it came
+ALTER TABLE outbox ADD COLUMN release_as TEXT;
+
+-- A recipient asked for a release; what he has to be told of its end becomes a mail of its own.
+CREATE TABLE recipient_answers (
+  id          INTEGER PRIMARY KEY AUTOINCREMENT,
+  item        TEXT NOT NULL REFERENCES items (id),
+  recipient   TEXT NOT NULL,
+  answer      TEXT NOT NULL CHECK (answer IN ('released','denied','deleted','expired')),
+  reason      TEXT,
+  at          INTEGER NOT NULL,
+  mail        INTEGER REFERENCES outbox (id)
+) STRICT;
+CREATE INDEX recipient_answers_open ON recipient_answers (id) WHERE mail IS NULL;
+CREATE INDEX recipient_answers_item ON recipient_answers (item);
+
+-- What was sent in place of an original, so that it is recognised in a mailbox.
+CREATE TABLE parcels (
+  bytes       INTEGER NOT NULL,
+  sha256      TEXT NOT NULL,
+  item        TEXT NOT NULL REFERENCES items (id),
+  PRIMARY KEY (bytes, sha256)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX audit_item ON audit (item, seq);
+`;
+
+/** What goes with the sums of `counters`. */
+const counting = `
+-- kind 'cleared': what the sums stood at when the statistics were cleared, and under the empty name the time of it.
+-- kind 'now': values of this moment, and kind 'owner' the process that says so. kind 'seen': the last audit row that was
+-- counted, and the last one that is history.
+CREATE TABLE counter_state (
+  kind        TEXT NOT NULL CHECK (kind IN ('cleared','now','owner','seen')),
+  name        TEXT NOT NULL,
+  value       INTEGER NOT NULL,
+  PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+`;
+
+export const migrations: readonly string[] = [first, verdicts, imap, portal, lifecycle, counting];

@@ -5,12 +5,28 @@
 import { Piscina } from 'piscina';
 import { type ErrorCode, GateError, messageOf } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
+import type { ConsoleStore } from './console-store.js';
+import type { CounterStore } from './counter-store.js';
 import type { ImapStore } from './imap-store.js';
 import type { LeaseStore } from './lease-store.js';
+import type { LifecycleStore } from './lifecycle-store.js';
+import type { NewsStore } from './news-store.js';
+import type { ReleaseStore } from './release-store.js';
+import type { SessionStore } from './session-store.js';
 import { Store } from './store.js';
 
+const storeParts = ['imap', 'releases', 'lifecycle', 'news', 'leases', 'counters', 'sessions', 'console'] as const;
+
 /** Every public method of the store and of its parts, but its life cycle; no two have the same name. */
-export type StoreCalls = Omit<Store, 'close' | 'imap' | 'leases'> & Omit<ImapStore, never> & Omit<LeaseStore, never>;
+export type StoreCalls = Omit<Store, 'close' | (typeof storeParts)[number]> &
+  Omit<ImapStore, never> &
+  Omit<ReleaseStore, never> &
+  Omit<LifecycleStore, never> &
+  Omit<NewsStore, never> &
+  Omit<LeaseStore, never> &
+  Omit<CounterStore, never> &
+  Omit<SessionStore, never> &
+  Omit<ConsoleStore, never>;
 export type StoreMethod = keyof StoreCalls;
 
 export interface StoreAccess {
@@ -32,7 +48,7 @@ export type StoreAnswer =
 
 /** Calls a method by name. Types are checked at `StoreAccess.call`, the only maker of tasks. */
 export function runTask(store: Store, task: StoreTask): unknown {
-  const owner = [store, store.imap, store.leases].find((part) => task.method in part);
+  const owner = [store, ...storeParts.map((part) => store[part])].find((part) => task.method in part);
   if (owner === undefined) throw new GateError('store-failed', `no method ${task.method}`);
   const method = (owner as unknown as StoreCalls)[task.method] as (...args: readonly unknown[]) => unknown;
   return method.apply(owner, [...task.args]);

@@ -2,8 +2,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Database } from './database.js';
 
-/** What the bearer may do besides looking; a token for one thing is no token for another. */
-export type TokenAction = 'view' | 'request';
+/** What the bearer may do, each including what stands before it: look, ask for a release, release and delete. */
+export const tokenActions = ['view', 'request', 'release'] as const;
+export type TokenAction = (typeof tokenActions)[number];
+
+/** What the configuration lets recipients do. */
+export type RecipientMay = Exclude<TokenAction, 'view'>;
 
 /** The recipient of a token whose link stands in a notice that all readers of a mailbox see. */
 export const mailboxReaders = 'imap';
@@ -24,14 +28,33 @@ export interface Token {
   readonly action: TokenAction;
   /** ms since 1970 */
   readonly expires: number;
-  /** ms since 1970, when its bearer did what it is for */
+  /** ms since 1970, when its bearer asked for a release */
   readonly used: number | undefined;
   readonly revoked: boolean;
+}
+
+/** A recipient who asked for a release, and when. */
+export interface ReleaseRequest {
+  /** undefined when readers of a mailbox share the link: nobody knows which of them it was */
+  readonly recipient: string | undefined;
+  /** ms since 1970 */
+  readonly at: number;
 }
 
 interface TokenRow extends Omit<Token, 'used' | 'revoked'> {
   readonly used: number | null;
   readonly revoked: number | null;
+}
+
+const recipientPrefix = 'recipient:';
+
+/** Who is recorded for what the bearer of a token does. */
+export function recipientActor(recipient: string): string {
+  return recipientPrefix + recipient;
+}
+
+export function isRecipientActor(actor: string): boolean {
+  return actor.startsWith(recipientPrefix);
 }
 
 /** 192 random bits, safe in a URL. */
@@ -43,12 +66,20 @@ export function tokenHash(token: string): Buffer {
   return createHash('sha256').update(token).digest();
 }
 
+/** The lesser of what a token was made for and what the configuration lets recipients do now. */
+export function rightOf(token: Pick<Token, 'action' | 'recipient'>, may: RecipientMay): TokenAction {
+  // Whoever reads the mailbox sees the link, and the mail is no single person's to release.
+  const most = token.recipient === mailboxReaders ? 'request' : may;
+  return tokenActions.indexOf(token.action) < tokenActions.indexOf(most) ? token.action : most;
+}
+
 export class TokenTable {
   readonly #insert;
   readonly #find;
   readonly #use;
   readonly #revoke;
   readonly #renew;
+  readonly #requests;
 
   constructor(database: Database) {
     this.#insert = database.prepare<[Uint8Array, string, string, TokenAction, number]>(
@@ -63,6 +94,9 @@ export class TokenTable {
     );
     this.#renew = database.prepare<[number, string, string]>(
       'UPDATE tokens SET expires = ?, revoked = NULL WHERE item = ? AND recipient = ?',
+    );
+    this.#requests = database.prepare<[string], { recipient: string; at: number }>(
+      'SELECT recipient, used AS at FROM tokens WHERE item = ? AND used IS NOT NULL ORDER BY used, recipient',
     );
   }
 
@@ -83,6 +117,13 @@ export class TokenTable {
   /** The tokens of this recipient hold again, until then. */
   renew(item: string, recipient: string, expires: number): void {
     this.#renew.run(expires, item, recipient);
+  }
+
+  /** Who asked for the release of an item, the first one first. */
+  requestsOf(item: string): ReleaseRequest[] {
+    return this.#requests
+      .all(item)
+      .map(({ recipient, at }) => ({ recipient: recipient === mailboxReaders ? undefined : recipient, at }));
   }
 
   revokeOf(item: string, now: number): void {

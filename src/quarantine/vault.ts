@@ -8,14 +8,19 @@ import { limits } from '../runtime/limits.js';
 import { Blobs, type OpenedMessage } from './blobs.js';
 import { type DirectoryLock, lockDirectory } from './database.js';
 import type { HoldRequest, HoldResult, Quarantine } from './hold.js';
-import { incidentOf, newItem, planNotices, subscribersOf } from './holding.js';
+import { incidentOf, newItem, planNotices, recipientRules, subscribersOf } from './holding.js';
 import { type Item, newItemId, repeatKey } from './item.js';
 import type { Keys } from './keys.js';
-import type { NewMail } from './outbox-table.js';
+import type { RecipientRules, TokenAnswer } from './lifecycle-store.js';
+import type { NewMail, ReleaseForm } from './outbox-table.js';
+import { Parcels } from './parcels.js';
+import type { PersonalView } from './personal-view.js';
 import { type Recovery, recover } from './recover.js';
+import type { ReleaseTicket } from './release-store.js';
 import type { Clock, QuarantineLog, QuarantinePolicy } from './settings.js';
-import type { ItemDetail, ReleaseTicket } from './store.js';
+import type { ItemDetail } from './store.js';
 import { LocalStore, type StoreAccess, StoreThread } from './store-access.js';
+import { tokenHash } from './token-table.js';
 
 export interface VaultOptions {
   readonly dataDirectory: string;
@@ -28,6 +33,7 @@ export interface VaultOptions {
 export class Vault implements Quarantine {
   readonly store: StoreAccess;
   readonly blobs: Blobs;
+  readonly parcels: Parcels;
   /** called when mail was queued, so that nobody waits for the next poll */
   onQueued: (() => void) | undefined;
   readonly clock: Clock;
@@ -39,6 +45,7 @@ export class Vault implements Quarantine {
   private constructor(options: VaultOptions, store: StoreAccess, lock: DirectoryLock | undefined) {
     this.store = store;
     this.blobs = new Blobs(options.dataDirectory, options.keys);
+    this.parcels = new Parcels(this.blobs);
     this.#policy = options.policy;
     this.clock = options.clock;
     this.#log = options.log;
@@ -155,16 +162,66 @@ export class Vault implements Quarantine {
    * @param by who asks, for the audit table
    * @param owner who will work on it at once; without one it is left to the outbox
    */
-  async release(id: string, by: string, owner?: string): Promise<ReleaseTicket> {
-    const ticket = await this.store.call('queueRelease', id, by, this.clock(), owner, subscribersOf(this.#policy));
-    if (ticket.kind === 'queued') this.onQueued?.();
+  async release(
+    id: string,
+    by: string,
+    owner?: string,
+    options: { readonly as?: ReleaseForm | undefined } = {},
+  ): Promise<ReleaseTicket> {
+    const subscribers = subscribersOf(this.#policy);
+    const form = options.as ?? this.#policy.releaseAs;
+    const ticket = await this.store.call('queueRelease', id, by, this.clock(), owner, subscribers, form);
+    this.onQueued?.();
     return ticket;
+  }
+
+  /**
+   * Refuses what a recipient asked for. False when that was done before; rejects with `state-conflict` when nobody
+   * asked, or the message is being released or is gone.
+   * @param reason for the recipients who asked, in an administrator's words
+   */
+  async deny(id: string, by: string, reason?: string): Promise<boolean> {
+    const denied = await this.store.call('denyRequest', id, by, this.clock(), reason);
+    if (denied) this.onQueued?.();
+    return denied;
   }
 
   /** The row first: a crash in between leaves a file that no row needs, which the next start removes. */
   async delete(id: string, by: string): Promise<void> {
     await this.store.call('remove', id, 'deleted', by, this.clock());
     this.blobs.remove(id);
+    this.onQueued?.();
+  }
+
+  /** What the bearer of a link may see and do; undefined alike for a link that never was and one that is over. */
+  async personalView(token: string): Promise<PersonalView | undefined> {
+    return this.store.call('personalView', tokenHash(token), this.clock(), this.#rules);
+  }
+
+  /** Asks an administrator for the release, on behalf of a link's recipient. */
+  async requestRelease(token: string): Promise<TokenAnswer> {
+    return this.#told(await this.store.call('requestRelease', tokenHash(token), this.clock(), this.#rules));
+  }
+
+  /** Releases to all recipients, on behalf of one. */
+  async releaseByToken(token: string): Promise<TokenAnswer> {
+    return this.#told(await this.store.call('releaseByToken', tokenHash(token), this.clock(), this.#rules));
+  }
+
+  /** Deletes for all recipients, on behalf of one: the row first, as in `delete`. */
+  async deleteByToken(token: string): Promise<TokenAnswer> {
+    const answer = await this.store.call('deleteByToken', tokenHash(token), this.clock(), this.#rules);
+    if (answer.view?.state === 'deleted') this.blobs.remove(answer.view.item);
+    return this.#told(answer);
+  }
+
+  get #rules(): RecipientRules {
+    return recipientRules(this.#policy);
+  }
+
+  #told(answer: TokenAnswer): TokenAnswer {
+    if (answer.outcome === 'done') this.onQueued?.();
+    return answer;
   }
 
   async detail(id: string): Promise<ItemDetail> {
@@ -200,7 +257,8 @@ export class Vault implements Quarantine {
     for (;;) {
       const due = await this.store.call('dueForExpiry', now, limits.quarantine.sweepBatch);
       for (const id of due) {
-        if (await this.store.call('remove', id, 'expired', 'retention', now)) expired += 1;
+        if (!(await this.store.call('remove', id, 'expired', 'retention', now))) continue;
+        expired += 1;
         this.blobs.remove(id);
       }
       if (due.length < limits.quarantine.sweepBatch) return expired;
@@ -209,6 +267,7 @@ export class Vault implements Quarantine {
 
   async close(): Promise<void> {
     await Promise.allSettled(this.#underWay.values());
+    await this.parcels.close();
     await this.blobs.close();
     await this.store.close();
     this.#lock?.release();

@@ -2,6 +2,7 @@
  * Every bound of the gate that is not a configuration key, with its unit and its reason. A bound that an
  * administrator would tune is in the configuration schema instead.
  */
+import { consoleLimits } from './console-limits.js';
 import {
   imapFetchLimits,
   imapJudgeLimits,
@@ -10,6 +11,10 @@ import {
   releaseSwapLimits,
   storedMessageLimits,
 } from './imap-limits.js';
+import { parcelLimits } from './parcel-limits.js';
+import { previewLimits } from './preview-limits.js';
+import { scoringHttpLimits, scoringServerLimits } from './scoring-limits.js';
+import { counterLimits, syslogLimits } from './telling-limits.js';
 
 export const limits = {
   smtp: {
@@ -55,6 +60,8 @@ export const limits = {
     watchSettleMs: 200,
     /** ms between looks at the files, for file systems that send no events. */
     watchPollMs: 5000,
+    /** ms after which a file that a killed process left beside the configuration is removed; nobody saves that long. */
+    leftoverMs: 3_600_000,
   },
   spool: {
     /** bytes of one message kept in memory; most mail is smaller. */
@@ -265,6 +272,8 @@ export const limits = {
     /** characters of the version that are kept. */
     versionCharacters: 100,
   },
+  http: scoringHttpLimits,
+  scoringServer: scoringServerLimits,
   delivered: {
     /** files of delivered mail that are remembered; some 500 bytes each. */
     filesMax: 20_000,
@@ -272,7 +281,7 @@ export const limits = {
     filesPerMessage: 100,
     /** recipients of one message that are remembered with its files. */
     recipientsMax: 100,
-    /** incidents written after one reload; a feed that calls everything bad shall not fill the database. */
+    /** incidents written, and files that a log collector is told of, after one reload; a feed that calls everything bad shall not fill the database. */
     incidentsMax: 1000,
     /** ms for which they are; feeds learn of most files within a day. */
     keptMs: 86_400_000,
@@ -314,6 +323,8 @@ export const limits = {
     replyCharacters: 1000,
     /** different replies of one release attempt that go into the audit row. */
     repliesMax: 20,
+    /** characters of the reason with which a request is denied; a few sentences. */
+    reasonCharacters: 500,
     /** rows of one list in the command line. */
     listMax: 10_000,
     /** items expired in one transaction, so that holds never wait long behind a sweep. */
@@ -332,6 +343,9 @@ export const limits = {
     mailerTimeoutMs: 300_000,
     mailerConnectTimeoutMs: 30_000,
   },
+  counters: counterLimits,
+  syslog: syslogLimits,
+  parcel: parcelLimits,
   imapJudge: imapJudgeLimits,
   portal: {
     /** bytes of a form; ours has one field. */
@@ -351,6 +365,27 @@ export const limits = {
     perSecond: 50,
     /** addresses remembered; some 100 bytes each. */
     peersMax: 10_000,
+  },
+  preview: previewLimits,
+  console: consoleLimits,
+  settings: {
+    /** bytes of a form with list entries: ten thousand addresses of 60 characters, and what encoding makes of them. */
+    listFormBytes: 1_048_576,
+    /** entries of a list on one page. */
+    entriesShown: 100,
+    /** changed keys in one row of the audit table; a form has fewer. */
+    changesKept: 100,
+    /** items of a list that came or went in one row of the audit table; further ones are counted. */
+    itemsKept: 50,
+    /** characters of a value in the audit table. */
+    valueCharacters: 1000,
+    /** rendered notices kept for whoever looks at them, and ms for which they are; some 10 KiB each. */
+    previewsKept: 32,
+    previewMs: 900_000,
+    /** bytes of a list file whose entries are counted for a page; of larger ones only the size is shown. */
+    countedBytes: 8_388_608,
+    /** files shown with their counts. */
+    filesShown: 100,
   },
   notice: {
     /** characters of one mail-derived string; a reader needs no more to recognise his mail. */

@@ -131,6 +131,18 @@ function resourceMetrics(registers: Registry[]) {
       labelNames: ['backend'] as const,
       registers,
     }),
+    backendLeftAlone: new Gauge({
+      name: 'sluice_backend_breaker_open',
+      help: '1 while a scoring backend is left alone after failures in a row, 0 when it is asked.',
+      labelNames: ['backend'] as const,
+      registers,
+    }),
+    backendLastAnswer: new Gauge({
+      name: 'sluice_backend_last_answer_timestamp_seconds',
+      help: 'When a scoring backend last answered a question about a file, in seconds since 1970; absent before the first.',
+      labelNames: ['backend'] as const,
+      registers,
+    }),
     answers: new Counter({
       name: 'sluice_backend_answers_total',
       help: 'Answers about files, by backend, where they came from (memory, store, container, backend) and result: score, or the cause of a missing one. Answers from facts alone are not counted.',
@@ -145,6 +157,22 @@ function resourceMetrics(registers: Registry[]) {
     outbox: new Gauge({
       name: 'sluice_outbox_queued',
       help: 'Notices, administrator mail and releases not yet delivered.',
+      registers,
+    }),
+    syslogRecords: new Counter({
+      name: 'sluice_syslog_records_total',
+      help: 'Records for the log collector, by result: sent, or dropped because it is too slow or away.',
+      labelNames: ['result'] as const,
+      registers,
+    }),
+    syslogUp: new Gauge({
+      name: 'sluice_syslog_up',
+      help: '1 when the log collector is reached, 0 when it is not or there is none.',
+      registers,
+    }),
+    syslogQueued: new Gauge({
+      name: 'sluice_syslog_queued_bytes',
+      help: 'Bytes of records that wait for the log collector.',
       registers,
     }),
     reloads: new Counter({

@@ -50,6 +50,15 @@ export interface PartContent {
   hold?(): () => void;
 }
 
+/** What a backend's own look at its server came to, for /readyz and metrics. */
+export interface BackendHealth {
+  readonly up: boolean;
+  /** what it is, or why it is not up */
+  readonly detail: string;
+  /** when it changed from up to down or back, in ms of performance.now(); absent when it never did, or nobody looks */
+  readonly sinceMs?: number;
+}
+
 export interface Backend {
   readonly name: string;
   /** changes whenever the same bytes might get another score; part of the cache key */
@@ -70,7 +79,7 @@ export interface Backend {
   lookup(part: PartFacts, signal: AbortSignal): Promise<Answer | undefined>;
   score(part: PartFacts, content: PartContent, signal: AbortSignal): Promise<Answer>;
   /** `up`, or why it is not, for /readyz and metrics */
-  health(): { readonly up: boolean; readonly detail: string };
+  health(): BackendHealth;
   close(): Promise<void>;
 }
 

@@ -1,11 +1,13 @@
 /** Makes the scoring backends that a configuration names; the daemon and the commands ask the same ones. */
 import type { Config } from '../config/schema.js';
+import { parseServiceUrl } from '../config/service-url.js';
 import { parseSocketAddress } from '../config/socket-address.js';
 import { GateError } from '../runtime/errors.js';
 import type { Backend } from './backend.js';
 import { ClamdBackend } from './clamd.js';
 import { EmbeddedBackend } from './embedded.js';
 import type { HashFeeds } from './hash-feed.js';
+import { HttpBackend } from './http.js';
 import { YaraBackend, type YaraRules } from './yara.js';
 
 /** What backends read anew for each file. */
@@ -29,6 +31,11 @@ export function createBackends(settings: Config['scoring']['backends'], live: ()
         // The schema has checked the form.
         if (address === undefined) throw new GateError('config-invalid', `no address: ${backend.address}`);
         return [new ClamdBackend({ ...backend, address })];
+      }
+      case 'http': {
+        const service = parseServiceUrl(backend.url);
+        if (service === undefined) throw new GateError('config-invalid', `no address: ${backend.url}`);
+        return [new HttpBackend({ ...backend, service })];
       }
       default:
         return backend satisfies never;

@@ -4,6 +4,7 @@ import { limits } from '../runtime/limits.js';
 export class Breaker {
   readonly #now: () => number;
   #failures = 0;
+  #openedMs = 0;
   #openUntilMs = 0;
   #trial = false;
 
@@ -28,8 +29,14 @@ export class Breaker {
   failed(): void {
     this.#failures += 1;
     this.#trial = false;
-    if (this.#failures >= limits.scoring.breakerFailures)
-      this.#openUntilMs = this.#now() + limits.scoring.breakerPauseMs;
+    if (this.#failures < limits.scoring.breakerFailures) return;
+    this.#openedMs = this.#now();
+    this.#openUntilMs = this.#openedMs + limits.scoring.breakerPauseMs;
+  }
+
+  /** The server was found again at this moment: if that was after the last failure, there is nothing to wait for. */
+  foundUp(atMs: number): void {
+    if (this.#failures >= limits.scoring.breakerFailures && atMs > this.#openedMs) this.succeeded();
   }
 
   /** The question was withdrawn before it was answered, which says nothing about the backend. */
@@ -37,7 +44,12 @@ export class Breaker {
     this.#trial = false;
   }
 
-  get open(): boolean {
-    return this.#failures >= limits.scoring.breakerFailures;
+  /**
+   * `open`: questions are refused. `half-open`: the next one is let through. A gate that called itself unready then
+   * would be sent no mail, and so never ask it.
+   */
+  get state(): 'closed' | 'half-open' | 'open' {
+    if (this.#failures < limits.scoring.breakerFailures) return 'closed';
+    return this.#now() < this.#openUntilMs ? 'open' : 'half-open';
   }
 }

@@ -8,9 +8,10 @@
 import { formatSocketAddress, type SocketAddress } from '../config/socket-address.js';
 import type { PartFacts } from '../inspect/report.js';
 import { limits } from '../runtime/limits.js';
-import type { Answer, Backend, FallbackCause, PartContent } from './backend.js';
+import type { Answer, Backend, BackendHealth, FallbackCause, PartContent } from './backend.js';
 import { ask, instream } from './clamd-connection.js';
 import { answerOf } from './clamd-reply.js';
+import { healthAfter } from './health.js';
 import { Slots } from './slots.js';
 
 export interface ClamdSettings {
@@ -36,7 +37,7 @@ export class ClamdBackend implements Backend {
   #timer: NodeJS.Timeout | undefined;
   #polledAt = 0;
   #version: string | undefined;
-  #health: { readonly up: boolean; readonly detail: string } = { up: true, detail: 'not asked yet' };
+  #health: BackendHealth = { up: true, detail: 'not asked yet' };
 
   /** Asks clamd for its version at once, and then from time to time; an answer to it is the sign of life. */
   constructor(settings: ClamdSettings) {
@@ -94,7 +95,7 @@ export class ClamdBackend implements Backend {
     }
   }
 
-  health(): { readonly up: boolean; readonly detail: string } {
+  health(): BackendHealth {
     return this.#health;
   }
 
@@ -125,11 +126,12 @@ export class ClamdBackend implements Backend {
     if (signal.aborted) return;
     if (exchange.kind === 'reply' && exchange.text.startsWith('ClamAV')) {
       this.#version = exchange.text.slice(0, limits.clamd.versionCharacters);
-      this.#health = { up: true, detail: this.#version };
+      this.#health = healthAfter(this.#health, true, this.#version, performance.now());
     } else {
       const detail =
         exchange.kind === 'reply' ? `answered ${JSON.stringify(exchange.text.slice(0, 200))}` : exchange.detail;
-      this.#health = { up: false, detail: `${formatSocketAddress(address)}: ${detail}` };
+      const where = formatSocketAddress(address);
+      this.#health = healthAfter(this.#health, false, `${where}: ${detail}`, performance.now());
     }
     const { pollIntervalMs, pollDownMs } = limits.clamd;
     this.#pollIn(this.#health.up ? pollIntervalMs : pollDownMs);

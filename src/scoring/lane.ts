@@ -5,7 +5,7 @@
 import type { PartFacts } from '../inspect/report.js';
 import { messageOf } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
-import type { Answer, Backend, FallbackCause, PartContent, Provenance } from './backend.js';
+import type { Answer, Backend, BackendHealth, FallbackCause, PartContent, Provenance } from './backend.js';
 import { Breaker } from './breaker.js';
 import type { Flights } from './flights.js';
 import { isCovered, type ScoreRequest } from './score-request.js';
@@ -23,12 +23,24 @@ export interface Asking {
   readonly signal: AbortSignal;
 }
 
+/** How a backend fares, for /readyz and metrics. */
+export interface LaneHealth {
+  readonly name: string;
+  /** it is there, and is not left alone */
+  readonly up: boolean;
+  readonly detail: string;
+  readonly breaker: Breaker['state'];
+  /** ms since 1970 of the last answer that it gave to a question; undefined when it gave none yet, or needs no asking */
+  readonly lastAnswerMs: number | undefined;
+}
+
 export class Lane {
   readonly backend: Backend;
   readonly breaker: Breaker;
   readonly #cache: VerdictCache;
   readonly #flights: Flights;
   #lastVersion: string | undefined;
+  #lastAnswerMs: number | undefined;
 
   constructor(backend: Backend, cache: VerdictCache, flights: Flights, now: () => number) {
     this.backend = backend;
@@ -43,6 +55,21 @@ export class Lane {
     // One that is away says that its answers cannot be kept.
     if (backend.cacheable || backend.scoreNow !== undefined) this.#lastVersion = backend.version;
     return `${backend.name} ${this.#lastVersion ?? ''}`;
+  }
+
+  get health(): LaneHealth {
+    const { up, detail } = this.#backendHealth();
+    const { state } = this.breaker;
+    const said = state === 'open' ? `failing, left alone; ${detail}` : detail;
+    const { name } = this.backend;
+    return { name, up: up && state !== 'open', detail: said, breaker: state, lastAnswerMs: this.#lastAnswerMs };
+  }
+
+  /** Asks the backend how it is; one that was found again is asked for files at once. */
+  #backendHealth(): BackendHealth {
+    const health = this.backend.health();
+    if (health.up && health.sinceMs !== undefined) this.breaker.foundUp(health.sinceMs);
+    return health;
   }
 
   /** The answer when it can be had at once. */
@@ -123,6 +150,7 @@ export class Lane {
     ask: () => Promise<Answer | undefined>,
     content?: WatchedContent,
   ): Promise<Answer | undefined> {
+    this.#backendHealth();
     if (!this.breaker.admit()) return this.none('backend-unavailable', 'left alone after repeated failures');
     let answer: Answer | undefined;
     try {
@@ -139,6 +167,7 @@ export class Lane {
   #judge(answer: Answer | undefined, signal: AbortSignal, contentFailed: boolean): void {
     const withdrawn = signal.aborted && (signal.reason as Error | undefined)?.name !== 'TimeoutError';
     const cause = answer?.kind === 'none' ? answer.cause : undefined;
+    if (cause === undefined) this.#lastAnswerMs = Date.now();
     if (withdrawn || contentFailed || cause === 'out-of-resources') this.breaker.withdrawn();
     else if (cause === 'backend-unavailable' || cause === 'verdict-timeout') this.breaker.failed();
     else this.breaker.succeeded();

@@ -9,7 +9,7 @@ import { GateError } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import type { Answer, Backend, PartContent, PartScore, Provenance } from './backend.js';
 import { Flights } from './flights.js';
-import { type Asking, Lane, type SourcedAnswer } from './lane.js';
+import { type Asking, Lane, type LaneHealth, type SourcedAnswer } from './lane.js';
 import type { ScoreRequest } from './score-request.js';
 import { type CacheLifetimes, keyText, type LongMemory, VerdictCache } from './verdict-cache.js';
 import type { VerdictKey } from './verdict-store.js';
@@ -96,15 +96,8 @@ export class Scorer {
     return { score: scored[0]?.score ?? 0, name: scored[0]?.name ?? '' };
   }
 
-  health(): { readonly name: string; readonly up: boolean; readonly detail: string }[] {
-    return this.#lanes.map(({ backend, breaker }) => {
-      const { up, detail } = backend.health();
-      return {
-        name: backend.name,
-        up: up && !breaker.open,
-        detail: breaker.open ? `failing, left alone; ${detail}` : detail,
-      };
-    });
+  health(): LaneHealth[] {
+    return this.#lanes.map((lane) => lane.health);
   }
 
   async close(): Promise<void> {

@@ -1,314 +1,66 @@
-/**
- * One client connection with its sockets: PROXY header, TLS, the connection to the next hop, and between them the
- * session. Sockets appear here, in the listener and on the way to the next hop, and nowhere else in this protocol.
- */
+/** One SMTP client connection: the session between the client's socket and that to the next hop. */
 import type { Socket } from 'node:net';
-import { type SecureContext, TLSSocket } from 'node:tls';
-import { GateError, messageOf } from '../runtime/errors.js';
-import { type Flushable, flushLater } from '../runtime/flush-batch.js';
 import { limits } from '../runtime/limits.js';
-import type { Logger } from '../runtime/log.js';
-import { type ProxyAddress, readProxyHeader } from '../runtime/proxy-protocol.js';
-import { SocketOutlet } from '../runtime/socket-outlet.js';
+import {
+  type Refusal,
+  RelayedConnection,
+  type RelayedOptions,
+  type RelayedServices,
+} from '../runtime/relayed-connection.js';
 import { replies } from './replies.js';
-import { type Reply, serializeReply } from './reply.js';
+import { serializeReply } from './reply.js';
 import { SmtpSession } from './session.js';
 import type { SessionIo, SessionServices, SessionSettings } from './session-io.js';
 import { openUpstream, type UpstreamOptions } from './upstream.js';
 
-export interface ConnectionOptions {
-  readonly implicitTls: boolean;
-  readonly secureContext: SecureContext | undefined;
+export interface ConnectionOptions extends RelayedOptions {
   readonly upstream: UpstreamOptions;
   readonly settings: SessionSettings;
-  readonly tlsHandshakeMs: number;
-  readonly proxyHeaderMs: number;
-  /** whether this peer must begin with a PROXY header */
-  readonly proxied: boolean;
 }
 
-export interface ConnectionServices extends SessionServices {
-  readonly log: Logger;
-  /** both ends of every connection that we opened ourselves, to recognise a loop */
-  readonly outbound: Set<string>;
-}
+export interface ConnectionServices extends SessionServices, RelayedServices {}
 
-/** ms that a closing client gets to read its last reply */
-const lingerMs = 5000;
-
-export class Connection implements SessionIo, Flushable {
-  readonly client: SocketOutlet;
-  readonly upstream: SocketOutlet;
+export class Connection extends RelayedConnection<SmtpSession> implements SessionIo {
   readonly #options: ConnectionOptions;
   readonly #services: ConnectionServices;
-  readonly #abort = new AbortController();
-  readonly #tcp: Socket;
-  readonly #onClosed: () => void;
-  #socket: Socket;
-  #upstreamSocket: Socket | undefined;
-  #session: SmtpSession | undefined;
-  #peer: ProxyAddress;
-  /** where the peer connected to, as it sees it */
-  #target: ProxyAddress;
-  #timer: NodeJS.Timeout | undefined;
-  #paused = false;
   #awaitsReader = false;
-  #ended = false;
-  #closed = false;
 
   constructor(socket: Socket, options: ConnectionOptions, services: ConnectionServices, onClosed: () => void) {
-    this.#tcp = socket;
-    this.#socket = socket;
+    super(socket, options, services, onClosed);
     this.#options = options;
     this.#services = services;
-    this.#onClosed = onClosed;
-    this.client = new SocketOutlet(socket);
-    this.upstream = new SocketOutlet(undefined);
-    this.#peer = { address: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 };
-    this.#target = { address: plainAddress(socket.localAddress), port: socket.localPort ?? 0 };
-    socket.on('error', (error) => this.#services.log.debug({ error: error.message }, 'client connection failed'));
-    socket.on('close', () => this.#clientClosed());
   }
 
-  /**
-   * Begins after the events that are due now: a connection of our own to ourselves is accepted in the same turn that
-   * tells its other end of it. Begun before, it would connect to us again, and so on until no connection is left.
-   */
-  start(): void {
-    setImmediate(() => {
-      if (this.#closed || this.#ended) return;
-      if (this.#options.proxied) this.#readProxyHeader();
-      else this.#greet();
-    });
+  protected farewell(refusal: Refusal): string {
+    return serializeReply(replies[refusal]);
   }
 
-  tick(now: number): void {
-    this.#guard(() => this.#session?.tick(now));
-  }
-
-  drain(): void {
-    if (this.#session === undefined) this.#refuse(replies.shuttingDown);
-    else this.#guard(() => this.#session?.drain());
-  }
-
-  destroy(): void {
-    this.#tcp.destroy();
-    this.#upstreamSocket?.destroy();
-  }
-
-  // ------------------------------------------------------------------ before the session
-
-  /** Both ends count: a kernel gives one local port to several connections, if they go to different places. */
-  #isLoop(): boolean {
-    return this.#services.outbound.has(endsText(this.#peer, this.#target));
-  }
-
-  #refuse(reply: Reply): void {
-    this.client.write(serializeReply(reply));
-    this.end();
-  }
-
-  #readProxyHeader(): void {
-    let received: Buffer = Buffer.alloc(0);
-    this.#timer = setTimeout(() => this.#refuse(replies.proxyHeader), this.#options.proxyHeaderMs);
-    const onData = (chunk: Buffer) => {
-      received = Buffer.concat([received, chunk]);
-      const header = readProxyHeader(received);
-      if (header.kind === 'incomplete' && received.length < limits.proxy.headerBytes) return;
-      clearTimeout(this.#timer);
-      this.#tcp.off('data', onData);
-      if (header.kind !== 'header') {
-        this.#services.log.warn({ peer: this.#peer.address }, 'peer of proxyProtocolFrom sent no valid PROXY header');
-        this.#refuse(replies.proxyHeader);
-        return;
-      }
-      if (header.source !== undefined) this.#peer = header.source;
-      if (header.target !== undefined) this.#target = header.target;
-      const rest = received.subarray(header.bytes);
-      this.#tcp.pause();
-      if (rest.length > 0) this.#tcp.unshift(rest);
-      this.#greet();
-    };
-    this.#tcp.on('data', onData);
-  }
-
-  #greet(): void {
-    if (this.#isLoop()) {
-      this.#refuse(replies.loop);
-      return;
-    }
-    if (!this.#options.implicitTls) {
-      this.#openSession(false);
-      return;
-    }
-    this.#secure(() => this.#openSession(true));
-  }
-
-  #openSession(secure: boolean): void {
-    const session = new SmtpSession(this, this.#options.settings, this.#services, { ...this.#peer, secure });
-    this.#session = session;
-    this.#attachClient();
-    openUpstream(this.#options.upstream, this.#peer, this.#abort.signal, (socket) => this.#registerOutbound(socket))
-      .then(({ socket, banner }) => {
-        if (this.#closed || this.#ended) {
-          socket.destroy();
-          return;
-        }
-        this.#attachUpstream(socket);
+  protected openSession(secure: boolean): void {
+    const { settings, upstream } = this.#options;
+    const session = new SmtpSession(this, settings, this.#services, { ...this.peer, secure });
+    this.session = session;
+    this.connect(
+      (signal, onConnected) => openUpstream(upstream, this.peer, signal, onConnected),
+      ({ banner }) => {
         session.begin(banner);
         session.flush();
-      })
-      .catch((error: unknown) => this.#upstreamFailed(session, error));
-  }
-
-  #upstreamFailed(session: SmtpSession, error: unknown): void {
-    if (this.#closed || this.#ended) return;
-    const { host, port } = this.#options.upstream;
-    const code = error instanceof GateError ? error.code : 'unexpected';
-    const cause = error instanceof Error && error.cause !== undefined ? messageOf(error.cause) : undefined;
-    this.#services.log.error({ upstream: `${host}:${port}`, code, error: messageOf(error), cause }, 'no upstream');
-    this.#guard(() => session.refuse(replies.unreachable));
-  }
-
-  #registerOutbound(socket: Socket): void {
-    const key = endsText(
-      { address: plainAddress(socket.localAddress), port: socket.localPort ?? 0 },
-      { address: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 },
+      },
+      () => session.refuse(replies.unreachable),
     );
-    this.#services.outbound.add(key);
-    socket.once('close', () => this.#services.outbound.delete(key));
   }
 
-  // ------------------------------------------------------------------ sockets and session
-
-  #attachClient(): void {
-    this.#socket.on('data', this.#onClientData);
-    this.#socket.on('end', () => this.#guard(() => this.#session?.clientEnded()));
-    if (this.#paused) this.#socket.pause();
-    else this.#socket.resume();
-  }
-
-  readonly #onClientData = (chunk: Buffer): void => this.#guard(() => this.#session?.clientData(chunk));
-
-  #attachUpstream(socket: Socket): void {
-    this.#upstreamSocket = socket;
-    this.upstream.replaceSocket(socket);
-    socket.on('data', (chunk: Buffer) => this.#guard(() => this.#session?.upstreamData(chunk)));
-    socket.on('close', () => this.#guard(() => this.#session?.upstreamClosed()));
-    socket.on('end', () => socket.end());
-    socket.resume();
-  }
-
-  /** Every event of a socket or timer ends here: one write per side, and no error gets past. */
-  #guard(event: () => void): void {
-    try {
-      event();
-    } catch (error) {
-      this.#session?.fail(error);
-    }
-    this.flushSoon();
-  }
-
-  flushSoon(): void {
-    flushLater(this);
-  }
-
-  flushNow(): void {
-    this.client.flush();
-    this.upstream.flush();
+  override flushNow(): void {
+    super.flushNow();
     this.#awaitReader();
   }
 
   /** A client that does not read its replies gets no more of them until it has. */
   #awaitReader(): void {
-    if (this.#awaitsReader || this.#ended || this.client.backlog <= limits.smtp.clientBacklogBytes) return;
+    if (this.#awaitsReader || this.isOver || this.client.backlog <= limits.smtp.clientBacklogBytes) return;
     this.#awaitsReader = true;
     this.client.afterWritten(() => {
       this.#awaitsReader = false;
-      this.#guard(() => this.#session?.clientDrained());
+      this.guard(() => this.session?.clientDrained());
     });
   }
-
-  #clientClosed(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    clearTimeout(this.#timer);
-    this.#abort.abort();
-    this.#guard(() => this.#session?.clientClosed());
-    this.#upstreamSocket?.destroy();
-    this.#onClosed();
-  }
-
-  pauseClient(): void {
-    if (this.#paused) return;
-    this.#paused = true;
-    this.#socket.pause();
-  }
-
-  resumeClient(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
-    this.#socket.resume();
-  }
-
-  startTls(): void {
-    this.#socket.off('data', this.#onClientData);
-    this.client.flush();
-    this.#secure(() => {
-      this.#attachClient();
-      this.#guard(() => this.#session?.secured());
-    });
-  }
-
-  #secure(done: () => void): void {
-    const { secureContext } = this.#options;
-    if (secureContext === undefined) {
-      this.destroy();
-      return;
-    }
-    const tls = new TLSSocket(this.#tcp, { isServer: true, secureContext });
-    this.#timer = setTimeout(() => tls.destroy(new Error('TLS handshake timed out')), this.#options.tlsHandshakeMs);
-    tls.on('error', (error) => {
-      this.#services.log.info({ peer: this.#peer.address, error: error.message }, 'TLS with the client failed');
-      this.#tcp.destroy();
-    });
-    tls.once('close', () => this.#tcp.destroy());
-    tls.once('secure', () => {
-      // The session may have ended meanwhile; its timer then closes what is left.
-      if (this.#ended) return;
-      clearTimeout(this.#timer);
-      this.#socket = tls;
-      this.client.replaceSocket(tls);
-      done();
-    });
-  }
-
-  destroyUpstream(): void {
-    this.#upstreamSocket?.destroy();
-  }
-
-  end(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#abort.abort();
-    this.client.flush();
-    this.upstream.flush();
-    // What the client still sends is read and dropped: unread bytes would turn our close into a reset that may
-    // overtake the last reply.
-    this.#socket.removeAllListeners('data');
-    this.#socket.resume();
-    this.#socket.end();
-    this.#upstreamSocket?.end();
-    clearTimeout(this.#timer);
-    if (!this.#closed) this.#timer = setTimeout(() => this.destroy(), lingerMs);
-  }
-}
-
-function endsText(from: ProxyAddress, to: ProxyAddress): string {
-  return `${from.address}:${from.port}>${to.address}:${to.port}`;
-}
-
-/** IPv4 clients of a dual-stack listener look like `::ffff:192.0.2.1`. */
-function plainAddress(address: string | undefined): string {
-  return (address ?? '').replace(/^::ffff:(?=\d+\.)/, '');
 }

@@ -9,6 +9,8 @@ import { Vault } from '../../src/quarantine/vault.js';
 
 export const policy: QuarantinePolicy = {
   retentionDays: 30,
+  recipientMay: 'request',
+  releaseAs: 'original',
   notice: {
     from: 'Mail Security <postmaster@example.org>',
     subject: 'Malware Detected',
@@ -19,6 +21,7 @@ export const policy: QuarantinePolicy = {
   },
   administrators: [],
   publicUrl: undefined,
+  consoleUrl: undefined,
 };
 
 export interface LogLine {

@@ -11,6 +11,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   runtime: [],
   config: ['runtime'],
   mime: ['config', 'runtime'],
+  syslog: ['config', 'runtime'],
   smtp: ['mime', 'config', 'runtime'],
   imap: ['mime', 'config', 'runtime'],
   inspect: ['mime', 'config', 'runtime'],
@@ -19,8 +20,20 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   notice: ['policy', 'scoring', 'inspect', 'mime', 'config', 'runtime'],
   incident: ['notice', 'policy', 'scoring', 'inspect', 'mime', 'config', 'runtime'],
   quarantine: ['incident', 'notice', 'policy', 'scoring', 'inspect', 'mime', 'config', 'runtime'],
-  pipeline: ['quarantine', 'incident', 'notice', 'policy', 'scoring', 'inspect', 'mime', 'config', 'runtime'],
-  portal: ['pipeline', 'quarantine', 'incident', 'notice', 'policy', 'scoring', 'inspect', 'mime', 'config', 'runtime'],
+  pipeline: ['syslog', 'quarantine', 'incident', 'notice', 'policy', 'scoring', 'inspect', 'mime', 'config', 'runtime'],
+  portal: [
+    'pipeline',
+    'syslog',
+    'quarantine',
+    'incident',
+    'notice',
+    'policy',
+    'scoring',
+    'inspect',
+    'mime',
+    'config',
+    'runtime',
+  ],
 };
 /** The top row: these put the others together. */
 const mayImportAll = ['cli', 'daemon', 'main'];
@@ -79,7 +92,7 @@ export function importsOf(files: readonly SourceFile[]): Import[] {
 }
 
 function unitOf(path: string): string {
-  return (path.split('/')[1] ?? '').replace(/\.ts$/, '');
+  return (path.split('/')[1] ?? '').replace(/\.tsx?$/, '');
 }
 
 function judgeImport(one: Import): string | undefined {

@@ -47,6 +47,10 @@ export class TrustingJudge implements ImapHandler {
         this.calls.push(`forget ${name}`);
         await this.#wait();
       },
+      renamed: async (from, to) => {
+        this.calls.push(`renamed ${from} ${to}`);
+        await this.#wait();
+      },
       copied: async (from, to, pairs) => {
         this.calls.push(`copied ${from.identity.name} ${to.name} ${to.uidValidity} ${pairs.join(' ')}`);
         await this.#wait();

@@ -2,9 +2,9 @@
 import type { PartFacts } from '../../inspect/report.js';
 import { problemEffects } from '../../mime/problem.js';
 import { cleanLine, levelText, sizeText } from '../../notice/clean.js';
+import { reasonText } from '../../notice/reason-text.js';
 import { partKey } from '../../policy/scope.js';
 import type { Provenance } from '../../scoring/backend.js';
-import { reasonText } from '../reason-text.js';
 import type { ExplainedAnswer, ExplainedPart, PartState } from './explain.js';
 import type { Scanned } from './scan-message.js';
 

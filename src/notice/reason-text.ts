@@ -1,6 +1,7 @@
-/** The reasons of a verdict as sentences for a person at a terminal. */
-import { cleanLine } from '../notice/clean.js';
+/** The reasons of a verdict as sentences for a person. */
+
 import type { Reason } from '../policy/verdict.js';
+import { cleanLine } from './clean.js';
 
 /** characters of a string that came from a mail or a backend */
 const shown = 200;

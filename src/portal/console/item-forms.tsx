@@ -1,0 +1,148 @@
+/** What an administrator can do with one held message at this moment. What cannot be done has no button. */
+import type { Item } from '../../quarantine/item.js';
+import type { ItemDetail } from '../../quarantine/store.js';
+import type { Operator } from '../operator.js';
+import { Button, PostForm, TextArea, Time } from '../view/controls.js';
+import { Details, Note } from '../view/display.js';
+import type { ListEntry } from './list-entries.js';
+import { Words } from './stranger.js';
+
+export function isGone({ state }: Pick<Item, 'state'>): boolean {
+  return state === 'deleted' || state === 'expired';
+}
+
+function isReleasing({ mails }: ItemDetail): boolean {
+  return mails.some(({ kind, state }) => kind === 'release' && state === 'queued');
+}
+
+export function ItemForms({
+  detail,
+  operator,
+  lists,
+}: {
+  readonly detail: ItemDetail;
+  readonly operator: Operator;
+  readonly lists: readonly ListEntry[];
+}) {
+  const { item } = detail;
+  const path = `/admin/quarantine/${item.id}`;
+  return (
+    <div class="stack">
+      <Requests detail={detail} />
+      <StateRemark detail={detail} path={path} />
+      {isGone(item) || item.state === 'released' || isReleasing(detail) ? undefined : (
+        <PostForm action={`${path}/release`} operator={operator} label="Release">
+          <div class="actions">
+            <Button name="as" value="original">
+              Release
+            </Button>
+            {item.protocol === 'imap' ? undefined : (
+              <Button name="as" value="zip" kind="quiet">
+                Release with attachments in a ZIP
+              </Button>
+            )}
+          </div>
+        </PostForm>
+      )}
+      {item.state === 'release-requested' && !isReleasing(detail) ? (
+        <PostForm action={`${path}/deny`} operator={operator} label="Deny the request">
+          <TextArea
+            name="reason"
+            label="Deny the request"
+            hint="Whoever asked is told the reason that you write here. It may stay empty."
+            value=""
+            rows={2}
+          />
+          <div class="actions">
+            <Button kind="quiet">Deny the request</Button>
+          </div>
+        </PostForm>
+      ) : undefined}
+      {isGone(item) ? undefined : <FileForms path={path} operator={operator} />}
+      {lists.length === 0 ? undefined : <ListForms path={path} operator={operator} lists={lists} />}
+    </div>
+  );
+}
+
+function Requests({ detail: { item, requests } }: { readonly detail: ItemDetail }) {
+  if (requests.length === 0) return undefined;
+  return (
+    <Note tone={item.state === 'release-requested' ? 'warn' : 'info'}>
+      {requests.map(({ recipient, at }) => (
+        <p key={`${recipient} ${at}`}>
+          {recipient === undefined ? 'A reader of the mailbox' : <Words text={recipient} />} asked for the release on{' '}
+          <Time at={at} />.
+        </p>
+      ))}
+    </Note>
+  );
+}
+
+function StateRemark({ detail, path }: { readonly detail: ItemDetail; readonly path: string }) {
+  const { item, decision } = detail;
+  if (isReleasing(detail)) {
+    return (
+      <Note tone="info">
+        The release is under way; the answers of the mail server appear under “Deliveries”.{' '}
+        <a href={path}>Look again</a>
+      </Note>
+    );
+  }
+  if (decision === undefined) return undefined;
+  const did = { released: 'released', deleted: 'deleted', expired: 'expired', 'request-denied': 'denied' } as const;
+  const word = item.state in did ? did[item.state as keyof typeof did] : item.state;
+  return (
+    <p>
+      {item.state === 'request-denied' ? 'The request was ' : 'It was '}
+      {word === 'expired' ? 'deleted when its time was over' : word} on <Time at={decision.at} /> by{' '}
+      <Words text={decision.actor} />
+      {decision.reason === undefined ? '.' : ': '}
+      {decision.reason === undefined ? undefined : <Words text={decision.reason} />}
+    </p>
+  );
+}
+
+function FileForms({ path, operator }: { readonly path: string; readonly operator: Operator }) {
+  return (
+    <div class="actions">
+      <PostForm action={`${path}/sealed`} operator={operator} label="Download">
+        <Button kind="quiet">Download sealed (.eml.age)</Button>
+      </PostForm>
+      <a class="button danger" href={`${path}/delete`}>
+        Delete…
+      </a>
+    </div>
+  );
+}
+
+function ListForms({
+  path,
+  operator,
+  lists,
+}: {
+  readonly path: string;
+  readonly operator: Operator;
+  readonly lists: readonly ListEntry[];
+}) {
+  return (
+    <Details summary="Put its sender into a list">
+      <p class="soft">
+        Mail of a blocked sender is withheld. Mail of an allowed one passes without being scanned, and anybody can write
+        his address as sender.
+      </p>
+      {lists.map(({ entry, label }) => (
+        <PostForm key={entry} action={`${path}/list`} operator={operator} label={`Lists: ${label}`}>
+          <input type="hidden" name="entry" value={entry} />
+          <div class="actions">
+            <Button small kind="quiet" name="list" value="block">
+              Block {label}
+            </Button>
+            <Button small kind="quiet" name="list" value="allow">
+              Allow {label}
+            </Button>
+          </div>
+        </PostForm>
+      ))}
+    </Details>
+  );
+}

@@ -1,0 +1,39 @@
+/** What the administrators' pages are given: the store, who may sign in, and what they may do. */
+import type { QuarantineLog } from '../../quarantine/settings.js';
+import type { StoreAccess } from '../../quarantine/store-access.js';
+import type { Vault } from '../../quarantine/vault.js';
+import type { Preview } from '../preview/preview.js';
+import type { SettingsOptions } from '../settings/options.js';
+import type { ConsoleAccount } from './accounts.js';
+import type { HealthFacts } from './health-facts.js';
+
+export interface ConsoleOptions {
+  readonly store: Pick<StoreAccess, 'call'>;
+  /** releases, denies, deletes, and gives out the sealed file */
+  readonly vault: Pick<Vault, 'release' | 'deny' | 'delete' | 'openSealed'>;
+  readonly preview: Preview;
+  /** those of this moment; without any there are no pages */
+  readonly accounts: () => readonly ConsoleAccount[];
+  /** address under which administrators come */
+  readonly url: () => string;
+  /** 32 bytes that outlive the process, so that a restart signs nobody out; keys are derived from them */
+  readonly secret: Uint8Array;
+  readonly health: () => Promise<HealthFacts>;
+  /** puts entries into the lists of the configuration; undefined where that cannot be done from here */
+  readonly listEditor?: ListEditor | undefined;
+  /** the running configuration; without it there are no pages of settings and lists */
+  readonly live?: SettingsOptions['live'] | undefined;
+  readonly clock: () => number;
+  readonly log: QuarantineLog;
+}
+
+/** What came of a change of the lists, as a sentence for the one who asked for it. */
+export interface ListChange {
+  readonly kind: 'done' | 'failed';
+  readonly text: string;
+}
+
+export interface ListEditor {
+  /** @param by for the audit log */
+  add(list: 'allow' | 'block', entry: string, by: string): Promise<ListChange>;
+}
