@@ -252,6 +252,25 @@ t.test('the way to the client: one write for slices that follow each other, and 
   t.equal(second?.buffer, buffer.buffer);
 });
 
+t.test('the way to the client: more may wait for a judgement than for the client', async (t) => {
+  const { sink, outlet } = openOutlet(t.testdir());
+  const { clientBacklogBytes, judgedBacklogBytes } = limits.imapSession;
+  const place = outlet.reserve(clientBacklogBytes);
+  const last = outlet.reserve(judgedBacklogBytes - 2 * clientBacklogBytes);
+  t.notOk(outlet.full, `${outlet.backlog} octets`);
+  outlet.write(Buffer.alloc(clientBacklogBytes));
+  t.ok(outlet.full);
+  last.fill([]);
+  t.notOk(outlet.full, 'nothing waits in the second place any more');
+  place.fill([Buffer.alloc(10)]);
+  outlet.flush();
+  t.notOk(outlet.full);
+  sink.stalled = true;
+  outlet.write(Buffer.alloc(clientBacklogBytes + 1));
+  outlet.flush();
+  t.ok(outlet.full, 'a client that takes nothing');
+});
+
 t.test('a message of announced size is copied once', async (t) => {
   const { pool } = openOutlet(t.testdir());
   for (const announced of [100_000, 10_000_000]) {
