@@ -16,6 +16,7 @@ import { ConsoleClient, consolePassword } from './support/console-client.js';
 import { type ArrivedMail, holdsOriginal, isNotice, JourneyBed, journeyPrograms } from './support/journey-bed.js';
 import { buildMail } from './support/mail.js';
 import { skipWithout } from './support/missing.js';
+import { walk } from './support/page-crawl.js';
 import { filesHolding } from './support/stored-bytes.js';
 
 t.setTimeout(560_000);
@@ -287,6 +288,28 @@ t.test('the other ends of a request, and other ways to the pages', { skip }, asy
     }
     await nobodyHasIt(t, bed, withheld);
   });
+
+  for (const look of [{ phone: true, dark: true }, { phone: true }, { dark: true }, {}] as const) {
+    await t.test(`every page, ${JSON.stringify(look)}`, async (t) => {
+      const root = await into({ name: 'tour', ...look });
+      await root.open('/admin');
+      await signIn(root, 'root');
+      const kinds = new Set<string>();
+      // Of pages that are alike, one.
+      const follow = (path: string) => {
+        const kind = path.replace(/[a-z2-7]{26}/, 'ID').replace(/=[^&]*/g, '=');
+        return !kinds.has(kind) && kinds.add(kind).size > 0;
+      };
+      const paths = await walk(root, '/admin', {
+        pagesMax: 60,
+        follow,
+        look: (path) => checkPage(t, root, path.replace(/[a-z2-7]{26}/, 'id')),
+      });
+      for (const section of ['quarantine', 'incidents', 'lists', 'settings', 'health', 'audit']) {
+        t.ok(paths.includes(`/admin/${section}`), section);
+      }
+    });
+  }
 });
 
 /** A file of an encrypted archive; the password is a word of `text`. */
