@@ -269,7 +269,9 @@ function Top({
               {name === '' ? (
                 <Words text="" none="(empty address)" />
               ) : (
-                <a href={`/admin/incidents?${new URLSearchParams({ time: span, text: name.slice(0, 200) }).toString()}`}>
+                <a
+                  href={`/admin/incidents?${new URLSearchParams({ time: span, text: name.slice(0, 200) }).toString()}`}
+                >
                   <Words text={name} max={rowMax} />
                 </a>
               )}
