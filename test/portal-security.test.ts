@@ -357,6 +357,29 @@ async function consoleStrangers({ gate, origin, first }: Stage): Promise<Readonl
   };
 }
 
+t.test('looking changes nothing, whoever looks', async (t) => {
+  const stage = await startStage(t);
+  const { gate, origin, first } = stage;
+  const root = await ConsoleClient.signIn(origin, 'root');
+  const [anna = ''] = [...first.tokens.values()];
+  const before = dumpStore(gate.folder);
+  const looks = (await portalRoutes()).filter(({ method }) => method !== 'POST');
+  for (const route of looks) {
+    const target = fillIn(route, valuesFor(stage, anna));
+    const headers = { cookie: root.cookie, purpose: 'prefetch', 'x-http-method-override': 'POST' };
+    const answer = await askRoute(
+      origin,
+      route,
+      `${target}?do=delete&sure=yes&_method=POST&csrf=${root.csrf}`,
+      headers,
+    );
+    t.ok(answer.status < 500, `${route.method} ${route.pattern}: ${answer.status}`);
+    const wrong = await askRoute(origin, route, fillIn(route, { token: anna, id: 'a'.repeat(26) }), headers);
+    if (route.pattern.includes(':id')) t.ok([404, 405].includes(wrong.status), `${route.pattern}: no such message`);
+  }
+  t.same(dumpStore(gate.folder), before, 'rows, files and configuration are as they were');
+});
+
 t.test('a form that another page sends is refused by every address', async (t) => {
   const stage = await startStage(t);
   const { gate, origin, first } = stage;
