@@ -371,6 +371,8 @@ t.test('values never become syntax, and names never a prototype', async (t) => {
   );
   t.equal(editText(before, file, [{ path: ['hostname'], value: 'gate.example.org' }]).kind, 'unchanged');
   t.equal(editText('a: [', file, many).kind, 'invalid', 'no YAML');
+  const bomb = `a: &a [x, x, x, x]\nb: &b [*a, *a, *a, *a]\nc: [${'*b, '.repeat(50)}*b]\n`;
+  t.equal(editText(bomb, file, many).kind, 'invalid', 'no bomb of aliases');
   t.equal(
     editText('? lists\n: # odd\n  block: []\n', file, [{ path: ['lists'], remove: true }]).kind,
     'refused',

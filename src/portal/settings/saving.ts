@@ -115,9 +115,9 @@ function flashOf(saved: Saved, reload: ReloadResult, recorded: boolean): Flash {
 
 /** A problem on one line, without the name of the file. */
 export function problemText(problem: ConfigProblem): string {
-  return formatProblem({ ...problem, value: problem.value === '""' ? '' : problem.value }, 'line')
-    .replace(/^line: (error|warning): /, '')
-    .replace(/^line:/, 'line ');
+  return formatProblem(problem, 'file')
+    .replace(/^file: (error|warning): /, '')
+    .replace(/^file:(\d+)(:\d+)?: (error|warning): /, 'line $1: ');
 }
 
 /** The problems of a form by field, and the rest. @param paths of the fields */
