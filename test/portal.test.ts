@@ -2,139 +2,42 @@
  * The page behind the link of a notice, over real HTTP: what it shows to whom, what it refuses, and that nothing but a
  * form of its own changes anything.
  */
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
-import { join } from 'node:path';
-import Sqlite from 'better-sqlite3';
 import { h, type VNode } from 'preact';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { parseConfig } from '../src/config/load.js';
+import type { Reason } from '../src/policy/verdict.js';
 import { FormGuard, isSameOrigin } from '../src/portal/form-guard.js';
 import { clientNetwork, RequestLimit } from '../src/portal/request-limit.js';
 import { createPortal } from '../src/portal/server.js';
 import { assetPaths } from '../src/portal/view/assets.js';
+import { palettes } from '../src/portal/view/colours.js';
 import { renderPage } from '../src/portal/view/render.js';
-import type { Item } from '../src/quarantine/item.js';
-import { mailboxReaders, newToken, type TokenAction, tokenHash } from '../src/quarantine/token-table.js';
+import { styleText } from '../src/portal/view/style.js';
+import { mailboxReaders, newToken, tokenHash } from '../src/quarantine/token-table.js';
 import { limits } from '../src/runtime/limits.js';
 import { Client } from './support/client.js';
 import { Gate } from './support/gate.js';
 import { holdRequest, report } from './support/held-message.js';
 import { eicarMail } from './support/mail.js';
+import {
+  type Answer,
+  type Asking,
+  addToken,
+  ask,
+  dayMs,
+  execute,
+  formType,
+  hold,
+  nonceOf,
+  openPortal,
+  type PortalStage,
+  post,
+  publicUrl,
+  stateOf,
+} from './support/portal-stage.js';
 import { freePort } from './support/ports.js';
 import { Sink } from './support/sink.js';
-import { openVault, policy, type TestVault } from './support/test-vault.js';
-
-const publicUrl = 'https://q.example.org';
-const dayMs = 86_400_000;
-
-interface Answer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
-}
-
-interface Asking {
-  readonly method?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-}
-
-/** One request as its bytes should be: fetch would not send some of these fields. */
-function ask(port: number, path: string, asking: Asking = {}): Promise<Answer> {
-  const { method = 'GET', headers = {}, body } = asking;
-  return new Promise((resolve, reject) => {
-    const request = httpRequest({ host: '127.0.0.1', port, path, method, headers, agent: false }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => {
-        const { statusCode = 0, headers: fields } = response;
-        resolve({ status: statusCode, headers: fields, body: Buffer.concat(chunks).toString('utf8') });
-      });
-    });
-    request.on('error', reject);
-    request.end(body);
-  });
-}
-
-const formType = { 'content-type': 'application/x-www-form-urlencoded' };
-
-function nonceOf(page: string): string {
-  return /name="nonce" value="([\w-]+)"/.exec(page)?.[1] ?? '';
-}
-
-function post(port: number, token: string, nonce: string, headers: Readonly<Record<string, string>> = {}) {
-  const body = new URLSearchParams({ nonce }).toString();
-  return ask(port, `/q/${token}/request`, { method: 'POST', headers: { ...formType, ...headers }, body });
-}
-
-interface Stage extends TestVault {
-  readonly port: number;
-  readonly statuses: number[];
-}
-
-async function openPortal(t: Test): Promise<Stage> {
-  const opened = await openVault(t, { policy: { publicUrl } });
-  const statuses: number[] = [];
-  const app = createPortal({
-    store: opened.vault.store,
-    notice: () => ({ ...policy.notice, learnMoreUrl: 'https://intranet.example.org/mail' }),
-    publicUrl: () => publicUrl,
-    formKey: Buffer.alloc(32, 7),
-    clock: () => opened.clock.now,
-    log: (level, event, fields) => opened.lines.push({ level, event, fields }),
-    answered: (status) => statuses.push(status),
-  });
-  await app.listen({ host: '127.0.0.1', port: 0 });
-  t.teardown(() => app.close());
-  const [bound] = app.addresses();
-  return { ...opened, port: typeof bound === 'object' ? bound.port : 0, statuses };
-}
-
-let messages = 0;
-
-/** Holds a new message and takes the recipients' tokens out of their notices, as their readers would. */
-async function hold(
-  { vault, clock }: TestVault,
-  facts: Parameters<typeof holdRequest>[1] = {},
-): Promise<{ readonly id: string; readonly tokens: readonly string[] }> {
-  messages += 1;
-  const { id } = await vault.hold(holdRequest(Buffer.from(`message ${messages}`), facts));
-  const mails = await vault.store.call('claim', clock.now, `test ${messages}`, 20);
-  const tokens = mails
-    .filter((mail) => mail.item === id)
-    .map((mail) => {
-      const text = Buffer.from(mail.message ?? []).toString('latin1');
-      return /\/q\/([\w-]{32})/.exec(text.replace(/=\r\n/g, ''))?.[1] ?? '';
-    });
-  return { id, tokens };
-}
-
-async function stateOf({ vault }: TestVault, id: string): Promise<Item['state']> {
-  return (await vault.detail(id)).item.state;
-}
-
-/** A token of an item beside those of its notices. */
-function addToken(
-  { directory }: TestVault,
-  item: string,
-  action: TokenAction,
-  expires: number,
-  recipient = 'anna@example.org',
-): string {
-  const token = newToken();
-  const database = new Sqlite(join(directory, 'sluice.db'));
-  database
-    .prepare('INSERT INTO tokens (hash, item, recipient, action, expires) VALUES (?, ?, ?, ?, ?)')
-    .run(tokenHash(token), item, recipient, action, expires);
-  database.close();
-  return token;
-}
-
-function execute({ directory }: TestVault, sql: string, ...values: readonly unknown[]): void {
-  const database = new Sqlite(join(directory, 'sluice.db'));
-  database.prepare(sql).run(...values);
-  database.close();
-}
+import { policy, type TestVault } from './support/test-vault.js';
 
 t.test('what a page inserts is text', async (t) => {
   const evil = `<script>"'&`;
@@ -212,8 +115,9 @@ t.test('every page forbids scripts, frames, caches and referrers', async (t) => 
       `${status}: the policy allows our style and nothing else`,
     );
     t.same(
-      body.match(/(?:src|href)="[^"]*"/g)?.filter((link) => !link.includes('https://intranet')),
-      [`href="${assetPaths.style}"`],
+      body.match(/ (?:src|href)="[^"]*"/g)?.filter((link) => !link.includes('intranet') && !link.includes(token)),
+      [` href="${assetPaths.style}"`],
+      'nothing is loaded but the style',
     );
     t.match(headers, {
       'content-type': 'text/html; charset=utf-8',
@@ -243,7 +147,7 @@ const hostile = [
 
 /** The page's tags alone, its secret values left out. */
 function tagsOf(page: string): string[] {
-  return (page.match(/<[^>]*>/g) ?? []).map((tag) => tag.replace(/(value|action)="[^"]*"/, '$1'));
+  return (page.match(/<[^>]*>/g) ?? []).map((tag) => tag.replace(/(value|action|href)="[^"]*"/, '$1'));
 }
 
 t.test('no string of a mail becomes markup, whatever it holds', async (t) => {
@@ -418,7 +322,7 @@ t.test('a form that is not from the page of this link is refused', async (t) => 
     "another page's nonce": post(stage.port, anna, carlsNonce),
     'the token as nonce': post(stage.port, anna, anna),
     'a nonce in the address': ask(stage.port, `/q/${anna}/request?nonce=${nonce}`, { method: 'POST' }),
-    'another key': post(stage.port, anna, new FormGuard(Buffer.alloc(32, 8)).nonce(anna)),
+    'another key': post(stage.port, anna, new FormGuard(Buffer.alloc(32, 8)).nonce(anna, 'request')),
   };
   for (const [name, attempt] of Object.entries(attempts)) t.equal((await attempt).status, 403, name);
   const long = `nonce=${nonce}&more=${'x'.repeat(limits.portal.bodyBytes)}`;
@@ -475,7 +379,7 @@ t.test('links that grant nothing are all alike', async (t) => {
   }
   const guard = new FormGuard(Buffer.alloc(32, 7));
   for (const token of [wrong.unknown, old, revoked]) {
-    t.match(await post(stage.port, token, guard.nonce(token)), { status: 404, body });
+    t.match(await post(stage.port, token, guard.nonce(token, 'request')), { status: 404, body });
     t.equal((await post(stage.port, token, nonce)).status, 403);
   }
   t.equal(await stateOf(stage, id), 'held');
@@ -491,7 +395,7 @@ t.test('a token that may only look cannot ask', async (t) => {
   const stage = await openPortal(t);
   const { id } = await hold(stage);
   const token = addToken(stage, id, 'view', stage.clock.now + dayMs);
-  const answer = await post(stage.port, token, new FormGuard(Buffer.alloc(32, 7)).nonce(token));
+  const answer = await post(stage.port, token, new FormGuard(Buffer.alloc(32, 7)).nonce(token, 'request'));
   t.match(answer, { status: 200, body: 'held in quarantine' });
   t.equal(await stateOf(stage, id), 'held');
 });
@@ -521,6 +425,186 @@ t.test('when the message is gone the page says so, and shows nothing of it', asy
   t.equal(await stateOf(stage, id), 'request-denied', 'a refusal stands');
 });
 
+t.test('the page says in plain words why the message was withheld', async (t) => {
+  const stage = await openPortal(t);
+  const { verdict } = holdRequest(Buffer.from('x'));
+  const hit = { entry: '*@example.org', source: 'config', address: 'carl@example.org' } as const;
+  const cases: readonly [Reason, string][] = [
+    [
+      { code: 'threshold', level: 10, threshold: 7 },
+      'It was rated 10 of 10 (high); messages from 7 of 10 on are withheld.',
+    ],
+    [{ code: 'blocklisted', hit: { ...hit, list: 'block', field: 'envelope-from' } }, 'Its sender is on the blocklist'],
+    [{ code: 'blocklisted', hit: { ...hit, list: 'block', field: 'envelope-to' } }, 'An address it was sent to is on'],
+    [{ code: 'hash-blocked', part: '2', sha256: '0'.repeat(64) }, 'An attachment is a file on the blocklist'],
+    [{ code: 'fallback', cause: 'encrypted', action: 'block', detail: 'secret detail' }, 'An attachment is encrypted'],
+    [
+      { code: 'fallback', cause: 'oversize', action: 'block', detail: 'secret detail' },
+      'larger than what can be examined',
+    ],
+    [{ code: 'ambiguous', detail: 'secret detail' }, 'Mail programs would disagree'],
+  ];
+  for (const [reason, words] of cases) {
+    const { tokens } = await hold(stage, { verdict: { ...verdict, reasons: [reason, reason] } });
+    const { body } = await ask(stage.port, `/q/${tokens[0]}`);
+    t.match(body, 'Why it was withheld');
+    t.equal(body.split(words).length, 2, `once: ${words}`);
+    t.notMatch(body, /carl|secret detail/, 'neither another recipient nor a detail of ours');
+  }
+  const quiet: Reason[] = [
+    { code: 'no-attachment' },
+    { code: 'fallback', cause: 'encrypted', action: 'permit', detail: '' },
+    { code: 'below-threshold', level: 1, threshold: 7 },
+  ];
+  const { tokens } = await hold(stage, { verdict: { ...verdict, reasons: quiet } });
+  t.notMatch((await ask(stage.port, `/q/${tokens[0]}`)).body, 'Why it was withheld', 'what let it pass is no reason');
+});
+
+t.test('a recipient who may release is asked once more, and then it is for all', async (t) => {
+  const stage = await openPortal(t, { recipientMay: 'release' });
+  const { id, tokens } = await hold(stage);
+  const [anna = '', carl = ''] = tokens;
+  const page = await ask(stage.port, `/q/${anna}`);
+  t.notMatch(page.body, 'Ask for release', 'who may release needs not ask');
+  t.match(page.body, `href="${anna}/release"`);
+  t.match(page.body, `href="${anna}/delete"`);
+  const before = await stage.vault.detail(id);
+  const sure = await ask(stage.port, `/q/${anna}/release`);
+  t.match(sure, { status: 200, body: 'Release this message?' });
+  for (const words of ['everybody it was sent to', 'EICAR-Test-File', 'It was rated 10 of 10', 'invoice.zip'])
+    t.match(sure.body, words);
+  t.notMatch(sure.body, 'carl');
+  await ask(stage.port, `/q/${anna}/release`, { method: 'HEAD' });
+  await ask(stage.port, `/q/${anna}/delete`);
+  t.same(await stage.vault.detail(id), before, 'looking at the question changes nothing');
+
+  const nonce = nonceOf(sure.body);
+  const deletion = nonceOf((await ask(stage.port, `/q/${anna}/delete`)).body);
+  const carls = nonceOf((await ask(stage.port, `/q/${carl}/release`)).body);
+  t.equal(new Set([nonce, deletion, carls]).size, 3, 'a form is for one link and one act');
+  for (const [name, attempt] of Object.entries({
+    'the form of the other act': post(stage.port, anna, deletion, {}, 'release'),
+    'the form of the request': post(
+      stage.port,
+      anna,
+      new FormGuard(Buffer.alloc(32, 7)).nonce(anna, 'request'),
+      {},
+      'release',
+    ),
+    "another recipient's form": post(stage.port, anna, carls, {}, 'release'),
+    'no form': post(stage.port, anna, '', {}, 'release'),
+    'another site': post(stage.port, anna, nonce, { 'sec-fetch-site': 'cross-site' }, 'release'),
+    'a release form used to delete': post(stage.port, anna, nonce, {}, 'delete'),
+  }))
+    t.equal((await attempt).status, 403, name);
+  t.equal(await stateOf(stage, id), 'held');
+
+  stage.clock.now += 60_000;
+  const released = await post(stage.port, anna, nonce, {}, 'release');
+  t.match(released, { status: 200, body: 'The message is released and on its way to all its recipients.' });
+  t.notMatch(released.body, /<form|Release…|Delete…/);
+  t.match(await post(stage.port, anna, nonce, {}, 'release'), { status: 200, body: 'This was done before' });
+  t.match(await post(stage.port, carl, carls, {}, 'release'), { status: 200, body: 'This was done before' });
+  t.match(await post(stage.port, anna, deletion, {}, 'delete'), {
+    status: 200,
+    body: 'Nothing was changed: the message is being released at this moment.',
+  });
+  const { audit, mails } = await stage.vault.detail(id);
+  t.same(
+    audit.filter(({ action }) => action === 'release').map(({ actor }) => actor),
+    ['recipient:anna@example.org'],
+    'once, and by whom',
+  );
+  t.equal(mails.filter(({ kind }) => kind === 'release').length, 1, 'one mail to all');
+  t.same(
+    stage.lines.filter(({ event }) => event.includes('releases')).map(({ fields }) => fields),
+    [{ item: id, addresses: ['anna@example.org'] }],
+  );
+  await release(stage, id);
+  for (const [token, words] of [
+    [anna, 'It was released with this link at 2026-03-01 00:01 UTC.'],
+    [carl, 'It was released by a recipient at 2026-03-01 00:01 UTC.'],
+  ] as const) {
+    const answer = await ask(stage.port, `/q/${token}`);
+    t.match(answer, { status: 200, body: 'The original was released to all recipients.' });
+    t.match(answer.body, words);
+    t.notMatch(answer.body, /anna|carl|bob@|invoice/);
+    t.match(await ask(stage.port, `/q/${token}/release`), { status: 200, body: 'The message was released' });
+    t.match(await ask(stage.port, `/q/${token}/message`), { status: 200, body: 'The message was released' });
+    t.equal((await ask(stage.port, `/q/${token}/message/html`)).status, 404);
+  }
+});
+
+t.test('a recipient who may delete deletes for all, and the sealed file goes', async (t) => {
+  const stage = await openPortal(t, { recipientMay: 'release' });
+  const { id, tokens } = await hold(stage);
+  const [anna = '', carl = ''] = tokens;
+  t.ok(stage.vault.blobs.has(id));
+  const sure = await ask(stage.port, `/q/${anna}/delete`);
+  t.match(sure, { status: 200, body: 'Delete this message?' });
+  const deleted = await post(stage.port, anna, nonceOf(sure.body), {}, 'delete');
+  t.match(deleted, { status: 200, body: 'It was deleted with this link' });
+  t.notOk(stage.vault.blobs.has(id));
+  t.equal(await stateOf(stage, id), 'deleted');
+  t.match(await ask(stage.port, `/q/${carl}`), { status: 200, body: 'It was deleted by a recipient' });
+  const again = await post(stage.port, anna, nonceOf(sure.body), {}, 'delete');
+  t.match(again, { status: 200, body: 'This was done before' });
+  const guard = new FormGuard(Buffer.alloc(32, 7));
+  t.match(await post(stage.port, carl, guard.nonce(carl, 'release'), {}, 'release'), {
+    status: 200,
+    body: 'was deleted',
+  });
+  t.equal(await stateOf(stage, id), 'deleted');
+});
+
+t.test('what the configuration or the link does not give is refused, whatever form is sent', async (t) => {
+  const guard = new FormGuard(Buffer.alloc(32, 7));
+  const mayAsk = await openPortal(t);
+  const asking = await hold(mayAsk);
+  const mayRelease = await openPortal(t, { recipientMay: 'release' });
+  const { id } = await hold(mayRelease);
+  const until = mayRelease.clock.now + dayMs;
+  const links: readonly [PortalStage, string, string, string][] = [
+    [mayAsk, asking.id, asking.tokens[0] ?? '', 'the configuration'],
+    [mayRelease, id, addToken(mayRelease, id, 'view', until), 'a link that may only look'],
+    [mayRelease, id, addToken(mayRelease, id, 'request', until), 'a link that may only ask'],
+    [mayRelease, id, addToken(mayRelease, id, 'release', until, mailboxReaders), 'a link that readers share'],
+  ];
+  for (const [stage, item, token, name] of links) {
+    t.notMatch((await ask(stage.port, `/q/${token}`)).body, /Release…|Delete…/, name);
+    for (const act of ['release', 'delete'] as const) {
+      const question = await ask(stage.port, `/q/${token}/${act}`);
+      t.match(question, { status: 200, body: 'this is not possible with this link' }, `${name}: ${act}`);
+      t.notMatch(question.body, '<form');
+      const answer = await post(stage.port, token, guard.nonce(token, act), {}, act);
+      t.match(answer, { status: 200, body: 'this is not possible with this link' });
+    }
+    t.equal(await stateOf(stage, item), 'held');
+    t.ok(stage.vault.blobs.has(item));
+  }
+  for (const token of [newToken(), addToken(mayRelease, id, 'release', mayRelease.clock.now), id])
+    for (const act of ['release', 'delete'] as const) {
+      const { body } = await ask(mayRelease.port, '/q/nothing');
+      t.match(await ask(mayRelease.port, `/q/${token}/${act}`), { status: 404, body });
+      t.match(await post(mayRelease.port, token, guard.nonce(token, act), {}, act), { status: 404, body });
+      t.match(await ask(mayRelease.port, `/q/${token}/message`), { status: 404, body });
+      t.match(await ask(mayRelease.port, `/q/${token}/message/html`), { status: 404, body });
+    }
+  t.equal(await stateOf(mayRelease, id), 'held');
+});
+
+t.test('an administrator’s no is told with his words, and leaves the right to be rid of it', async (t) => {
+  const stage = await openPortal(t, { recipientMay: 'release' });
+  const { id, tokens } = await hold(stage);
+  const [anna = ''] = tokens;
+  await stage.vault.requestRelease(anna);
+  await stage.vault.deny(id, 'console:root', 'We know <b>this</b> sender\u202e: www.evil.example');
+  const { body } = await ask(stage.port, `/q/${anna}`);
+  t.match(body, 'decided against it. The reason: We know &lt;b>this&lt;/b> sender: www[.]evil.example');
+  t.notMatch(body, /Release…|Ask for release|root/);
+  t.match(body, 'Delete…');
+});
+
 async function release({ vault, clock }: TestVault, id: string): Promise<void> {
   const ticket = await vault.release(id, 'test');
   if (ticket.kind !== 'queued') throw new Error('nothing to release');
@@ -538,6 +622,85 @@ async function release({ vault, clock }: TestVault, id: string): Promise<void> {
     clock.now,
   );
 }
+
+/** WCAG 2.2: the ratio of two colours' relative luminances, 1 to 21. */
+function contrast(first: string, second: string): number {
+  const luminance = (colour: string) => {
+    const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => {
+      const part = Number.parseInt(colour.slice(at, at + 2), 16) / 255;
+      return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const [low = 0, high = 0] = [luminance(first), luminance(second)].toSorted((one, other) => one - other);
+  return (high + 0.05) / (low + 0.05);
+}
+
+t.test('colours can be told apart, in the light and in the dark', async (t) => {
+  t.equal(contrast('#000000', '#ffffff'), 21);
+  t.equal(contrast('#777777', '#777777'), 1);
+  for (const [name, palette] of Object.entries(palettes)) {
+    const text = [
+      ...(['text', 'soft', 'link', 'bad'] as const).flatMap((ink) => [[ink, 'card'] as const, [ink, 'back'] as const]),
+      ...(['good', 'warn', 'bad', 'info', 'neutral'] as const).map((ink) => [ink, `${ink}-back`] as const),
+      ['on-action', 'action'] as const,
+      ['on-danger', 'danger'] as const,
+    ];
+    for (const [ink, ground] of text)
+      t.ok(contrast(palette[ink], palette[ground]) >= 4.5, `${name}: ${ink} on ${ground}, SC 1.4.3`);
+    const shapes = [
+      'edge',
+      'focus',
+      'danger',
+      'chart-1',
+      'chart-2',
+      'chart-3',
+      'chart-4',
+      'chart-permit',
+      'chart-warn',
+      'chart-block',
+      'chart-defer',
+    ] as const;
+    for (const shape of shapes)
+      for (const ground of ['card', 'back'] as const)
+        t.ok(contrast(palette[shape], palette[ground]) >= 3, `${name}: ${shape} on ${ground}, SC 1.4.11`);
+    t.same(Object.keys(palette), Object.keys(palettes.light), 'each has every colour');
+  }
+  const named = new Set(Array.from(styleText.matchAll(/--([\w-]+):/g), ([, colour]) => colour));
+  const used = Array.from(styleText.matchAll(/var\(--([\w-]+)\)/g), ([, colour]) => colour);
+  t.same(
+    used.filter((colour) => !named.has(colour)),
+    [],
+    'no colour is used that is not there',
+  );
+  t.notMatch(styleText, /url\(|@import|animation|transition|expression/, 'nothing is loaded, nothing moves');
+});
+
+t.test('pages work below a path of a proxy as well', async (t) => {
+  const { vault, tokens } = await (async () => {
+    const stage = await openPortal(t);
+    return { vault: stage.vault, tokens: (await hold(stage)).tokens };
+  })();
+  const app = createPortal({
+    vault,
+    preview: { preview: async () => ({ kind: 'unavailable', reason: 'no-identity' }) },
+    notice: () => policy.notice,
+    publicUrl: () => 'https://example.org/mail/',
+    formKey: Buffer.alloc(32, 7),
+    clock: () => Date.UTC(2026, 2, 1),
+    log: () => undefined,
+    answered: () => undefined,
+  });
+  t.teardown(() => app.close());
+  const { body } = await app.inject({ method: 'GET', url: `/q/${tokens[0]}` });
+  t.match(body, `href="/mail${assetPaths.style}"`);
+  t.match(body, `action="${tokens[0]}/request"`, 'forms and links are relative to the page');
+  const addresses = (body.match(/(?:href|action|src)="[^"]*"/g) ?? []).filter((one) => /="\/(?!mail\/)/.test(one));
+  t.same(addresses, [], 'nothing leads out of the path');
+  const message = await app.inject({ method: 'GET', url: `/q/${tokens[0]}/message` });
+  t.match(message.body, 'the key that opens it is not on this machine');
+  t.notMatch(message.body, '<iframe');
+});
 
 t.test('requests are limited by address and in all, in bounded memory', async (t) => {
   const stage = await openPortal(t);
@@ -581,8 +744,10 @@ t.test('requests are limited by address and in all, in bounded memory', async (t
 
 t.test('a store that fails is an apology without its reason', async (t) => {
   const lines: unknown[] = [];
+  const fails = () => Promise.reject(new Error('disk /secret/place is full'));
   const app = createPortal({
-    store: { call: () => Promise.reject(new Error('disk /secret/place is full')) },
+    vault: { personalView: fails, requestRelease: fails, releaseByToken: fails, deleteByToken: fails },
+    preview: { preview: fails },
     notice: () => policy.notice,
     publicUrl: () => publicUrl,
     formKey: Buffer.alloc(32, 7),
@@ -610,8 +775,8 @@ t.test('the configuration warns of links that lead nowhere or cross the network 
   };
   const defaults = problemsOf('');
   t.same(defaults.found, []);
-  t.same(defaults.config?.portal, { listen: '127.0.0.1:8080', publicUrl: 'http://127.0.0.1:8080' });
-  t.same(problemsOf('portal: { listen: "" }').config?.portal, { listen: '', publicUrl: '' }, 'no page, no links');
+  t.match(defaults.config?.portal, { listen: '127.0.0.1:8080', publicUrl: 'http://127.0.0.1:8080' });
+  t.match(problemsOf('portal: { listen: "" }').config?.portal, { listen: '', publicUrl: '' }, 'no page, no links');
   t.same(problemsOf('portal: { publicUrl: "" }').found, []);
   t.same(problemsOf('portal: { publicUrl: "https://q.example.org/mail" }').found, []);
   t.same(problemsOf('portal: { listen: "[::1]:8080", publicUrl: "http://[::1]:8080" }').found, []);

@@ -155,67 +155,59 @@ t.test('a form that is sent as it stands changes nothing', async (t) => {
   t.equal((await audited(stage)).length, 0);
 });
 
+/** Form, entries, the field that is wrong, and words that are told. */
+const wrongEntries: readonly (readonly [string, Filled, string, string])[] = [
+  [
+    smtp,
+    { 'policy.smtp.headers.subjectPrefix': 'x\r\nBcc: a@example.org' },
+    'policy.smtp.headers.subjectPrefix',
+    'text on one line',
+  ],
+  [smtp, { 'policy.smtp.headers.subjectPrefix': 'x'.repeat(101) }, 'policy.smtp.headers.subjectPrefix', 'at most 100'],
+  [smtp, { 'policy.smtp.action': 'explode' }, 'policy.smtp.action', 'block, warn or permit'],
+  [smtp, { 'policy.verdictThreshold': '11' }, 'policy.verdictThreshold', '1 to 10'],
+  [
+    imap,
+    { 'policy.imap.servers': 'list', 'policy.imap.servers.add': '192.0.2.1' },
+    'policy.imap.servers',
+    'never by IP address',
+  ],
+  [
+    imap,
+    { 'policy.imap.servers': 'list', 'policy.imap.servers.add': '[2001:db8::1]' },
+    'policy.imap.servers',
+    'host name',
+  ],
+  [imap, { 'policy.imap.servers': 'list' }, 'policy.imap.servers', 'at least one host name'],
+  [imap, { 'policy.imap.releaseRequestAddress': 'nobody' }, 'policy.imap.releaseRequestAddress', 'an address such as'],
+  [notice, { 'notice.subject': 'a\u0000b' }, 'notice.subject', 'text on one line'],
+  [notice, { 'notice.message': 'x'.repeat(10_001) }, 'notice.message', 'at most 10000'],
+  [notice, { 'notice.learnMoreUrl': 'javascript:alert(1)' }, 'notice.learnMoreUrl', 'http or https'],
+  [notice, { 'notice.validDays': '0' }, 'notice.validDays', '1 to 365'],
+  [notice, { 'notice.validDays': '7 days' }, 'notice.validDays', 'whole number'],
+  [
+    '/admin/settings/scoring',
+    { 'scoring.levelMap.score': ['0', '1'], 'scoring.levelMap.level': ['0', 'high'] },
+    'scoring.levelMap',
+    'number',
+  ],
+  [
+    '/admin/settings/scoring',
+    { 'scoring.levelMap.score': ['0', '0.5'], 'scoring.levelMap.level': ['0', '7'] },
+    'scoring.levelMap',
+    'score 1',
+  ],
+  [
+    '/admin/settings/profile',
+    { 'policy.profile.pdf.maxBytes': '-1' },
+    'policy.profile.pdf.maxBytes',
+    'none or a whole number',
+  ],
+];
+
 t.test('what is wrong is told at its field, and what was typed stays', async (t) => {
   const stage = await openSettings(t, { text: example });
-  const cases: readonly (readonly [string, Filled, string, string])[] = [
-    [
-      smtp,
-      { 'policy.smtp.headers.subjectPrefix': 'x\r\nBcc: a@example.org' },
-      'policy.smtp.headers.subjectPrefix',
-      'text on one line',
-    ],
-    [
-      smtp,
-      { 'policy.smtp.headers.subjectPrefix': 'x'.repeat(101) },
-      'policy.smtp.headers.subjectPrefix',
-      'at most 100',
-    ],
-    [smtp, { 'policy.smtp.action': 'explode' }, 'policy.smtp.action', 'block, warn or permit'],
-    [smtp, { 'policy.verdictThreshold': '11' }, 'policy.verdictThreshold', '1 to 10'],
-    [
-      imap,
-      { 'policy.imap.servers': 'list', 'policy.imap.servers.add': '192.0.2.1' },
-      'policy.imap.servers',
-      'never by IP address',
-    ],
-    [
-      imap,
-      { 'policy.imap.servers': 'list', 'policy.imap.servers.add': '[2001:db8::1]' },
-      'policy.imap.servers',
-      'host name',
-    ],
-    [imap, { 'policy.imap.servers': 'list' }, 'policy.imap.servers', 'at least one host name'],
-    [
-      imap,
-      { 'policy.imap.releaseRequestAddress': 'nobody' },
-      'policy.imap.releaseRequestAddress',
-      'an address such as',
-    ],
-    [notice, { 'notice.subject': 'a\u0000b' }, 'notice.subject', 'text on one line'],
-    [notice, { 'notice.message': 'x'.repeat(10_001) }, 'notice.message', 'at most 10000'],
-    [notice, { 'notice.learnMoreUrl': 'javascript:alert(1)' }, 'notice.learnMoreUrl', 'http or https'],
-    [notice, { 'notice.validDays': '0' }, 'notice.validDays', '1 to 365'],
-    [notice, { 'notice.validDays': '7 days' }, 'notice.validDays', 'whole number'],
-    [
-      '/admin/settings/scoring',
-      { 'scoring.levelMap.score': ['0', '1'], 'scoring.levelMap.level': ['0', 'high'] },
-      'scoring.levelMap',
-      'number',
-    ],
-    [
-      '/admin/settings/scoring',
-      { 'scoring.levelMap.score': ['0', '0.5'], 'scoring.levelMap.level': ['0', '7'] },
-      'scoring.levelMap',
-      'score 1',
-    ],
-    [
-      '/admin/settings/profile',
-      { 'policy.profile.pdf.maxBytes': '-1' },
-      'policy.profile.pdf.maxBytes',
-      'none or a whole number',
-    ],
-  ];
-  for (const [page, fields, path, words] of cases) {
+  for (const [page, fields, path, words] of wrongEntries) {
     const answer = await stage.submit(page, fields);
     t.equal(answer.statusCode, 422, path);
     const at = new RegExp(`id="${path}-error"[^>]*>([^<]*)<`).exec(answer.body)?.[1] ?? '';

@@ -1,7 +1,7 @@
 /** The command line as a whole: its commands, its help and its exit codes (0 done, 1 problem found, 2 wrong use). */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { messageOf } from '../runtime/errors.js';
+import { productVersion } from '../runtime/product-version.js';
 import { registerCheckConfig } from './check-config.js';
 import { registerDemo } from './demo.js';
 import { registerIncidents } from './incidents.js';
@@ -33,7 +33,7 @@ export function createProgram(): Command {
     .description(
       'An inline mail gate: relays SMTP transparently and inspects every attachment before its reader sees it',
     )
-    .version(version())
+    .version(productVersion())
     .addHelpText('after', examples)
     .showHelpAfterError('(sluice --help, or sluice COMMAND --help, says more)')
     .exitOverride();
@@ -54,12 +54,6 @@ export function createProgram(): Command {
   registerKeygen(program, context);
   registerPassword(program, context);
   return program;
-}
-
-function version(): string {
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  const { version: number } = JSON.parse(text) as { version: string };
-  return number;
 }
 
 export async function runProgram(argv: readonly string[]): Promise<void> {

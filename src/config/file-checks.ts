@@ -52,6 +52,7 @@ export function checkFiles(settings: Settings, config: Config): Finding[] {
     const written = settings.scoring.backends[index];
     if (written?.type === 'http' && written.caFile !== undefined) readable([...path, 'caFile'], backend.caFile);
   });
+  readable(['log', 'syslog', 'caFile'], settings.log.syslog?.caFile && config.log.syslog?.caFile);
   if (readable(['quarantine', 'identityFile'], quarantine.identityFile)) {
     findings.push(...checkPrivate(['quarantine', 'identityFile'], quarantine.identityFile));
   }

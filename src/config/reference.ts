@@ -55,6 +55,11 @@ const examples: Readonly<Record<string, unknown>> = {
   'portal.administrators[].name': 'root',
   'portal.administrators[].passwordFile': '/etc/sluice/root.password',
   'log.file': '/var/log/sluice.log',
+  'log.syslog.host': '127.0.0.1',
+  'log.syslog.port': 514,
+  'log.syslog.caFile': '/etc/sluice/ca.crt',
+  'log.syslog.zones.source': 'untrust',
+  'log.syslog.zones.destination': 'trust',
 };
 
 /** Every key with its sentence, type, range and default; keys that are absent by default stand in comments. */

@@ -39,7 +39,18 @@ export function resolveConfig(settings: Settings, file: string): Config {
     quarantine: { ...quarantine, ...optional('identityFile', quarantine.identityFile) },
     notice: { ...notice, from: notice.from ?? `Mail Security <postmaster@${ownName}>` },
     portal: resolvePortal(portal, absolute),
-    log: { ...settings.log, ...optional('file', settings.log.file) },
+    log: {
+      ...settings.log,
+      ...optional('file', settings.log.file),
+      ...(settings.log.syslog === undefined
+        ? {}
+        : {
+            syslog: {
+              ...settings.log.syslog,
+              ...optional('caFile', settings.log.syslog.caFile ?? settings.tls.caFile),
+            },
+          }),
+    },
   };
 }
 

@@ -16,6 +16,7 @@ import {
   tlsModes,
   tlsSchema,
 } from './schema-smtp.js';
+import { syslogSchema } from './schema-syslog.js';
 import { formed } from './schema-walk.js';
 
 const oneLine = formed(
@@ -157,8 +158,9 @@ const logSchema = z
     addresses: z
       .enum(['full', 'hashed', 'none'])
       .default('full')
-      .describe('How addresses and subjects appear in the log.'),
+      .describe('How addresses and subjects appear in the log, and in what a log collector is told.'),
     file: filePath.optional().describe('File that the log is appended to; standard output when absent.'),
+    syslog: syslogSchema.optional(),
   })
   .describe('The log: one JSON object a line.');
 

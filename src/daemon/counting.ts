@@ -50,6 +50,8 @@ export class Counting {
     const { flushMs, auditMs, mergeMs } = limits.counters;
     this.#timers.push(setInterval(() => void this.#queue(() => this.#flush()), flushMs));
     this.#timers.push(setInterval(() => void this.#queue(() => this.#takeAudit()), auditMs));
+    // First of all, so that what happens from now on is news also where the table is new.
+    void this.#queue(() => this.#takeAudit());
     // What a killed process said of its moment is no longer true.
     void this.#queue(() => this.#flush());
     void this.#queue(() => this.#merge());

@@ -1,5 +1,6 @@
 /** Tells of delivered files that feeds or rules know as malicious since: a log line for each file, an incident for each message. */
 import { newIncident } from '../incident/incident.js';
+import { categoryOf } from '../inspect/file-category.js';
 import type { Finding } from '../notice/findings.js';
 import type { DeliveredFiles, Delivery, TurnedBad } from '../pipeline/delivered.js';
 import type { DecisionPolicy } from '../policy/decide.js';
@@ -10,12 +11,15 @@ import type { StoreAccess } from '../quarantine/store-access.js';
 import { limits } from '../runtime/limits.js';
 import type { Logger } from '../runtime/log.js';
 import type { Metrics } from '../runtime/metrics.js';
+import type { Audience, ToldTurnedBad } from '../syslog/told.js';
 
 export interface TurnedBadTools {
   readonly delivered: DeliveredFiles;
   readonly store: StoreAccess;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** absent where nobody listens */
+  readonly audience?: Audience;
   /** milliseconds since 1970 */
   clock(): number;
 }
@@ -24,7 +28,7 @@ export interface TurnedBadTools {
 export async function reportTurnedBad(tools: TurnedBadTools, { levelMap, threshold }: DecisionPolicy): Promise<void> {
   const turned = await tools.delivered.recheck((score) => levelOf(score, levelMap) >= threshold);
   const messages = new Map<Delivery, TurnedBad[]>();
-  for (const one of turned) {
+  for (const [index, one] of turned.entries()) {
     const { delivery, part, at } = one.file;
     tools.metrics.turnedBad.inc();
     tools.log.warn(
@@ -40,6 +44,8 @@ export async function reportTurnedBad(tools: TurnedBadTools, { levelMap, thresho
       },
       'delivered-file-turned-bad',
     );
+    if (index < limits.delivered.incidentsMax)
+      tools.audience?.tell(toldOf(one, levelOf(one.opinion.score, levelMap), tools.clock()));
     messages.set(delivery, [...(messages.get(delivery) ?? []), one]);
   }
   for (const [delivery, files] of [...messages].slice(0, limits.delivered.incidentsMax)) {
@@ -56,6 +62,39 @@ export async function reportTurnedBad(tools: TurnedBadTools, { levelMap, thresho
     );
     await tools.store.call('record', incidentOf(delivery, findings, tools.clock()));
   }
+}
+
+function toldOf(
+  { file: { delivery, part, at: deliveredAt }, opinion }: TurnedBad,
+  level: number,
+  at: number,
+): ToldTurnedBad {
+  const { id, listener, clientAddress, mailFrom, recipients, subject, messageId } = delivery;
+  return {
+    kind: 'turned-bad',
+    at,
+    deliveredAt,
+    id,
+    listener,
+    clientAddress,
+    sender: mailFrom,
+    recipients: recipients.slice(0, limits.syslog.recipientsMax),
+    subject,
+    messageId,
+    threatLevel: level,
+    threat: opinion.name,
+    file: {
+      name: part.names[0] ?? '',
+      category: categoryOf(part.detectedType, part.flags, part.names),
+      type: part.detectedType ?? part.declaredType,
+      bytes: part.bytes,
+      sha256: part.sha256,
+      level,
+      threat: opinion.name,
+      list: undefined,
+      known: true,
+    },
+  };
 }
 
 function incidentOf(delivery: Delivery, findings: readonly Finding[], at: number) {

@@ -48,12 +48,13 @@ export function escapeHtml(text: string): string {
     .replace(/'/g, '&#39;');
 }
 
-/** `1 byte`, `12 bytes`, `3.4 kB`, `5.0 MB`: powers of 1000. */
+/** `1 byte`, `12 bytes`, `3.4 kB`, `5.0 MB`, `1.2 GB`: powers of 1000. */
 export function sizeText(bytes: number): string {
   if (bytes === 1) return '1 byte';
   if (bytes < 1000) return `${bytes} bytes`;
   if (bytes < 1_000_000) return `${(bytes / 1000).toFixed(1)} kB`;
-  return `${(bytes / 1_000_000).toFixed(1)} MB`;
+  if (bytes < 1_000_000_000) return `${(bytes / 1_000_000).toFixed(1)} MB`;
+  return `${(bytes / 1_000_000_000).toFixed(1)} GB`;
 }
 
 /** `2026-03-01 14:05 UTC`: the same for every reader, whatever the server's locale. */

@@ -9,6 +9,9 @@ export interface OriginFields {
   readonly 'sec-fetch-site'?: string | string[] | undefined;
 }
 
+/** What a form is for, where a page's forms do different things; without a line end, so that none begins another. */
+export type FormPurpose = 'any' | 'request' | 'release' | 'delete';
+
 export class FormGuard {
   readonly #key: Uint8Array;
 
@@ -17,18 +20,18 @@ export class FormGuard {
     this.#key = key;
   }
 
-  #mac(token: string): Buffer {
-    return createHmac('sha256', this.#key).update(`release request\n${token}`).digest();
+  #mac(token: string, purpose: FormPurpose): Buffer {
+    return createHmac('sha256', this.#key).update(`${purpose}\n${token}`).digest();
   }
 
-  /** Stands in the form. It cannot be known without having fetched the page of this token. */
-  nonce(token: string): string {
-    return this.#mac(token).toString('base64url');
+  /** Stands in the form. It cannot be known without having fetched the page of this token, and is for one thing only. */
+  nonce(token: string, purpose: FormPurpose = 'any'): string {
+    return this.#mac(token, purpose).toString('base64url');
   }
 
-  accepts(token: string, nonce: string): boolean {
+  accepts(token: string, nonce: string, purpose: FormPurpose = 'any'): boolean {
     const given = Buffer.from(nonce, 'base64url');
-    const right = this.#mac(token);
+    const right = this.#mac(token, purpose);
     return given.length === right.length && timingSafeEqual(given, right);
   }
 }

@@ -2,6 +2,7 @@
  * What one recipient may know of a held message: what his notice said, and what has become of it. It is made in the
  * store, so that whoever answers strangers never holds the other recipients' addresses.
  */
+import { reasonWords } from '../notice/plain-reasons.js';
 import type { NoticeFacts } from '../notice/settings.js';
 import type { AuditRow } from './audit.js';
 import type { Item, ItemState } from './item.js';
@@ -30,6 +31,8 @@ export interface PersonalView {
   readonly state: ItemState;
   /** of nobody in particular when the link is for all readers of a mailbox; undefined once the message was released, deleted or expired: its link then only says which */
   readonly mail: NoticeFacts | undefined;
+  /** why it was withheld, in whole sentences; empty when `mail` is undefined */
+  readonly why: readonly string[];
   /** ms since 1970, when the original is deleted */
   readonly keptUntil: number;
   /** ms since 1970, when the link ends */
@@ -121,6 +124,7 @@ export function personalView(token: Token, item: Item, facts: ViewFacts): Person
     item: item.id,
     state,
     mail: over ? undefined : noticeFacts(item, shared ? '' : token.recipient, undefined),
+    why: over ? [] : reasonWords(item.verdict),
     keptUntil: item.expires,
     linkUntil: token.expires,
     releasing: facts.releasing,

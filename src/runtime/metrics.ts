@@ -159,6 +159,22 @@ function resourceMetrics(registers: Registry[]) {
       help: 'Notices, administrator mail and releases not yet delivered.',
       registers,
     }),
+    syslogRecords: new Counter({
+      name: 'sluice_syslog_records_total',
+      help: 'Records for the log collector, by result: sent, or dropped because it is too slow or away.',
+      labelNames: ['result'] as const,
+      registers,
+    }),
+    syslogUp: new Gauge({
+      name: 'sluice_syslog_up',
+      help: '1 when the log collector is reached, 0 when it is not or there is none.',
+      registers,
+    }),
+    syslogQueued: new Gauge({
+      name: 'sluice_syslog_queued_bytes',
+      help: 'Bytes of records that wait for the log collector.',
+      registers,
+    }),
     reloads: new Counter({
       name: 'sluice_config_reloads_total',
       help: 'Reloads of the configuration, by result.',

@@ -54,7 +54,7 @@ export type Exchange = Reply | Failure;
 /** The local machine has no more of something. */
 const exhausted = new Set(['EAGAIN', 'EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']);
 /** The service is there and cannot be talked to, however often it is tried. */
-const lasting = /^(?:HPE_|UND_ERR_HEADERS_OVERFLOW|ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED)/;
+const lasting = /^(?:UND_ERR_RES|UND_ERR_HEADERS_OVERFLOW|ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED)/;
 
 export interface ConnectionOptions {
   readonly service: ServiceAddress;
@@ -180,6 +180,7 @@ class HttpExchange {
     if (signal.aborted) return { ...failed('the scan was given up'), cause: 'verdict-timeout' };
     const code = (error as NodeJS.ErrnoException | null)?.code ?? '';
     if (exhausted.has(code)) return { ...failed(code), cause: 'out-of-resources' };
+    if (error instanceof Error && error.name === 'HTTPParserError') return failed('its answer is no HTTP');
     const again = !lasting.test(code);
     if (code === 'UND_ERR_CONNECT_TIMEOUT')
       return { ...failed(`no connection in ${limits.http.connectTimeoutMs} ms`), again };

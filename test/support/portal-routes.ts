@@ -20,7 +20,8 @@ const anyOptions = anything as Parameters<typeof registerConsole>[1];
 /** Of the recipients' pages and of the administrators'. */
 export async function portalRoutes(): Promise<Route[]> {
   const options = {
-    store: anything,
+    vault: anything,
+    preview: anything,
     notice: anything,
     publicUrl: () => 'http://127.0.0.1',
     formKey: Buffer.alloc(32),
@@ -32,7 +33,7 @@ export async function portalRoutes(): Promise<Route[]> {
         scope,
         new Proxy(anyOptions, { get: (_, key) => (key === 'secret' ? Buffer.alloc(32) : anything) }),
       ),
-  } as PortalOptions;
+  } as unknown as PortalOptions;
   const app = createPortal(options);
   await app.ready();
   const routes = readTree(app.printRoutes({ commonPrefix: false }));

@@ -10,8 +10,11 @@ export interface Received {
   readonly sha256: string;
 }
 
-/** Undefined when the client left, or the disk failed, before the end; nothing is kept then. */
-export function receiveFile(request: IncomingMessage, pool: SpoolPool): Promise<Received | undefined> {
+/**
+ * Undefined when the client left, or the disk failed, before the end; nothing is kept then.
+ * @param bytes the size that was announced
+ */
+export function receiveFile(request: IncomingMessage, bytes: number, pool: SpoolPool): Promise<Received | undefined> {
   const spool = pool.create();
   const hash = createHash('sha256');
   return new Promise((resolve) => {
@@ -36,7 +39,7 @@ export function receiveFile(request: IncomingMessage, pool: SpoolPool): Promise<
       if (!spool.append(chunk)) request.pause();
       if (spool.failure !== undefined) settle(false);
     });
-    request.on('end', () => settle(request.complete));
+    request.on('end', () => settle(spool.length === bytes));
     request.on('error', () => settle(false));
     request.on('close', () => settle(false));
   });

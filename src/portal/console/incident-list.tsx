@@ -155,7 +155,7 @@ const columns: readonly Column<IncidentLine>[] = [
       </a>
     ),
   },
-  { label: 'Threat source', cell: ({ source }) => <Words text={source} none="(empty sender)" max={rowMax} /> },
+  { label: 'Threat source', cell: ({ source }) => <People addresses={[source]} count={1} none="(empty sender)" /> },
   { label: 'Threat target', cell: ({ targets, targetCount }) => <People addresses={targets} count={targetCount} /> },
   { label: 'Subject', cell: ({ subject }) => <Words text={subject} none="(no subject)" max={rowMax} /> },
   { label: 'Date', kind: 'when', cell: ({ at }) => <Time at={at} /> },

@@ -8,13 +8,13 @@ import { sendPage } from '../answers.js';
 import { type Operator, operatorOf } from '../operator.js';
 import { ConsolePage, type Flash } from '../view/console-page.js';
 import { EmptyState, Time } from '../view/controls.js';
-import { type Column, DataTable, Panel, Tabs, Tile } from '../view/display.js';
+import { DataTable, Panel, Tabs, Tile } from '../view/display.js';
 import { Chart, Shares } from './chart.js';
 import type { HealthFacts } from './health-facts.js';
 import { problemsOf, Sum } from './health-page.js';
 import { isSpan, ListQuery, type Span, spans } from './list-query.js';
 import type { ConsoleTools } from './register.js';
-import { People, rowMax, Words } from './stranger.js';
+import { People, pluralText, rowMax, Words } from './stranger.js';
 
 /** ms; 24 to 30 steps each */
 const stepsOf = { '12h': 1_800_000, '24h': 3_600_000, '7d': 21_600_000, '30d': 86_400_000 } as const;
@@ -110,24 +110,9 @@ function OverviewPage({ span, sums, work, facts, outbox, operator, flash, now }:
       </div>
       <div class="columns">
         <Classification counts={sums.counts} />
-        <Top
-          heading="Top threats"
-          noun="Threat"
-          rows={sums.incidents.threats}
-          link={(name) => `/admin/incidents?time=${span}&text=${encodeURIComponent(name)}`}
-        />
-        <Top
-          heading="Top targets"
-          noun="Recipient"
-          rows={sums.incidents.targets}
-          link={(name) => `/admin/incidents?time=${span}&text=${encodeURIComponent(name)}`}
-        />
-        <Top
-          heading="Top senders"
-          noun="Sender"
-          rows={sums.incidents.senders}
-          link={(name) => `/admin/incidents?time=${span}&text=${encodeURIComponent(name)}`}
-        />
+        <Top heading="Top threats" rows={sums.incidents.threats} span={span} />
+        <Top heading="Top targets" rows={sums.incidents.targets} span={span} />
+        <Top heading="Top senders" rows={sums.incidents.senders} span={span} />
       </div>
       {sums.incidents.truncated ? (
         <p class="soft">
@@ -266,36 +251,34 @@ function Classification({ counts }: { readonly counts: CountsByWord }) {
 
 function Top({
   heading,
-  noun,
   rows,
-  link,
+  span,
 }: {
   readonly heading: string;
-  readonly noun: string;
   readonly rows: readonly Ranked[];
-  readonly link: (name: string) => string;
+  readonly span: Span;
 }) {
-  const columns: readonly Column<Ranked>[] = [
-    {
-      label: noun,
-      kind: 'heading',
-      cell: ({ name }) =>
-        name === '' ? (
-          <Words text="" none="(empty address)" />
-        ) : (
-          <a href={link(name)}>
-            <Words text={name} max={rowMax} />
-          </a>
-        ),
-    },
-    { label: 'Incidents', kind: 'number', cell: ({ count }) => count.toLocaleString('en') },
-  ];
   return (
     <Panel heading={heading}>
       {rows.length === 0 ? (
-        <EmptyState>None in this time.</EmptyState>
+        <EmptyState>None in the last {spans[span].label}.</EmptyState>
       ) : (
-        <DataTable caption={heading} captionHidden columns={columns} rows={rows} keyOf={({ name }) => name} empty="" />
+        <ol class="list">
+          {rows.map(({ name, count }) => (
+            <li key={name} class="share">
+              {name === '' ? (
+                <Words text="" none="(empty address)" />
+              ) : (
+                <a
+                  href={`/admin/incidents?${new URLSearchParams({ time: span, text: name.slice(0, 200) }).toString()}`}
+                >
+                  <Words text={name} max={rowMax} />
+                </a>
+              )}
+              <span class="number">{pluralText(count, 'incident')}</span>
+            </li>
+          ))}
+        </ol>
       )}
     </Panel>
   );

@@ -153,7 +153,7 @@ function selectLabel({ subject, mailFrom }: ItemLine): string {
   return `Select the message “${cleanLine(subject ?? 'without subject', rowMax)}” from ${from}`;
 }
 
-/** The vendor's columns, and the state. */
+/** What the emulated system lists, and the state. */
 const columns: readonly Column<ItemLine>[] = [
   {
     label: 'Select',
@@ -169,36 +169,38 @@ const columns: readonly Column<ItemLine>[] = [
       </a>
     ),
   },
-  { label: 'Sender', cell: ({ mailFrom }) => <Words text={mailFrom} none="(empty sender)" max={rowMax} /> },
+  { label: 'Sender', cell: ({ mailFrom }) => <People addresses={[mailFrom]} count={1} none="(empty sender)" /> },
   {
     label: 'Recipient',
     cell: ({ recipients, recipientCount }) => <People addresses={recipients} count={recipientCount} />,
   },
   { label: 'Date', kind: 'when', cell: ({ at }) => <Time at={at} /> },
-  { label: 'Malicious attachment', cell: (line) => <Attachments line={line} /> },
-  {
-    label: 'Size',
-    kind: 'number',
-    cell: ({ findings, bytes }) => sizeText(findings[0]?.bytes ?? bytes),
-  },
+  { label: 'Malicious attachment, size', cell: (line) => <Attachments line={line} /> },
   { label: 'Threat level', kind: 'tight', cell: ({ level }) => <LevelBadge level={level} /> },
   { label: 'State', kind: 'tight', cell: ({ state }) => <StateBadge state={state} /> },
 ];
 
 function Attachments({ line }: { readonly line: ItemLine }) {
-  const { findings, findingCount, threat } = line;
+  const { findings, findingCount, threat, bytes } = line;
   const [worst] = findings;
-  if (worst === undefined) return <Words text={threat} none="none" max={rowMax} />;
+  if (worst === undefined) {
+    return (
+      <>
+        <Words text={threat} none="none" max={rowMax} />
+        <span class="person soft">message of {sizeText(bytes)}</span>
+      </>
+    );
+  }
   return (
     <>
       <a href={`/admin/quarantine?text=${worst.sha256}`} title={`${levelText(worst.level)}; messages with this file`}>
         <Words text={worst.name} none="(no name)" max={rowMax} />
       </a>
-      {worst.threat === '' ? undefined : (
-        <span class="person soft">
-          <Words text={worst.threat} max={rowMax} />
-        </span>
-      )}
+      <span class="person soft">
+        {sizeText(worst.bytes)}
+        {worst.threat === '' ? undefined : ', '}
+        <Words text={worst.threat} max={rowMax} />
+      </span>
       {findingCount > 1 ? <span class="person soft">and {findingCount - 1} more</span> : undefined}
     </>
   );

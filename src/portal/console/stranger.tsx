@@ -21,12 +21,20 @@ export function Words({
 export const rowMax = 64;
 
 /** The first few of several, each on its line, and how many there are beside them. */
-export function People({ addresses, count }: { readonly addresses: readonly string[]; readonly count: number }) {
+export function People({
+  addresses,
+  count,
+  none = '(empty address)',
+}: {
+  readonly addresses: readonly string[];
+  readonly count: number;
+  readonly none?: string;
+}) {
   return (
     <>
       {addresses.map((address, index) => (
         <span key={index} class="person">
-          <Words text={address} none="(empty address)" max={rowMax} />
+          <Words text={address} none={none} max={rowMax} />
         </span>
       ))}
       {count > addresses.length ? <span class="person soft">and {count - addresses.length} more</span> : undefined}

@@ -1,83 +1,74 @@
-/** The page of one held message as one of its recipients sees it: the notice's facts, the state, and the form to ask. */
-import { timeText } from '../../notice/clean.js';
-import { type AttachmentLine, noticeContent, shown } from '../../notice/content.js';
+/** The page of one held message as one of its recipients sees it: why it was withheld, what it is, what he may do. */
+import type { ComponentChildren } from 'preact';
+import { sizeText, timeText } from '../../notice/clean.js';
+import { noticeContent, shown } from '../../notice/content.js';
+import type { Finding } from '../../notice/findings.js';
 import type { NoticeFacts, NoticeSettings } from '../../notice/settings.js';
 import type { PersonalView } from '../../quarantine/personal-view.js';
+import { limits } from '../../runtime/limits.js';
+import { Actions, FactList, LevelBadge, LinkButton, Note } from '../view/display.js';
 import { PublicPage, SayingPage } from '../view/public-page.js';
+import { endTold, keptText, stateTold, type Told } from './told.js';
 
 export interface ItemPageProps {
   readonly view: PersonalView;
   readonly notice: NoticeSettings;
   /** ms since 1970 */
   readonly now: number;
-  /** relative to the page, so that no name of the server is needed; undefined where the page must not have a form */
-  readonly form: { readonly action: string; readonly nonce: string } | undefined;
+  /**
+   * Where this page's addresses begin, relative to the page, so that no name of the server is needed: the token, or
+   * nothing where the token is a folder of the page's address.
+   */
+  readonly base: string;
+  /** of the form that asks for the release; undefined where the page must not have one */
+  readonly nonce: string | undefined;
+  /** what the last act led to, beside the state */
+  readonly told?: Told | undefined;
 }
-
-const dayMs = 86_400_000;
 
 export function ItemPage(props: ItemPageProps) {
-  const { mail } = props.view;
-  return mail === undefined ? <OverPage view={props.view} /> : <HeldPage {...props} mail={mail} />;
+  const { view, told } = props;
+  if (view.mail !== undefined) return <HeldPage {...props} mail={view.mail} />;
+  const { heading, sentence } = endTold(view);
+  return (
+    <SayingPage heading={heading} sentence={sentence}>
+      {told === undefined ? undefined : <p class="soft">{told.text}</p>}
+    </SayingPage>
+  );
 }
 
-/** Nothing of the mail is shown any more: the link has done its work. */
-function OverPage({ view }: { readonly view: PersonalView }) {
-  switch (view.state) {
-    case 'released':
-      return (
-        <SayingPage
-          heading="The message was released"
-          sentence="The original was delivered by an administrator’s decision."
-        />
-      );
-    case 'deleted':
-      return (
-        <SayingPage
-          heading="The message was deleted"
-          sentence="An administrator deleted the original. It cannot be released any more."
-        />
-      );
-    default:
-      return (
-        <SayingPage
-          heading="The message has expired"
-          sentence="It was kept for as long as the rules say, and then it was deleted."
-        />
-      );
-  }
-}
-
-function HeldPage({ view, notice, now, form, mail }: ItemPageProps & { readonly mail: NoticeFacts }) {
+function HeldPage({ view, notice, now, base, nonce, told, mail }: ItemPageProps & { readonly mail: NoticeFacts }) {
   const content = noticeContent(notice, mail);
   const shared = mail.recipient === '';
   const whose = shared ? 'for the readers of this message' : 'for you alone';
-  const facts = [
-    ...content.facts,
+  const state = stateTold(view, shared);
+  const level = <LevelBadge level={mail.threatLevel} />;
+  const facts: (readonly [string, ComponentChildren])[] = [
+    ...content.facts.map(([label, value]) => [label, label === 'Threat level' ? level : value] as const),
     ...(shared ? [] : [['To', shown(mail.recipient)] as const]),
-    ['Kept until', keptText(view, now)] as const,
+    ['Kept until', keptText(view, now)],
   ];
   return (
     <PublicPage heading={content.heading === '' ? 'A message to you was withheld' : content.heading}>
+      {told === undefined ? undefined : (
+        <Note tone={told.tone} live>
+          {told.text}
+        </Note>
+      )}
       {content.paragraphs.map((paragraph) => (
         <p key={paragraph}>{paragraph}</p>
       ))}
-      <p class="note" role="status">
-        {stateText(view, shared)}
-      </p>
-      {form !== undefined && view.mayRequest ? <RequestForm {...form} /> : undefined}
+      <Note tone={state.tone} live>
+        {state.text}
+      </Note>
+      <Reasons why={view.why} />
+      <Choices view={view} base={base} nonce={nonce} />
       <h2>The message</h2>
-      <dl class="facts">
-        {facts.map(([label, value]) => (
-          <div key={label}>
-            <dt>{label}</dt>
-            <dd>
-              <bdi>{value}</bdi>
-            </dd>
-          </div>
-        ))}
-      </dl>
-      <Attachments lines={content.attachments} more={content.more} />
+      <FactList facts={facts} />
+      <p>
+        <a href={`${base}message`}>Look at its text</a>, with everything harmful taken out
+      </p>
+      <AttachmentList findings={mail.findings} omitted={mail.omitted} />
       {content.learnMore === undefined ? undefined : (
         <p>
           <a rel="noreferrer" href={content.learnMore}>
@@ -92,23 +83,41 @@ function HeldPage({ view, notice, now, form, mail }: ItemPageProps & { readonly 
   );
 }
 
-function keptText({ keptUntil }: PersonalView, now: number): string {
-  const days = Math.max(0, Math.ceil((keptUntil - now) / dayMs));
-  return `${timeText(keptUntil)} (${days} ${days === 1 ? 'day' : 'days'} left)`;
+function Reasons({ why }: { readonly why: readonly string[] }) {
+  if (why.length === 0) return undefined;
+  return (
+    <>
+      <h2>Why it was withheld</h2>
+      <ul class="reasons">
+        {why.map((sentence) => (
+          <li key={sentence}>{sentence}</li>
+        ))}
+      </ul>
+    </>
+  );
 }
 
-/** Another recipient's request shows without him: nobody learns who else got the message. */
-function stateText({ state, requestedAt }: PersonalView, shared: boolean): string {
-  switch (state) {
-    case 'release-requested':
-      return requestedAt === undefined || shared
-        ? 'The release of this message has been asked for. An administrator decides about it.'
-        : `You asked for the release of this message at ${timeText(requestedAt)}. An administrator decides about it.`;
-    case 'request-denied':
-      return 'The release of this message was asked for, and an administrator decided against it.';
-    default:
-      return 'This message is held in quarantine.';
-  }
+/** Who may release needs not ask; what cannot be taken back has a page of its own that asks once more. */
+function Choices({ view, base, nonce }: Pick<ItemPageProps, 'view' | 'base' | 'nonce'>) {
+  const { mayRequest, mayRelease, mayDelete } = view;
+  const asks = mayRequest && !mayRelease && nonce !== undefined;
+  if (!asks && !mayRelease && !mayDelete) return undefined;
+  return (
+    <>
+      <h2>What you can do</h2>
+      {asks ? <RequestForm action={`${base}request`} nonce={nonce} /> : undefined}
+      {mayRelease || mayDelete ? (
+        <Actions>
+          {mayRelease ? <LinkButton href={`${base}release`}>Release…</LinkButton> : undefined}
+          {mayDelete ? (
+            <LinkButton href={`${base}delete`} kind="quiet">
+              Delete…
+            </LinkButton>
+          ) : undefined}
+        </Actions>
+      ) : undefined}
+    </>
+  );
 }
 
 function RequestForm({ action, nonce }: { readonly action: string; readonly nonce: string }) {
@@ -118,24 +127,36 @@ function RequestForm({ action, nonce }: { readonly action: string; readonly nonc
       <p>
         If you expected this message and need it, you can ask for it. An administrator looks at it first and decides.
       </p>
-      <button type="submit">Ask for release</button>
+      <Actions>
+        <button type="submit">Ask for release</button>
+      </Actions>
     </form>
   );
 }
 
-function Attachments({ lines, more }: { readonly lines: readonly AttachmentLine[]; readonly more: number }) {
-  if (lines.length === 0) return undefined;
+export function AttachmentList({
+  findings,
+  omitted,
+}: {
+  readonly findings: readonly Finding[];
+  readonly omitted: number;
+}) {
+  if (findings.length === 0) return undefined;
+  const listed = findings.slice(0, limits.notice.findingsShown);
+  const more = findings.length - listed.length + omitted;
   return (
     <>
       <h2>Attachments</h2>
       <ul class="list">
-        {lines.map(({ name, size, level, threat }, index) => (
-          <li key={index}>
-            <bdi>{name}</bdi>
-            <span>
-              {size}, threat level {level}
-              <bdi>{threat === '' ? '' : `, ${threat}`}</bdi>
-            </span>
+        {listed.map(({ path, name, bytes, type, level, threat }) => (
+          <li key={path}>
+            <bdi class="what">{shown(name) || '(no name)'}</bdi>
+            <div class="more">
+              <span>{sizeText(bytes)}</span>
+              <bdi>{shown(type)}</bdi>
+              <LevelBadge level={level} />
+              <bdi>{shown(threat)}</bdi>
+            </div>
           </li>
         ))}
       </ul>

@@ -33,7 +33,7 @@ caption.hidden{padding:0}
 th,td{padding:11px 12px;text-align:start;vertical-align:top;border-top:1px solid var(--line)}
 th:first-child,td:first-child{padding-inline-start:20px}
 th:last-child,td:last-child{padding-inline-end:20px}
-thead th{border-top:0;color:var(--soft);font-size:14px;font-weight:600;white-space:nowrap;vertical-align:bottom}
+thead th{border-top:0;color:var(--soft);font-size:14px;font-weight:600;vertical-align:bottom}
 tbody th{font-weight:600}
 tbody tr:hover{background:color-mix(in srgb,var(--back) 55%,var(--card))}
 .number{text-align:end;font-variant-numeric:tabular-nums;white-space:nowrap}
@@ -60,6 +60,10 @@ td .badge{padding:1px 9px;font-size:13px}
 .chart.narrow{display:none}
 .chart.shares{height:28px;margin:0 0 12px}
 .person{display:block}
+.cell>.person{min-width:10rem}
+td .choice{padding:2px 0}
+.toolbar .field:has([type=search]){flex:2 1 18rem}
+main>.empty,form>.empty{margin-bottom:20px}
 .stack{display:grid;gap:20px}
 .stack>*{margin:0}
 .share{display:flex;justify-content:space-between;gap:16px}
@@ -77,6 +81,7 @@ td .badge{padding:1px 9px;font-size:13px}
 body.console main{padding:20px 12px 48px}
 }
 @media (max-width:900px){
+.cell>.person{min-width:0}
 .scroll{overflow:visible;background:none;border:0}
 .panel .scroll{margin:0}
 table,tbody,tr,th,td,caption{display:block}

@@ -1,0 +1,106 @@
+/** How things stand with a held message, and what an act of its recipient led to, in words that name nobody else. */
+import { timeText } from '../../notice/clean.js';
+import { shown } from '../../notice/content.js';
+import type { PersonalDecision, PersonalView } from '../../quarantine/personal-view.js';
+
+export type Act = 'request' | 'release' | 'delete';
+
+export interface Told {
+  readonly tone: 'good' | 'warn' | 'info';
+  readonly text: string;
+}
+
+const dayMs = 86_400_000;
+
+export function keptText({ keptUntil }: PersonalView, now: number): string {
+  const days = Math.max(0, Math.ceil((keptUntil - now) / dayMs));
+  return `${timeText(keptUntil)} (${days} ${days === 1 ? 'day' : 'days'} left)`;
+}
+
+/**
+ * The state of a message that is still held. Another recipient's request shows without him: nobody learns who else got
+ * the message.
+ * @param shared the link is for all readers of a mailbox, so that nobody knows who used it
+ */
+export function stateTold(view: PersonalView, shared: boolean): Told {
+  const { state, requestedAt, releasing, decision } = view;
+  if (releasing) {
+    return { tone: 'good', text: 'The message is released and on its way to all its recipients.' };
+  }
+  switch (state) {
+    case 'release-requested':
+      return requestedAt === undefined || shared
+        ? { tone: 'info', text: 'The release of this message has been asked for. An administrator decides about it.' }
+        : {
+            tone: 'info',
+            text: `You asked for the release of this message at ${timeText(requestedAt)}. An administrator decides about it.`,
+          };
+    case 'request-denied': {
+      const reason = shown(decision?.reason ?? '');
+      const why = reason === '' ? '' : ` The reason: ${reason}`;
+      return {
+        tone: 'warn',
+        text: `The release of this message was asked for, and an administrator decided against it.${why}`,
+      };
+    }
+    default:
+      return { tone: 'info', text: 'This message is held in quarantine.' };
+  }
+}
+
+/** Who used a link is known only as far as the link is personal, so it is the link that is named. */
+function byWhom(decision: PersonalDecision | undefined, did: string): string {
+  if (decision === undefined) return '';
+  const at = timeText(decision.at);
+  switch (decision.by) {
+    case 'you':
+      return ` It was ${did} with this link at ${at}.`;
+    case 'recipient':
+      return ` It was ${did} by a recipient at ${at}.`;
+    case 'administrator':
+      return ` It was ${did} by an administrator at ${at}.`;
+    case 'retention':
+      return '';
+  }
+}
+
+/** The end of a message, as heading and sentence. */
+export function endTold({ state, decision }: PersonalView): { readonly heading: string; readonly sentence: string } {
+  switch (state) {
+    case 'released':
+      return {
+        heading: 'The message was released',
+        sentence: `The original was released to all recipients.${byWhom(decision, 'released')}`,
+      };
+    case 'deleted':
+      return {
+        heading: 'The message was deleted',
+        sentence: `The original was deleted for all recipients and cannot be released any more.${byWhom(decision, 'deleted')}`,
+      };
+    default:
+      return {
+        heading: 'The message has expired',
+        sentence: 'It was kept for as long as the rules say, and then it was deleted.',
+      };
+  }
+}
+
+/** What came of an act, where the state alone would not say; undefined where it does. */
+export function outcomeTold(
+  act: Act,
+  outcome: 'done' | 'already' | 'refused' | 'busy',
+  { state, releasing }: PersonalView,
+): Told | undefined {
+  switch (outcome) {
+    case 'busy':
+      return { tone: 'warn', text: 'Nothing was changed: the message is being released at this moment.' };
+    case 'refused':
+      return state === 'held' || act === 'delete' || releasing
+        ? { tone: 'warn', text: 'Nothing was changed: this is not possible with this link.' }
+        : undefined;
+    case 'already':
+      return act === 'request' ? undefined : { tone: 'info', text: 'This was done before; nothing was changed now.' };
+    case 'done':
+      return undefined;
+  }
+}
