@@ -14,7 +14,6 @@ import { listRules, settingsPages } from '../src/portal/settings/field-table.js'
 import type { FieldSpec } from '../src/portal/settings/fields.js';
 import { valueAt } from '../src/portal/settings/file-state.js';
 import { pathOf } from '../src/portal/settings/form-page.js';
-import { listEditor } from '../src/portal/settings/list-editor.js';
 import { limits } from '../src/runtime/limits.js';
 import { password } from './support/console-stage.js';
 import { buildMail, eicarMail } from './support/mail.js';
@@ -507,23 +506,6 @@ t.test('lists: search, pages, bulk, test, and what is recorded', async (t) => {
     (await stage.user.get(`/admin/lists?q=${encodeURIComponent(script)}&test=${encodeURIComponent(script)}`)).body,
     '<script>',
   );
-});
-
-t.test('an entry from elsewhere in the console', async (t) => {
-  const stage = await openSettings(t, { text: example });
-  const { live, vault, clock } = stage;
-  const editor = listEditor({ live, store: vault.store, clock: () => clock.now, log: () => undefined });
-  t.match(await editor.add('block', 'evil@bad.example', 'console:second'), {
-    kind: 'done',
-    text: /is now in the block list/,
-  });
-  t.match(await editor.add('block', 'EVIL@bad.example', 'console:second'), { kind: 'done', text: /already/ });
-  t.match(await editor.add('block', 'x', 'console:second'), { kind: 'failed' });
-  t.equal(live.snapshot.addresses.block.count, 1);
-  t.match((await audited(stage))[0], {
-    actor: 'console:second',
-    detail: { changes: [{ key: 'lists.block', added: ['evil@bad.example'] }] },
-  });
 });
 
 t.test('the whole file: every key, problems, and no secret', async (t) => {
