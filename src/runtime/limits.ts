@@ -2,6 +2,7 @@
  * Every bound of the gate that is not a configuration key, with its unit and its reason. A bound that an
  * administrator would tune is in the configuration schema instead.
  */
+
 import { consoleLimits } from './console-limits.js';
 import {
   imapFetchLimits,
@@ -15,6 +16,7 @@ import { parcelLimits } from './parcel-limits.js';
 import { previewLimits } from './preview-limits.js';
 import { quarantineLimits } from './quarantine-limits.js';
 import { clamdLimits, scoringHttpLimits, scoringServerLimits } from './scoring-limits.js';
+import { settingsLimits } from './settings-limits.js';
 import { counterLimits, deliveredLimits, syslogLimits } from './telling-limits.js';
 
 export const limits = {
@@ -297,25 +299,7 @@ export const limits = {
   },
   preview: previewLimits,
   console: consoleLimits,
-  settings: {
-    /** bytes of a form with list entries: ten thousand addresses of 60 characters, and what encoding makes of them. */
-    listFormBytes: 1_048_576,
-    /** entries of a list on one page. */
-    entriesShown: 100,
-    /** changed keys in one row of the audit table; a form has fewer. */
-    changesKept: 100,
-    /** items of a list that came or went in one row of the audit table; further ones are counted. */
-    itemsKept: 50,
-    /** characters of a value in the audit table. */
-    valueCharacters: 1000,
-    /** rendered notices kept for whoever looks at them, and ms for which they are; some 10 KiB each. */
-    previewsKept: 32,
-    previewMs: 900_000,
-    /** bytes of a list file whose entries are counted for a page; of larger ones only the size is shown. */
-    countedBytes: 8_388_608,
-    /** files shown with their counts. */
-    filesShown: 100,
-  },
+  settings: settingsLimits,
   notice: {
     /** characters of one mail-derived string; a reader needs no more to recognise his mail. */
     fieldCharacters: 200,
