@@ -9,13 +9,14 @@ import { newKeyPair } from '../src/quarantine/keys.js';
 import { newToken, tokenHash } from '../src/quarantine/token-table.js';
 import { browserPrograms, openBrowser, signIn } from './support/browser.js';
 import { administratorsIn, ConsoleClient, consolePassword, cookiesOf, csrfOf } from './support/console-client.js';
+import { FakeClamd } from './support/fake-clamd.js';
 import { ForeignSite } from './support/foreign-site.js';
 import type { Gate, Settings } from './support/gate.js';
 import { canary, hostileMail, payloads } from './support/hostile-mail.js';
 import { ask, type HttpAnswer, submit } from './support/http-ask.js';
 import { buildMail, eicar } from './support/mail.js';
 import { skipWithout } from './support/missing.js';
-import { checkHarmless, foreignMarkup } from './support/page-crawl.js';
+import { checkHarmless, crawl, foreignMarkup } from './support/page-crawl.js';
 import { fillIn, portalRoutes, type Route } from './support/portal-routes.js';
 import { freePort, waitFor } from './support/ports.js';
 import {
@@ -596,5 +597,57 @@ t.test(
       const found = [...visitor.trouble.splice(0), ...((await visitor.page.evaluate(foreignMarkup)) as string[])];
       t.not(found.length, 0, words);
     }
+  },
+);
+
+t.test(
+  "nor on an administrator's page, with what servers and scanners answer",
+  { skip: skipWithout(...browserPrograms) },
+  async (t) => {
+    const folder = folderOf(t);
+    const administrators = await administratorsIn(folder, 'root');
+    const clamd = await FakeClamd.start();
+    t.teardown(() => clamd.stop());
+    let words = payloads[0] ?? '';
+    clamd.onStream = () => `stream: ${words.replace(/[^\x20-\x7e]/g, '?')} FOUND`;
+    const sink = await startSink(t, {
+      // The one with the odd address is known when the message comes, and not any more when it is given back.
+      script: ({ verb, line, session }) => {
+        const released = sink.linesOf(session).some((one) => one.startsWith('EHLO gate.example.org'));
+        const refuses = verb === 'RCPT' && released && !line.includes('bob@');
+        return refuses ? `550 5.7.1 ${words.replace(/[^\x20-\x7e]/g, '?')}\r\n` : undefined;
+      },
+    });
+    const port = await freePort();
+    const origin = `http://127.0.0.1:${port}`;
+    const gate = await startGate(t, {
+      folder,
+      upstreamPort: sink.port,
+      config: {
+        portal: { listen: `127.0.0.1:${port}`, publicUrl: origin, administrators },
+        scoring: { backends: [{ type: 'embedded' }, { type: 'clamd', address: `127.0.0.1:${clamd.port}` }] },
+        administrators: [{ address: 'ops@example.org' }],
+      },
+    });
+    const root = await ConsoleClient.signIn(origin, 'root');
+    for (const payload of payloads) {
+      words = payload;
+      const { mailFrom, recipients, bytes } = hostileMail(payload, ['bob@example.org']);
+      const id = itemOf(await sendMail(gate, bytes, recipients, mailFrom));
+      t.equal(id.length, 26, payload);
+      const link = await linkOf(sink, id);
+      const page = await ask(origin, new URL(link).pathname);
+      const nonce = /name="nonce" value="([\w-]+)"/.exec(page.body)?.[1] ?? '';
+      t.equal((await submit(origin, `${new URL(link).pathname}/request`, { nonce })).status, 200);
+      t.equal((await root.post(`/admin/quarantine/${id}/deny`, { reason: payload })).status, 303);
+      t.equal((await root.post(`/admin/quarantine/${id}/release`, { as: 'original' })).status, 303);
+      t.equal((await root.post(`/admin/incidents/${id}`, { comment: payload, status: 'in_progress' })).status, 303);
+    }
+    const enter = await openBrowser(t);
+    const visitor = await enter({ origin });
+    await signIn(visitor, 'root');
+    const { paths, shown } = await crawl(t, visitor, '/admin', { words: canary, pagesMax: 160 });
+    t.ok(paths.length > 60, `${paths.length} pages`);
+    t.ok(shown > 300, `${shown} times the words of strangers`);
   },
 );

@@ -6,12 +6,13 @@ const testString = Buffer.from(
   'latin1',
 );
 const testFileBytes = 128;
+const empty: Buffer = Buffer.alloc(0);
 /** the definition allows space, tab, LF, CR and Ctrl-Z behind the string */
 const padding = new Set([0x20, 0x09, 0x0a, 0x0d, 0x1a]);
 
 /** Fed with a decoded body in any pieces. */
 export class EicarTest {
-  #head: Buffer = Buffer.alloc(0);
+  #head: Buffer = empty;
   #over = false;
 
   write(decoded: Buffer): void {

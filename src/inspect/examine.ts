@@ -141,11 +141,12 @@ export function examine(
     text?.write(decoded);
     eicar.write(decoded);
     // Only what might be left unopened has to be looked through here.
-    if (!opens && task.attachment && head.length === 0 && isQuiet(signatureType(decoded))) probe = new PolyglotProbe();
+    if (!opens && task.attachment && bytes === decoded.length && isQuiet(signatureType(decoded)))
+      probe = new PolyglotProbe();
     probe?.write(decoded);
     keeping?.write(decoded);
     const missing = headBytes - head.length;
-    if (missing > 0) {
+    if (whole === undefined && missing > 0) {
       const more = decoded.subarray(0, missing);
       head = head.length === 0 ? Buffer.from(more) : Buffer.concat([head, more]);
     }
@@ -154,6 +155,7 @@ export function examine(
     for (let at = 0; at < chunk.length; at += sliceBytes) take(decoder.write(chunk.subarray(at, at + sliceBytes)));
   }
   take(decoder.finish());
+  if (whole !== undefined) head = whole().subarray(0, headBytes);
   if (text?.embeddedFile === true) problems.add('body-embedded-file');
   if (text?.embeddedPart === true) problems.add('body-embedded-part');
   const flags: PartFlag[] = [];

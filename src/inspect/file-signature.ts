@@ -2,8 +2,10 @@
  * Media type by signature, for the formats that matter to judgement: certain, quick, and the same whatever version of
  * libmagic is asked for the rest. It reads as much of a file as it is given, a head or the whole.
  */
+
 import { compoundType } from './compound-type.js';
 import { programType } from './program-signature.js';
+import { standsAt } from './stands-at.js';
 import { zipType } from './zip-type.js';
 
 export const signatureTypes = {
@@ -46,11 +48,7 @@ const isoOffset = 32_769;
 
 /** Undefined when no signature fits. */
 export function signatureType(bytes: Buffer): string | undefined {
-  const first = bytes[0];
-  for (const [type, start] of signatures) {
-    if (first !== start[0]) continue;
-    if (bytes.length >= start.length && start.compare(bytes, 0, start.length) === 0) return type;
-  }
+  for (const [type, start] of signatures) if (standsAt(bytes, start)) return type;
   const found = zipType(bytes.subarray(0, zipHeadBytes)) ?? compoundType(bytes) ?? programType(bytes);
   if (found !== undefined) return found;
   const iso = bytes.length > isoOffset + 5 && isoMagic.equals(bytes.subarray(isoOffset, isoOffset + 5));

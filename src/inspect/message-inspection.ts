@@ -33,6 +33,7 @@ export interface InspectionTools {
   readonly shortDigests: boolean;
 }
 
+const empty: Buffer = Buffer.alloc(0);
 /** of the thread: a part is looked at in one go */
 const small = new SmallFile();
 
@@ -51,7 +52,7 @@ export class MessageInspection implements Inspection, FramerHandler {
   #failure: GateError | undefined;
   #aborted = false;
   #wake: (() => void) | undefined;
-  #raw: Buffer = Buffer.alloc(0);
+  #raw: Buffer = empty;
   header: MessageHeader = { fields: [], end: 0 };
   #fields: readonly Field[] = [];
 

@@ -3,6 +3,8 @@
  * names a type; what lies in the file, and whether its parts agree, is not asked here.
  */
 
+import { standsAt } from './stands-at.js';
+
 const localHeader = Buffer.from('PK\x03\x04', 'latin1');
 /** bytes of a local file header before the name (APPNOTE.TXT §4.3.7) */
 const headerBytes = 30;
@@ -21,7 +23,7 @@ const packageParts = /^(?:\[Content_Types\]\.xml|_rels\/\.rels)$/;
 
 /** The type of a ZIP file by its first bytes; undefined when they are no local file header. */
 export function zipType(head: Buffer): string | undefined {
-  if (head.length < localHeader.length || localHeader.compare(head, 0, localHeader.length) !== 0) return undefined;
+  if (!standsAt(head, localHeader)) return undefined;
   const names = entryNames(head);
   if (names[0] === 'mimetype') return declaredType(head) ?? 'application/zip';
   const isPackage = names.some((name) => packageParts.test(name));

@@ -10,13 +10,14 @@ import { then } from './then.js';
 
 /**
  * @param inquiry learns what is asked and answered
- * @param signal ends the wait of this message; scans that it began go on, so that its next attempt finds their answers
+ * @param signal asked for when there is something to wait for; ends the wait of this message; scans that it began go
+ *   on, so that its next attempt finds their answers
  */
 export function askScores(
   services: PipelineServices,
   spool: Spool,
   inquiry: FileInquiry,
-  signal: AbortSignal,
+  signal: () => AbortSignal,
 ): AskScores {
   return (requests) => {
     const contentOf = (part: PartFacts) => heldContent(services, spool, inquiry, part);

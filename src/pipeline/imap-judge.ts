@@ -67,7 +67,7 @@ function reach({ services, reader, policy, spool, inspection, inquiry, signal }:
   return then(inspection.finish(), (report) =>
     then(envelopeOf(inspection.header.fields, spool), (envelope) => {
       const question = { report, ...withReader(envelope, reader), policy: imapPolicyOf(policy) };
-      const judged = judgeReport(question, (requests) => askScores(services, spool, inquiry, signal())(requests));
+      const judged = judgeReport(question, askScores(services, spool, inquiry, signal));
       return then(judged, (known): JudgedMail => ({ ...known, envelope, unread: false }));
     }),
   );

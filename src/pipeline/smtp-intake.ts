@@ -38,7 +38,7 @@ class SmtpIntake implements Intake {
     const { services, spool, record, envelope } = this.#case;
     const abort = new AbortController();
     this.#abort = abort;
-    const ask = askScores(services, spool, record.inquiry, abort.signal);
+    const ask = askScores(services, spool, record.inquiry, () => abort.signal);
     const message: Acting = { ...this.#case, policy: services.policy(), ask };
     record.complete(envelope, spool.length);
     spool.retain();

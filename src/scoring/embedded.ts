@@ -13,6 +13,8 @@ export class EmbeddedBackend implements Backend {
   readonly cacheable = false;
   readonly opensArchives = false;
   readonly #feeds: () => HashFeeds;
+  /** asked for twice in a row: to judge a message, and for the record of what was delivered */
+  #last: { readonly part: PartFacts; readonly feeds: HashFeeds; readonly answer: Answer } | undefined;
 
   /** @param feeds the feeds of this moment; a reload swaps them */
   constructor(feeds: () => HashFeeds) {
@@ -25,10 +27,19 @@ export class EmbeddedBackend implements Backend {
 
   /** Always has an answer: what neither a rule nor a feed knows scores 0. */
   scoreNow(part: PartFacts): Answer {
+    const feeds = this.#feeds();
+    const last = this.#last;
+    if (last?.part === part && last.feeds === feeds) return last.answer;
+    const answer = this.#answer(part, feeds);
+    this.#last = { part, feeds, answer };
+    return answer;
+  }
+
+  #answer(part: PartFacts, feeds: HashFeeds): Answer {
     const rule = worstRule(part);
     let score: number = rule?.score ?? 0;
     let name = rule?.id ?? '';
-    const listed = this.#feeds().find(part);
+    const listed = feeds.find(part);
     if (listed !== undefined && listed.score > score) {
       score = listed.score;
       name = listed.name;

@@ -55,18 +55,19 @@ export class Scorer {
 
   /**
    * One PartScore for each request, in order; never rejects. An array when all answers come from memory or from the
-   * facts, else a promise of one. Aborting `signal` ends the wait, not a scan that others share.
+   * facts, else a promise of one. Aborting `signal`, which may be made only then, ends the wait, not a scan that others
+   * share.
    */
   score(
     requests: readonly ScoreRequest[],
     contentOf: (part: PartFacts) => PartContent,
-    signal: AbortSignal,
+    signal: AbortSignal | (() => AbortSignal),
   ): PartScore[] | Promise<PartScore[]> {
     const known = requests.map((request) => this.#lanes.map((lane) => lane.known(request)));
     if (known.every((row) => row.every((answer) => answer !== undefined))) {
       return requests.map(({ part }, index) => partScore(part, (known[index] ?? []).map(atOnce)));
     }
-    return this.#scoreSlowly(requests, known, contentOf, signal);
+    return this.#scoreSlowly(requests, known, contentOf, typeof signal === 'function' ? signal() : signal);
   }
 
   /**

@@ -34,6 +34,11 @@ const pictures = process.env.SLUICE_SCREENSHOTS;
 const axeTags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 const actionTimeoutMs = 20_000;
 
+/** Runs in the page, which has types that the tests do not know. */
+function hasFocus(element: { readonly ownerDocument: { readonly activeElement: unknown } }): boolean {
+  return element === element.ownerDocument.activeElement;
+}
+
 interface Violation {
   readonly id: string;
   readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[];
@@ -127,7 +132,7 @@ export class Visitor {
     const target = this.page.getByRole(role, { name, ...(typeof name === 'string' ? { exact: true } : {}) }).first();
     for (let count = 0; count < 150; count += 1) {
       await this.page.keyboard.press('Tab');
-      if (await target.evaluate('(element) => element === document.activeElement')) return;
+      if (await target.evaluate(hasFocus)) return;
     }
     throw new Error(`${role} ${name} cannot be reached with the Tab key`);
   }
@@ -185,6 +190,7 @@ export async function openBrowser(t: Test): Promise<(options: VisitorOptions) =>
 export async function checkPage(t: Test, visitor: Visitor, name: string): Promise<void> {
   const { page } = visitor;
   await visitor.picture(name);
+  t.ok((visitor.answers.at(-1)?.[0] ?? 0) < 400, `${name}: the page that was asked for`);
   t.same(visitor.trouble.splice(0), [], `${name}: nothing but what a page of ours does`);
   t.equal(await page.locator('h1').count(), 1, `${name}: one heading`);
   t.not((await page.title()).trim(), '', `${name}: a title`);

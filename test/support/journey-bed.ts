@@ -13,7 +13,7 @@ import { type Dovecot, dovecotPrograms, startDovecot } from './dovecot.js';
 import { Gate, type GateOptions, type Settings } from './gate.js';
 import { ImapClient } from './imap-client.js';
 import { messagesIn } from './imap-matrix.js';
-import { bytesOf } from './imap-values.js';
+import { bytesOf, numberIn } from './imap-values.js';
 import { freePort, waitFor } from './ports.js';
 import { Postfix } from './postfix.js';
 import { folderOf } from './running.js';
@@ -118,7 +118,7 @@ export class JourneyBed {
       const messages = messagesIn(await client.ok('UID FETCH 1:* (UID BODY.PEEK[])'));
       const mails: ArrivedMail[] = [];
       for (const items of messages.values()) {
-        const uid = Number(items.get('UID'));
+        const uid = numberIn(items.get('UID'));
         mails.push(await asArrived(uid, bytesOf(items.get('BODY[]')) ?? Buffer.from('nothing came')));
       }
       return mails;

@@ -2,7 +2,9 @@
  * Opens ActiveMime files, in which Word puts the macros of a document that it saves as a web archive: a short header
  * of no public specification, and a compound file in zlib behind it.
  */
+
 import { inflateSync, constants as zlib } from 'node:zlib';
+import { standsAt } from '../stands-at.js';
 import { inflate } from './inflate.js';
 import type { MemberWriter, Opener, OpenFile, OpenOutput } from './opener.js';
 
@@ -14,7 +16,7 @@ const probeBytes = 512;
 
 export const activeMimeOpener: Opener = {
   id: 'activemime',
-  matches: ({ content }) => content.subarray(0, signature.length).equals(signature),
+  matches: ({ content }) => standsAt(content, signature),
   open: openActiveMime,
 };
 

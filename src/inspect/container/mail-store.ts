@@ -2,7 +2,9 @@
  * Mail that is known and not opened: rights-managed messages, whose key is on a server, and the message stores of
  * Outlook and Outlook Express, which nothing here can read. Both are said, so that nobody takes them for looked into.
  */
+
 import { partFlags } from '../report.js';
+import { standsAt } from '../stands-at.js';
 import type { Opener } from './opener.js';
 
 /** message.rpmsg ([MS-OXORMMS]): in front of compressed blocks of an encrypted compound file */
@@ -15,15 +17,13 @@ const expressStore = Buffer.from('cfad12fe', 'hex');
 
 export const rightsManagedOpener: Opener = {
   id: 'rpmsg',
-  matches: ({ content }) => content.subarray(0, rightsManaged.length).equals(rightsManaged),
+  matches: ({ content }) => standsAt(content, rightsManaged),
   open: (_file, out) => out.flag(partFlags.encrypted),
 };
 
 export const mailStoreOpener: Opener = {
   id: 'mail-store',
-  matches: ({ content }) => {
-    const head = content.subarray(0, 4);
-    return (head.equals(personalStore) && content.subarray(8, 10).equals(personalClient)) || head.equals(expressStore);
-  },
+  matches: ({ content }) =>
+    (standsAt(content, personalStore) && standsAt(content, personalClient, 8)) || standsAt(content, expressStore),
   open: (_file, out) => out.problem('archive-unsupported'),
 };

@@ -2,7 +2,9 @@
  * The formats that are left to 7-Zip: how each is known by its bytes, and what 7-Zip calls it. Signatures only;
  * nothing is unpacked here.
  */
+
 import { crc32 } from 'node:zlib';
+import { standsAt } from '../stands-at.js';
 
 export interface SevenZipFormat {
   /** 7-Zip's own name, for `-t`; lower case it is the method of its members */
@@ -120,11 +122,7 @@ const placesMax = 32;
 
 function has(content: Buffer, signature: Signature): boolean {
   const start = signature.at < 0 ? content.length + signature.at : signature.at;
-  const end = start + signature.bytes.length;
-  if (start < 0 || end > content.length) return false;
-  // Nearly always the first octet tells, for a fraction of what a comparison costs.
-  if (content[start] !== signature.bytes[0]) return false;
-  if (signature.bytes.compare(content, start, end) !== 0) return false;
+  if (start < 0 || !standsAt(content, signature.bytes, start)) return false;
   return signature.check?.(content) ?? true;
 }
 

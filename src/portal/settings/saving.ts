@@ -5,21 +5,25 @@ import type { ReloadResult } from '../../config/live-config.js';
 import { type ConfigProblem, formatProblem, valueText } from '../../config/problem.js';
 import { messageOf } from '../../runtime/errors.js';
 import { limits } from '../../runtime/limits.js';
-import { actorOf, type Operator } from '../operator.js';
 import type { Flash } from '../view/console-page.js';
 import type { SettingsOptions } from './options.js';
 
 type Saved = Extract<SaveResult, { kind: 'saved' }>;
+
+export type SavingOptions = Omit<SettingsOptions, 'flashes'>;
 
 /** What came of a form. */
 export type Outcome =
   | { readonly kind: 'told'; readonly flash: Flash }
   | Exclude<SaveResult, { kind: 'saved' | 'unchanged' }>;
 
-/** @param digest of the file that the form was made from; undefined for edits that are right whatever it says by now */
+/**
+ * @param actor for the audit table
+ * @param digest of the file that the form was made from; undefined for edits that are right whatever it says by now
+ */
 export async function saveSettings(
-  options: SettingsOptions,
-  operator: Operator,
+  options: SavingOptions,
+  actor: string,
   edits: readonly Edit[],
   digest: string | undefined,
 ): Promise<Outcome> {
@@ -29,23 +33,23 @@ export async function saveSettings(
     return { kind: 'told', flash: { kind: 'done', text: 'Nothing was changed: the file says this already.' } };
   }
   if (result.kind !== 'saved') return result;
-  const recorded = await record(options, operator, result);
+  const recorded = await record(options, actor, result);
   const reload = await live.reload();
-  log('info', 'settings were changed', { actor: actorOf(operator), keys: result.changes.map(({ path }) => path) });
+  log('info', 'settings were changed', { actor, keys: result.changes.map(({ path }) => path) });
   return { kind: 'told', flash: flashOf(result, reload, recorded) };
 }
 
 /** The audit table keeps what was changed from what to what. A failure is told, as the change itself is made. */
-async function record({ store, clock, log }: SettingsOptions, operator: Operator, saved: Saved): Promise<boolean> {
+async function record({ store, clock, log }: SavingOptions, actor: string, saved: Saved): Promise<boolean> {
   const shown = saved.changes.slice(0, limits.settings.changesKept).map(changeDetail);
   const more = saved.changes.length - shown.length;
   const detail = { changes: shown, ...(more > 0 ? { more } : {}) };
   try {
-    await store.call('audit', { at: clock(), actor: actorOf(operator), action: 'settings', item: undefined, detail });
+    await store.call('audit', { at: clock(), actor, action: 'settings', item: undefined, detail });
     return true;
   } catch (error) {
     log('error', 'a change of settings is not in the audit log', {
-      actor: actorOf(operator),
+      actor,
       reason: messageOf(error),
     });
     return false;
