@@ -24,14 +24,3 @@ export interface ConsoleOptions {
   readonly clock: () => number;
   readonly log: QuarantineLog;
 }
-
-/** What came of a change of the lists, as a sentence for the one who asked for it. */
-export interface ListChange {
-  readonly kind: 'done' | 'failed';
-  readonly text: string;
-}
-
-export interface ListEditor {
-  /** @param by for the audit log */
-  add(list: 'allow' | 'block', entry: string, by: string): Promise<ListChange>;
-}

@@ -1,19 +1,16 @@
 /** Puts an entry into a list of the configuration for whoever looks at a message and not at the lists. */
 import { listEdits } from '../../config/edit-lists.js';
-import type { ListChange, ListEditor } from '../console/options.js';
+import type { Flash } from '../view/console-page.js';
 import { readFileState } from './file-state.js';
 import { problemText, type SavingOptions, saveSettings } from './saving.js';
 
-export function listEditor(options: SavingOptions): ListEditor {
-  return { add: (list, entry, by) => addEntry(options, list, entry, by) };
-}
-
-async function addEntry(
+/** @param by for the audit log */
+export async function addListEntry(
   options: SavingOptions,
   list: 'allow' | 'block',
   entry: string,
   by: string,
-): Promise<ListChange> {
+): Promise<Flash> {
   const { settings } = await readFileState(options);
   const edits = listEdits(settings, { list, add: [entry] });
   const outcome = await saveSettings(options, by, edits, undefined);
