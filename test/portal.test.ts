@@ -3,7 +3,7 @@
  * form of its own changes anything.
  */
 import { h, type VNode } from 'preact';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { parseConfig } from '../src/config/load.js';
 import type { Reason } from '../src/policy/verdict.js';
 import { FormGuard, isSameOrigin } from '../src/portal/form-guard.js';
