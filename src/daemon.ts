@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseHostPort } from './config/host-port.js';
 import { LiveConfig, type ReloadResult } from './config/live-config.js';
-import { formatProblem } from './config/problem.js';
+import { type ConfigProblem, formatProblem } from './config/problem.js';
 import type { Config } from './config/schema.js';
 import { Counting } from './daemon/counting.js';
+import { gateHealth } from './daemon/health.js';
 import { createImapListener } from './daemon/imap-listeners.js';
 import { counterProtocolsOf } from './daemon/listener-protocols.js';
 import { createListener } from './daemon/listeners.js';
@@ -23,6 +24,7 @@ import { createImapServices } from './pipeline/imap-handler.js';
 import type { ImapTally } from './pipeline/imap-record.js';
 import type { PipelineServices } from './pipeline/services.js';
 import { buildLivePolicy, type LivePolicy } from './policy/live-policy.js';
+import type { HealthFacts } from './portal/console/health-facts.js';
 import { loadReleaseKey, prepareKeys } from './quarantine/keys.js';
 import { Outbox } from './quarantine/outbox.js';
 import type { QuarantineLog, QuarantinePolicy } from './quarantine/settings.js';
@@ -56,7 +58,10 @@ export class Daemon {
   readonly ports = new Map<string, number>();
   statusPort: number | undefined;
   portalPort: number | undefined;
+  /** undefined where administrators' pages share the other port */
+  adminPort: number | undefined;
   readonly #live: LiveConfig<LivePolicy>;
+  #warnings: readonly ConfigProblem[] = [];
   readonly #log: Log;
   readonly #logger: Logger;
   readonly #quarantineLog: QuarantineLog = (level, event, fields) => this.#logger[level](fields, event);
@@ -98,6 +103,7 @@ export class Daemon {
     const log = options.log ?? createLog({ level, addresses, file: logFile });
     const daemon = new Daemon(live, log);
     holder.daemon = daemon;
+    daemon.#warnings = warnings;
     for (const warning of warnings) log.logger.warn({ problem: formatProblem(warning, file) }, 'configuration');
     try {
       await daemon.#start();
@@ -159,6 +165,7 @@ export class Daemon {
         listeners: Object.fromEntries(this.ports),
         status: this.statusPort,
         portal: this.portalPort,
+        admin: this.adminPort,
         pid: process.pid,
       },
       'ready',
@@ -216,15 +223,28 @@ export class Daemon {
 
   /** After everything else that listens: the page gives way where ports clash. */
   async #startPortal(vault: Vault): Promise<void> {
-    this.#portal = await startPortal(this.config, {
+    this.#portal = await startPortal({
+      live: this.#live,
       vault,
-      notice: () => this.#live.snapshot.notice,
-      publicUrl: () => this.#live.snapshot.publicUrl,
-      clock: Date.now,
+      secret: loadReleaseKey(this.config.dataDirectory),
+      health: () => this.#health(),
       log: this.#quarantineLog,
       answered: (status) => this.metrics.portalAnswers.inc({ status }),
     });
     this.portalPort = this.#portal.running?.port;
+    this.adminPort = this.#portal.running?.adminPort;
+  }
+
+  #health(): Promise<HealthFacts> {
+    return gateHealth({
+      live: this.#live,
+      warnings: this.#warnings,
+      ports: this.ports,
+      readiness: () => this.#readiness(),
+      scorer: this.#scorer,
+      spools: this.#spools,
+      inspector: this.#inspector,
+    });
   }
 
   #quarantinePolicy(): QuarantinePolicy {
@@ -274,7 +294,7 @@ export class Daemon {
     metrics.spoolFiles.set(this.#spools?.openFiles ?? 0);
     this.#collector?.refreshGauges();
     metrics.inspectionQueue.set(this.#inspector?.stats().queued ?? 0);
-    metrics.portalUp.set(this.#portal.running === undefined ? 0 : 1);
+    metrics.portalUp.set(this.#portal.running?.port === undefined ? 0 : 1);
     for (const { name, up, breaker, lastAnswerMs } of this.#scorer?.health() ?? []) {
       metrics.backendUp.set({ backend: name }, up ? 1 : 0);
       metrics.backendLeftAlone.set({ backend: name }, breaker === 'open' ? 1 : 0);

@@ -172,6 +172,21 @@ t.test('a message released over SMTP is recognised below the trace fields of the
   t.same(await read(mailbox, 3, top(mail, ...trace)), { kind: 'original' }, 'recognised again under another policy');
 });
 
+t.test('what was sent in place of a released original is recognised in a mailbox', async (t) => {
+  const judge = await JudgeFixture.open(t);
+  const { vault } = judge.test;
+  const { id } = await vault.hold(holdRequest(eicarMail({ subject: 'the original' })));
+  const parcel = eicarMail({ subject: 'in its place' });
+  const mailbox = await judge.mailbox();
+  t.not(noticeOf(await read(mailbox, 1, parcel)).notice.item, id, 'a stranger’s mail like any other');
+  await vault.store.call('recordParcel', id, parcel.length, sha256Of(parcel));
+  t.same(await read(mailbox, 2, top(parcel, ...trace)), { kind: 'original' });
+  const altered = Buffer.concat([parcel, Buffer.from('x')]);
+  t.not(noticeOf(await read(mailbox, 3, altered)).notice.item, id, 'octet for octet, or not at all');
+  await vault.delete(id, 'cli:root');
+  t.same(await read(mailbox, 4, top(parcel, ...trace)), { kind: 'original' }, 'it was given out, and stays so');
+});
+
 t.test('copies that differ in their trace fields alone are one item, given back at once', async (t) => {
   const judge = await JudgeFixture.open(t);
   const { vault } = judge.test;

@@ -10,7 +10,9 @@ import { FormGuard, isSameOrigin } from '../src/portal/form-guard.js';
 import { clientNetwork, RequestLimit } from '../src/portal/request-limit.js';
 import { createPortal } from '../src/portal/server.js';
 import { assetPaths } from '../src/portal/view/assets.js';
+import { palettes } from '../src/portal/view/colours.js';
 import { renderPage } from '../src/portal/view/render.js';
+import { styleText } from '../src/portal/view/style.js';
 import { mailboxReaders, newToken, tokenHash } from '../src/quarantine/token-table.js';
 import { limits } from '../src/runtime/limits.js';
 import { Client } from './support/client.js';
@@ -620,6 +622,85 @@ async function release({ vault, clock }: TestVault, id: string): Promise<void> {
     clock.now,
   );
 }
+
+/** WCAG 2.2: the ratio of two colours' relative luminances, 1 to 21. */
+function contrast(first: string, second: string): number {
+  const luminance = (colour: string) => {
+    const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => {
+      const part = Number.parseInt(colour.slice(at, at + 2), 16) / 255;
+      return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const [low = 0, high = 0] = [luminance(first), luminance(second)].toSorted((one, other) => one - other);
+  return (high + 0.05) / (low + 0.05);
+}
+
+t.test('colours can be told apart, in the light and in the dark', async (t) => {
+  t.equal(contrast('#000000', '#ffffff'), 21);
+  t.equal(contrast('#777777', '#777777'), 1);
+  for (const [name, palette] of Object.entries(palettes)) {
+    const text = [
+      ...(['text', 'soft', 'link', 'bad'] as const).flatMap((ink) => [[ink, 'card'] as const, [ink, 'back'] as const]),
+      ...(['good', 'warn', 'bad', 'info', 'neutral'] as const).map((ink) => [ink, `${ink}-back`] as const),
+      ['on-action', 'action'] as const,
+      ['on-danger', 'danger'] as const,
+    ];
+    for (const [ink, ground] of text)
+      t.ok(contrast(palette[ink], palette[ground]) >= 4.5, `${name}: ${ink} on ${ground}, SC 1.4.3`);
+    const shapes = [
+      'edge',
+      'focus',
+      'danger',
+      'chart-1',
+      'chart-2',
+      'chart-3',
+      'chart-4',
+      'chart-permit',
+      'chart-warn',
+      'chart-block',
+      'chart-defer',
+    ] as const;
+    for (const shape of shapes)
+      for (const ground of ['card', 'back'] as const)
+        t.ok(contrast(palette[shape], palette[ground]) >= 3, `${name}: ${shape} on ${ground}, SC 1.4.11`);
+    t.same(Object.keys(palette), Object.keys(palettes.light), 'each has every colour');
+  }
+  const named = new Set(Array.from(styleText.matchAll(/--([\w-]+):/g), ([, colour]) => colour));
+  const used = Array.from(styleText.matchAll(/var\(--([\w-]+)\)/g), ([, colour]) => colour);
+  t.same(
+    used.filter((colour) => !named.has(colour)),
+    [],
+    'no colour is used that is not there',
+  );
+  t.notMatch(styleText, /url\(|@import|animation|transition|expression/, 'nothing is loaded, nothing moves');
+});
+
+t.test('pages work below a path of a proxy as well', async (t) => {
+  const { vault, tokens } = await (async () => {
+    const stage = await openPortal(t);
+    return { vault: stage.vault, tokens: (await hold(stage)).tokens };
+  })();
+  const app = createPortal({
+    vault,
+    preview: { preview: async () => ({ kind: 'unavailable', reason: 'no-identity' }) },
+    notice: () => policy.notice,
+    publicUrl: () => 'https://example.org/mail/',
+    formKey: Buffer.alloc(32, 7),
+    clock: () => Date.UTC(2026, 2, 1),
+    log: () => undefined,
+    answered: () => undefined,
+  });
+  t.teardown(() => app.close());
+  const { body } = await app.inject({ method: 'GET', url: `/q/${tokens[0]}` });
+  t.match(body, `href="/mail${assetPaths.style}"`);
+  t.match(body, `action="${tokens[0]}/request"`, 'forms and links are relative to the page');
+  const addresses = (body.match(/(?:href|action|src)="[^"]*"/g) ?? []).filter((one) => /="\/(?!mail\/)/.test(one));
+  t.same(addresses, [], 'nothing leads out of the path');
+  const message = await app.inject({ method: 'GET', url: `/q/${tokens[0]}/message` });
+  t.match(message.body, 'the key that opens it is not on this machine');
+  t.notMatch(message.body, '<iframe');
+});
 
 t.test('requests are limited by address and in all, in bounded memory', async (t) => {
   const stage = await openPortal(t);

@@ -26,7 +26,7 @@ import { SpoolPool } from '../src/runtime/spool.js';
 import { TokenFile } from '../src/runtime/token-file.js';
 import { HttpBackend, type HttpSettings } from '../src/scoring/http.js';
 import * as api from '../src/scoring/http-api.js';
-import { runBackendContract } from './support/backend-contract.js';
+import { contentOf, runBackendContract } from './support/backend-contract.js';
 import { madePart } from './support/facts.js';
 import { buildMail, eicar, eicarMail } from './support/mail.js';
 import { portOf, waitFor } from './support/ports.js';
@@ -133,6 +133,7 @@ function clientOf(test: Test, port: number, settings: Partial<HttpSettings> = {}
   return backend;
 }
 
+const idle = (): AbortSignal => new AbortController().signal;
 const partOf = (bytes: Buffer) => madePart(1, { sha256: digestOf(bytes), bytes: bytes.length });
 
 runBackendContract('http, the scoring server', async () => {
@@ -257,6 +258,60 @@ t.test('every answer is one that the file promises', async (t) => {
   await ask('/v1/engine', 'get', '/v1/engine', 200);
   server.inject = { error: 418 };
   await ask('/v1/hashes/{sha256}', 'get', `/v1/hashes/${digestOf(clean)}`, 418);
+});
+
+t.test('every question of a gate is one that the file describes', async (t) => {
+  const seen: { method: string; url: string; headers: Record<string, unknown> }[] = [];
+  const server = await startServer(t, { analyser: scripted(async () => scoredNothing) });
+  server.app.addHook('onRequest', async ({ method, url, headers }) => void seen.push({ method, url, headers }));
+  server.inject = { pollAfterMs: 300 };
+  const backend = clientOf(t, await portOfApp(server), { sendNames: true });
+  const part = { ...partOf(clean), names: ['a, b.txt', 'ü.exe'], declaredType: 'text/plain' };
+  t.equal(await backend.lookup(part, idle()), undefined);
+  t.match(await backend.score(part, contentOf(clean), idle()), { kind: 'score' });
+  const usual = /^(?:host|connection|accept|accept-encoding|user-agent|authorization|content-type)$/;
+  const asked = new Set<string>();
+  for (const { method, url, headers } of seen) {
+    const [path, item] =
+      Object.entries(document.paths).find(([template]) =>
+        new RegExp(`^${template.replace(/\{\w+\}/, '[^/?]+')}$`).test(url),
+      ) ?? [];
+    asked.add(`${method} ${path}`);
+    const operation = item?.[method.toLowerCase()] as unknown as
+      | { readonly parameters?: readonly object[] }
+      | undefined;
+    t.ok(operation, `${method} ${url}`);
+    const parameters = (operation?.parameters ?? []).map(resolved);
+    for (const { name, in: where, required, schema } of parameters) {
+      const value = where === 'path' ? url.split('/').at(-1) : headers[String(name).toLowerCase()];
+      if (value === undefined) t.not(required, true, `${String(name)} is there`);
+      else
+        t.ok(
+          ajv.validate(schema as object, (schema as { type: string }).type === 'integer' ? Number(value) : value),
+          `${String(name)}: ${String(value)}`,
+        );
+    }
+    const named = new Set(parameters.map(({ name }) => String(name).toLowerCase()));
+    t.same(
+      Object.keys(headers).filter((name) => !usual.test(name) && !named.has(name)),
+      [],
+      'and nothing else is said',
+    );
+  }
+  t.same([...asked].sort(), ['GET /v1/analyses/{id}', 'GET /v1/engine', 'GET /v1/hashes/{sha256}', 'POST /v1/files']);
+  const references = JSON.stringify(document).match(/"\$ref":"[^"]+"/g) ?? [];
+  t.ok(references.length > 30);
+  for (const reference of references) t.ok(resolved(JSON.parse(`{${reference}}`)), reference);
+});
+
+t.test('a delay is longer than the silence that is allowed, and does not keep a server that stops', async (t) => {
+  const server = await ScoringServer.start(['--delay', '3600000']);
+  const asked = fetch(`${server.url}/v1/hashes/${digestOf(clean)}`);
+  await sleep(300);
+  const started = performance.now();
+  t.equal(await server.stop(), 0);
+  t.ok(performance.now() - started < limits.scoringServer.stopGraceMs);
+  t.equal((await asked).status, 503);
 });
 
 t.test('a file that could not be looked at is not called clean, unless it is known to be bad', async (t) => {

@@ -13,6 +13,9 @@ import { jsonText, type StoreContext } from '../src/cli/store-context.js';
 import type { Deliver } from '../src/quarantine/deliver.js';
 import { GateError } from '../src/runtime/errors.js';
 import { holdRequest, report } from './support/held-message.js';
+import { holdWithLinks } from './support/lifecycle-stage.js';
+import { eicarMail } from './support/mail.js';
+import { accepted, contentOf } from './support/postman.js';
 import { openVault, policy, testDirectory } from './support/test-vault.js';
 
 class Sink extends Writable {
@@ -127,6 +130,53 @@ t.test('list and show tell what is held, without obeying what strangers wrote', 
   t.match(await sluice(setting, 'quarantine', 'list'), { code: 2, err: /--config/ });
   t.match(await sluice(setting, 'quarantine', 'list', '-c', 'other'), { code: 1, err: /other: no such file/ });
   t.match(await sluice(setting, 'quarantine', 'show', 'nothing', ...config), { code: 1, err: /quarantine list/ });
+});
+
+t.test('a request is listed, shown, denied once, and answered by a release or a deletion', async (t) => {
+  const test = await openVault(t, { policy: { publicUrl: 'https://q.example.org' } });
+  const { id, first } = await holdWithLinks(test.vault, message);
+  await holdWithLinks(test.vault, Buffer.from('nobody asks for this one'));
+  const setting = { directory: test.directory };
+  const early = await sluice(setting, 'quarantine', 'deny', id, ...config);
+  t.match(early, { code: 1, out: '', err: /nobody asked for its release/ });
+  await test.vault.requestRelease(first);
+  const list = await sluice(setting, 'quarantine', 'list', '--state', 'release-requested', '--json', ...config);
+  t.match(JSON.parse(list.out), [{ id }]);
+  t.equal(JSON.parse(list.out).length, 1);
+  const asked = await sluice(setting, 'quarantine', 'show', id, ...config);
+  t.match(asked.out, /Asked for by:\n {2}anna@example\.org at 2026-03-01 00:00 UTC\n/);
+  t.notMatch(asked.out, 'Decision:');
+  const reason = 'Not for work\u001b[31m\u202e';
+  const denied = await sluice(setting, 'quarantine', 'deny', id, '--reason', reason, ...config);
+  t.match(denied, { code: 0, out: `denied ${id}\n`, err: '' });
+  t.match(await sluice(setting, 'quarantine', 'deny', id, ...config), { code: 0, out: `${id} was denied before\n` });
+  const show = await sluice(setting, 'quarantine', 'show', id, ...config);
+  t.match(show.out, /Decision:\n {2}request-denied at 2026-03-01 00:00 UTC by cli:\w+: Not for work \[31m\n/);
+  t.notMatch(show.out, /\u001b|\u202e/);
+  const json = JSON.parse((await sluice(setting, 'quarantine', 'show', id, '--json', ...config)).out);
+  t.match(json, { requests: [{ recipient: 'anna@example.org' }], decision: { reason } });
+  t.match(await sluice(setting, 'quarantine', 'deny', 'a'.repeat(26), ...config), { code: 1, err: /no item/ });
+  t.match(await sluice(setting, 'quarantine', 'deny', ...config), { code: 2 });
+  await sluice(setting, 'quarantine', 'delete', id, ...config);
+  t.match(await sluice(setting, 'quarantine', 'deny', id, ...config), { code: 1, err: /it is deleted/ });
+});
+
+t.test('the form of a release is chosen on the command line', async (t) => {
+  const test = await openVault(t);
+  const { id } = await test.vault.hold(holdRequest(eicarMail()));
+  let sent = '';
+  const deliver: Deliver = async (request) => {
+    sent = contentOf(request).toString('latin1');
+    return request.recipients.map(({ address }) => accepted(address));
+  };
+  const setting = { directory: test.directory, deliver };
+  t.match(await sluice(setting, 'quarantine', 'release', id, '--as', 'tar', ...config), {
+    code: 2,
+    err: /original, zip/,
+  });
+  t.match(await sluice(setting, 'quarantine', 'release', id, '--as', 'zip', ...config), { code: 0 });
+  t.match(sent, 'filename=attachments.zip');
+  t.match((await sluice(setting, 'quarantine', 'show', id, ...config)).out, 'release as zip sent');
 });
 
 t.test('export writes the original or the sealed file, and overwrites nothing', async (t) => {

@@ -132,6 +132,18 @@ const examples: Readonly<Record<string, { bad: readonly [string, string][]; good
       ['bench/a.ts', 'console.log(1);'],
     ],
   },
+  pageMarkup: {
+    bad: [
+      ['src/portal/a.tsx', 'const a = <p dangerouslySetInnerHTML={{ __html: b }} />;'],
+      ['src/portal/a.ts', "h('p', { dangerouslySetInnerHTML: { __html: b } });"],
+      ['src/portal/a.tsx', 'const a = <button onClick={b} />;'],
+      ['src/portal/a.tsx', 'const a = <body onload="b()" />;'],
+      ['src/portal/a.tsx', 'const a = <p style="color:red" />;'],
+      ['src/portal/a.tsx', 'const a = <p style={{ color: b }} />;'],
+      ['src/portal/a.tsx', 'const a = <iframe srcdoc={b} />;'],
+    ],
+    good: [['src/portal/a.tsx', 'const a = <p class="style" one="1">dangerous on click</p>;']],
+  },
   environment: {
     bad: [['src/smtp/a.ts', 'const a = process.env.HOME;']],
     good: [['src/main.ts', 'const a = process.env.HOME;']],

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { formatHostPort, type HostPort, isLoopback, parseHostPort } from '../config/host-port.js';
 import { messageOf } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
@@ -52,7 +52,11 @@ export function registerScoringServer(program: Command): void {
   program
     .command('scoring-server')
     .description('Score files for gates over HTTP, by the rules and feeds that are built in')
-    .option('--listen <address>', 'address and port', listenAddress, { host: '127.0.0.1', port: 8090 })
+    .addOption(
+      new Option('--listen <address>', 'address and port')
+        .argParser(listenAddress)
+        .default({ host: '127.0.0.1', port: 8090 }, '127.0.0.1:8090'),
+    )
     .option('--token-file <file>', 'file with the bearer token that clients must show')
     .option('--insecure-open', 'listen for other machines without a token')
     .option('-c, --config <file>', "a gate's configuration, whose embedded backend counts")

@@ -316,7 +316,7 @@ const httpSchema = z
     analysisMs: z
       .int()
       .min(100)
-      .max(3_600_000)
+      .max(600_000)
       .default(600_000)
       .describe(
         'Time from an upload to its result, for services that answer later. A message waits no longer than `scoring.deadlineMs`; a result that comes after that is there for the next attempt.',

@@ -7,7 +7,7 @@ export function quarantinePolicy(
   policy: LivePolicy,
   { quarantine, portal }: Pick<Config, 'quarantine' | 'portal'>,
 ): QuarantinePolicy {
-  const { notice, administrators, publicUrl, console } = policy;
+  const { notice, administrators, publicUrl, console: pages } = policy;
   // A notice lives for days: its link is good as long as the page is meant to be there, also when it starts late.
   const linked = publicUrl !== '' && portal.listen !== '';
   return {
@@ -16,6 +16,6 @@ export function quarantinePolicy(
     notice,
     administrators,
     publicUrl: linked ? publicUrl : undefined,
-    consoleUrl: console.accounts.length > 0 && console.url !== '' ? console.url : undefined,
+    consoleUrl: pages.accounts.length > 0 && pages.url !== '' ? pages.url : undefined,
   };
 }

@@ -59,24 +59,24 @@ export function parcelPassword(secret: Uint8Array): string {
   return Array.from(bytes, (byte) => alphabet.charAt(byte & 31)).join('');
 }
 
+// What is switched off would not be used, and costs time that a stranger decides about.
+const options = { skipTextToHtml: true, skipImageLinks: true, keepCidLinks: true } as const;
+
 async function parsed(source: SpoolSource): Promise<ParsedMail> {
-  const options = {
-    // Neither would be used, and both cost time that a stranger decides about.
-    skipTextToHtml: true,
-    skipImageLinks: true,
-    maxHtmlLengthToParse: limits.parcel.htmlCharacters,
-  };
-  const read = (more: object) =>
-    simpleParser(Readable.from(sourceChunks(source, 0, source.length), { objectMode: false }), {
-      ...options,
-      ...more,
-      keepCidLinks: true,
-    });
+  const chunks = Readable.from(sourceChunks(source, 0, source.length), { objectMode: false });
+  return simpleParser(chunks, { ...options, skipHtmlToText: true });
+}
+
+/** The text of a mail that has none but in HTML; undefined when none can be made of that. */
+async function textOfHtml(html: string): Promise<string | undefined> {
+  if (html.length > limits.parcel.htmlCharacters) return undefined;
   try {
-    return await read({});
+    // The parser makes text only of a mail that is nothing but HTML.
+    const { text } = await simpleParser(`Content-Type: text/html; charset=utf-8\r\n\r\n${html}`, options);
+    return text;
   } catch {
-    // HTML that no text can be made of goes into the archive like all other.
-    return await read({ skipHtmlToText: true });
+    // It goes into the archive like all HTML, and the text is missing.
+    return undefined;
   }
 }
 
@@ -101,7 +101,7 @@ interface Split {
 }
 
 /** What is written in the open, and what is locked away. Where no attachment is found, that is the whole message. */
-function split(mail: ParsedMail, source: SpoolSource): Split {
+async function split(mail: ParsedMail, source: SpoolSource): Promise<Split> {
   const contents = mail.attachments.map(attached);
   if (contents.length === 0) {
     const whole = readSource(source, 0, source.length);
@@ -110,7 +110,9 @@ function split(mail: ParsedMail, source: SpoolSource): Split {
   if (typeof mail.html === 'string') {
     contents.push({ name: 'message.html', type: 'text/html', bytes: Buffer.from(mail.html, 'utf8') });
   }
-  const text = mail.text ?? '';
+  const written = mail.text ?? '';
+  const text = written.trim() === '' && typeof mail.html === 'string' ? await textOfHtml(mail.html) : written;
+  if (text === undefined) return { text, contents };
   if (text.length <= limits.parcel.textCharacters && !carriesFiles(text)) return { text, contents };
   contents.push({ name: 'message.txt', type: 'text/plain', bytes: Buffer.from(text, 'utf8') });
   return { text: undefined, contents };
@@ -220,7 +222,7 @@ export async function buildParcel(request: ParcelRequest): Promise<BuiltParcel> 
   }
   try {
     const mail = await parsed(source);
-    const { text, contents } = split(mail, source);
+    const { text, contents } = await split(mail, source);
     const zip = zipOf(contents, request, parcelPassword(secret));
     return await write(composed(mail, text, zip, request), fd);
   } catch (error) {

@@ -2,7 +2,7 @@
  * What one recipient may know of a held message: what his notice said, and what has become of it. It is made in the
  * store, so that whoever answers strangers never holds the other recipients' addresses.
  */
-import { reasonWords } from '../notice/reasons.js';
+import { reasonWords } from '../notice/plain-reasons.js';
 import type { NoticeFacts } from '../notice/settings.js';
 import type { AuditRow } from './audit.js';
 import type { Item, ItemState } from './item.js';

@@ -13,7 +13,7 @@ import {
 } from './imap-limits.js';
 import { parcelLimits } from './parcel-limits.js';
 import { previewLimits } from './preview-limits.js';
-import { scoringHttpLimits, scoringServerLimits } from './scoring-limits.js';
+import { clamdLimits, scoringHttpLimits, scoringServerLimits } from './scoring-limits.js';
 import { counterLimits, deliveredLimits, syslogLimits } from './telling-limits.js';
 
 export const limits = {
@@ -254,24 +254,7 @@ export const limits = {
     /** distinct names remembered while a feed is read, so that common ones are stored once. */
     namesRemembered: 4096,
   },
-  clamd: {
-    /** ms for a connection; clamd accepts at once unless its own queue of connections is full. */
-    connectTimeoutMs: 5000,
-    /** ms that a file waits for one of the connections; less than the deadline of most messages. */
-    slotWaitMs: 15_000,
-    /** bytes of a reply; a line with one name. */
-    replyBytes: 4096,
-    /** ms between two questions for the version: the signatures change some times a day. */
-    pollIntervalMs: 60_000,
-    /** ms between two questions while clamd is away. */
-    pollDownMs: 2000,
-    /** ms for the answer to such a question. */
-    pollTimeoutMs: 10_000,
-    /** ms for clamd to refuse a length; it does so before any content. */
-    sizeProbeMs: 1000,
-    /** characters of the version that are kept. */
-    versionCharacters: 100,
-  },
+  clamd: clamdLimits,
   http: scoringHttpLimits,
   scoringServer: scoringServerLimits,
   delivered: deliveredLimits,

@@ -4,7 +4,8 @@ export const parcelLimits = {
   messageBytes: 50_331_648,
   /** bytes of all attachments together; encodings that grow when they are undone are rare and old. */
   contentBytes: 100_663_296,
-  membersMax: 1000,
+  /** attachments in one archive; the parser of mail stops at twice as many parts. */
+  membersMax: 500,
   /** characters of a member's name; common file systems take 255 bytes. */
   nameCharacters: 60,
   /** characters of text written in the open; a longer one goes into the archive. */

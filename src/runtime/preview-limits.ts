@@ -17,7 +17,7 @@ export const previewLimits = {
   fieldsMax: 200,
   fieldCharacters: 2000,
   /** ms for parsing one message before its thread counts as hung. */
-  timeMs: 10_000,
+  timeMs: 5000,
   /** MiB of heap of that thread. */
   memoryMb: 256,
   /** messages waiting to be parsed; one is at a time, and a reader tries again. */

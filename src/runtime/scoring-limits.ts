@@ -1,6 +1,26 @@
-/** Bounds of scoring over HTTP, on both of its sides, with their units and reasons. */
+/** Bounds of scoring elsewhere, by clamd and over HTTP, with their units and reasons. */
 
-/** of a gate that asks a service */
+/** of a gate that asks clamd */
+export const clamdLimits = {
+  /** ms for a connection; clamd accepts at once unless its own queue of connections is full. */
+  connectTimeoutMs: 5000,
+  /** ms that a file waits for one of the connections; less than the deadline of most messages. */
+  slotWaitMs: 15_000,
+  /** bytes of a reply; a line with one name. */
+  replyBytes: 4096,
+  /** ms between two questions for the version: the signatures change some times a day. */
+  pollIntervalMs: 60_000,
+  /** ms between two questions while clamd is away. */
+  pollDownMs: 2000,
+  /** ms for the answer to such a question. */
+  pollTimeoutMs: 10_000,
+  /** ms for clamd to refuse a length; it does so before any content. */
+  sizeProbeMs: 1000,
+  /** characters of the version that are kept. */
+  versionCharacters: 100,
+} as const;
+
+/** of a gate that asks a service over HTTP */
 export const scoringHttpLimits = {
   /** ms for a connection, with its TLS handshake. */
   connectTimeoutMs: 5000,
@@ -43,8 +63,8 @@ export const scoringHttpLimits = {
 export const scoringServerLimits = {
   /** files taken in at a time; each may need its size on the disk. */
   uploadsMax: 16,
-  /** analyses whose results are not given yet; above it a file is refused with 429. */
-  analysesMax: 256,
+  /** analyses under way, whose files lie on the disk; above it a file is refused with 429. */
+  analysesMax: 64,
   /** results in memory; some 400 bytes each. */
   resultsMax: 50_000,
   /** ms for which a result is remembered; feeds and rules of this server do not change while it runs. */

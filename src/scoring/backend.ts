@@ -48,6 +48,8 @@ export interface PartContent {
   read(signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Keeps the bytes readable until the returned function is called, even when their message is given up. */
   hold?(): () => void;
+  /** Told by a backend that has read all it wants, and still waits for an answer: the bytes need no longer be kept. */
+  letGo?(): void;
 }
 
 /** What a backend's own look at its server came to, for /readyz and metrics. */

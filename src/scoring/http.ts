@@ -109,6 +109,8 @@ export class HttpBackend implements Backend {
         ...this.#namesOf(part),
       };
       const meaning = await this.#ask(asked, { headers, content, signal: ended });
+      // A slow analysis must not keep the message on our disk.
+      content.letGo?.();
       return this.#untilDone(meaning, asked, ended);
     });
   }
@@ -207,9 +209,9 @@ export class HttpBackend implements Backend {
       const usual = Math.min(backOffMaxMs, pollFirstMs * 1.5 ** Math.min(count, 20));
       const wished = retryAfterMs(meaning.retryAfter, Date.now()) ?? usual;
       const pause = Math.min(pollMostMs, Math.max(pollLeastMs, wished)) * (1 + this.#tools.random() / 5);
-      if (performance.now() + pause > deadline)
-        return this.#none('verdict-timeout', `still being analysed after ${analysisMs} ms`);
-      await this.#tools.sleep(pause, signal);
+      const left = deadline - performance.now();
+      if (left <= 0) return this.#none('verdict-timeout', `still being analysed after ${analysisMs} ms`);
+      await this.#tools.sleep(Math.min(pause, left), signal);
       if (signal.aborted) return this.#none('verdict-timeout', 'the scan was given up while it was being analysed');
       const asked: Asked = { what: 'analysis', path: meaning.path, sha256: about.sha256 };
       meaning = await this.#ask(asked, { headers: {}, signal });

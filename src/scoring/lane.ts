@@ -127,18 +127,18 @@ export class Lane {
     if (this.#flights.full) return this.none('out-of-resources', `${limits.scoring.flightsMax} scans under way`);
     const content = asking.contentOf(part);
     // The message may have been given up before the scan ends, and its answer is still wanted.
-    const letGo = content.hold?.();
+    const letGo = once(content.hold?.());
     return this.#flights.launch(id, async (signal) => {
-      const answer = await this.#scan(part, content, signal);
-      letGo?.();
+      const answer = await this.#scan(part, content, signal, letGo);
+      letGo();
       this.#cache.keep(key, answer);
       return answer;
     });
   }
 
   /** By digest, then with the content. */
-  async #scan(part: PartFacts, content: PartContent, signal: AbortSignal): Promise<Answer> {
-    const watched = new WatchedContent(content);
+  async #scan(part: PartFacts, content: PartContent, signal: AbortSignal, letGo = once(undefined)): Promise<Answer> {
+    const watched = new WatchedContent(content, letGo);
     const ask = async () =>
       (await this.backend.lookup(part, signal)) ?? (await this.backend.score(part, watched, signal));
     return (await this.#guard(signal, ask, watched)) ?? this.none('backend-unavailable', 'no answer');
@@ -181,10 +181,12 @@ export class Lane {
 /** Remembers whether it was the content that failed, and not the backend that was reading it. */
 class WatchedContent implements PartContent {
   readonly #content: PartContent;
+  readonly letGo: () => void;
   failed = false;
 
-  constructor(content: PartContent) {
+  constructor(content: PartContent, letGo: () => void) {
     this.#content = content;
+    this.letGo = letGo;
   }
 
   get bytes(): number {
@@ -199,6 +201,16 @@ class WatchedContent implements PartContent {
       throw error;
     }
   }
+}
+
+/** The work, and nothing when it is called again. */
+function once(work: (() => void) | undefined): () => void {
+  let left = work;
+  return () => {
+    const first = left;
+    left = undefined;
+    first?.();
+  };
 }
 
 /** A score outside of 0..1 is no score; believing it would let a broken backend decide. */

@@ -32,8 +32,8 @@ export const health: HealthFacts = {
     { name: 'mailboxes', protocol: 'imap', place: '[::1]:1143', upstream: 'imap.example.org:143', state: 'ok' },
   ],
   backends: [
-    { name: 'embedded', up: true, detail: 'rules of version 7' },
-    { name: 'clamd', up: false, detail: 'connect ECONNREFUSED 127.0.0.1:3310' },
+    { name: 'embedded', up: true, detail: 'rules of version 7', lastAnswerMs: undefined },
+    { name: 'clamd', up: false, detail: 'connect ECONNREFUSED 127.0.0.1:3310', lastAnswerMs: Date.UTC(2026, 1, 28) },
   ],
   portal: 'ok',
   spool: { bytes: 1_234_567, files: 2, inspectionsQueued: 0 },
@@ -42,8 +42,7 @@ export const health: HealthFacts = {
     file: '/etc/sluice/sluice.yaml',
     problems: ['/etc/sluice/sluice.yaml:12:3: warning: lists.allowFields, expected no body-sender'],
     restartKeys: [],
-    reloaded: undefined,
-    refused: false,
+    reading: 'first',
   },
 };
 

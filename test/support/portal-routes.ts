@@ -20,7 +20,8 @@ const anyOptions = anything as Parameters<typeof registerConsole>[1];
 /** Of the recipients' pages and of the administrators'. */
 export async function portalRoutes(): Promise<Route[]> {
   const options = {
-    store: anything,
+    vault: anything,
+    preview: anything,
     notice: anything,
     publicUrl: () => 'http://127.0.0.1',
     formKey: Buffer.alloc(32),

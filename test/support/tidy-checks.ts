@@ -105,3 +105,16 @@ export const environment: Check = nodeCheck((node, file) => {
   const reads = ts.isPropertyAccessExpression(node) && node.getText() === 'process.env';
   return reads && !isTerminal(file) ? 'settings come from the configuration, not from the environment' : undefined;
 });
+
+/** What would let a stranger's string act in a page, and what the pages' own policy would stop from working. */
+export const pageMarkup: Check = nodeCheck((node) => {
+  if (ts.isIdentifier(node) && node.text === 'dangerouslySetInnerHTML')
+    return 'markup in a page is made by elements only';
+  if (!ts.isJsxAttribute(node)) return undefined;
+  const name = node.name.getText();
+  if (/^on(?:[A-Z]|[a-z]{3})/.test(name)) return `${name}: the pages' policy runs no script that stands in a page`;
+  if (name === 'style') return 'a style in a page is stopped by its own policy: use a class of the style sheet';
+  return name === 'srcDoc' || name === 'srcdoc'
+    ? 'a frame has its content from an address with a policy of its own'
+    : undefined;
+});

@@ -79,6 +79,7 @@ export function createScoringServer(options: ScoringServerOptions): FastifyInsta
     const refused = await service.admit(request);
     return refused === undefined ? undefined : send(reply, refused);
   });
+  app.addHook('preClose', async () => service.stop());
   app.addHook('onResponse', async (request, reply) => service.logged(request, reply));
   app.get('/v1/engine', async (_request, reply) => send(reply, { status: 200, body: service.engine() }));
   app.get<{ Params: { sha256: string } }>('/v1/hashes/:sha256', async (request, reply) =>
@@ -126,6 +127,7 @@ class ScoringService {
   readonly #options: ScoringServerOptions;
   readonly #results = new Results();
   readonly #noted = new WeakMap<FastifyRequest, Noted>();
+  readonly #stopping = new AbortController();
   #uploads = 0;
 
   constructor(options: ScoringServerOptions) {
@@ -136,14 +138,27 @@ class ScoringService {
   async admit(request: FastifyRequest): Promise<Answered | undefined> {
     const { token, random, injection } = this.#options;
     if (token !== undefined && !carries(request.headers.authorization, token.token)) {
-      return { ...problem(401, 'A bearer token is needed'), fields: { 'www-authenticate': 'Bearer' } };
+      // Who has none may not go on sending, either.
+      const fields = { 'www-authenticate': 'Bearer', connection: 'close' };
+      return { ...problem(401, 'A bearer token is needed'), fields };
     }
     if (request.routeOptions.url === '/v1/engine') return undefined;
     const { delayMs = 0, fail = 0, error } = injection();
-    if (delayMs > 0) await sleep(delayMs);
+    if (delayMs > 0) {
+      // Silence that is wanted must not end the connection.
+      request.raw.socket.setTimeout?.(0);
+      await sleep(delayMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+      request.raw.socket.setTimeout?.(limits.scoringServer.silenceMs);
+    }
+    if (this.#stopping.signal.aborted) return busy(503, 'The service is about to stop');
     if (error !== undefined) return problem(error, 'An injected failure');
     if (fail > 0 && random() < fail) return busy(503, 'An injected failure');
     return undefined;
+  }
+
+  /** Ends delays; what is under way is finished. */
+  stop(): void {
+    this.#stopping.abort();
   }
 
   engine(): EngineInfo {

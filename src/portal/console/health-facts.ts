@@ -17,7 +17,13 @@ export interface HealthFacts {
     readonly upstream: string;
     readonly state: 'ok' | 'stopping';
   }[];
-  readonly backends: readonly { readonly name: string; readonly up: boolean; readonly detail: string }[];
+  readonly backends: readonly {
+    readonly name: string;
+    readonly up: boolean;
+    readonly detail: string;
+    /** ms since 1970 of its last answer; undefined when it gave none yet, or needs no asking */
+    readonly lastAnswerMs: number | undefined;
+  }[];
   /** `ok`, or what is wrong; undefined where there is none */
   readonly portal: string | undefined;
   readonly spool: { readonly bytes: number; readonly files: number; readonly inspectionsQueued: number };
@@ -36,9 +42,7 @@ export interface HealthFacts {
     readonly problems: readonly string[];
     /** keys that wait for a restart */
     readonly restartKeys: readonly string[];
-    /** ms since 1970; undefined when it was never read again */
-    readonly reloaded: number | undefined;
-    /** the last reading was refused, and an older version is in force */
-    readonly refused: boolean;
+    /** which reading is in force: the one at the start, a later one, or, the last being refused, one before it */
+    readonly reading: 'first' | 'again' | 'refused';
   };
 }

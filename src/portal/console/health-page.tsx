@@ -103,7 +103,8 @@ export function problemsOf(facts: HealthFacts, outbox: OutboxHealth, now: number
   if (disk !== undefined && disk.freeBytes < disk.totalBytes * scarceShare) {
     problems.push(`Only ${sizeText(disk.freeBytes)} are free in ${disk.folder}.`);
   }
-  if (configuration.refused) problems.push('The changed configuration is refused, and an older one is in force.');
+  if (configuration.reading === 'refused')
+    problems.push('The changed configuration is refused, and an older one is in force.');
   if (configuration.restartKeys.length > 0) {
     problems.push(`Changes of ${configuration.restartKeys.join(', ')} wait for a restart.`);
   }
@@ -148,6 +149,11 @@ const backendColumns: readonly Column<HealthFacts['backends'][number]>[] = [
   { label: 'Backend', kind: 'heading', cell: ({ name }) => <Words text={name} /> },
   { label: 'State', kind: 'tight', cell: ({ up }) => <Badge tone={up ? 'good' : 'bad'}>{up ? 'up' : 'down'}</Badge> },
   { label: 'What it says', cell: ({ detail }) => <Words text={detail} /> },
+  {
+    label: 'Last answer',
+    kind: 'when',
+    cell: ({ lastAnswerMs }) => (lastAnswerMs === undefined ? undefined : <Time at={lastAnswerMs} />),
+  },
 ];
 
 const failingColumns: readonly Column<OutboxHealth['failing'][number]>[] = [
@@ -192,15 +198,20 @@ function Space({ facts: { spool, disk } }: { readonly facts: HealthFacts }) {
   );
 }
 
+const readings = {
+  first: 'as it was read at the start',
+  again: 'as it was read the last time, after a change',
+  refused: 'an older version: the changed file is refused',
+} as const;
+
 function Configuration({ facts: { configuration } }: { readonly facts: HealthFacts }) {
-  const { file, problems, reloaded, restartKeys, refused } = configuration;
+  const { file, problems, reading, restartKeys } = configuration;
   return (
     <Panel heading="Configuration">
       <FactList
         facts={[
           ['File', <Words key="file" text={file} />],
-          ['Read again', reloaded === undefined ? 'not since the start' : <Time key="reloaded" at={reloaded} />],
-          ['In force', refused ? 'an older version: the changed file is refused' : 'yes'],
+          ['In force', readings[reading]],
           ['Waits for a restart', restartKeys.length === 0 ? 'nothing' : restartKeys.join(', ')],
         ]}
       />

@@ -8,6 +8,8 @@ import { limits } from '../../runtime/limits.js';
 import { notAllowed, pageFields, readForm, refuse, sendPage } from '../answers.js';
 import { actorOf, operatorOf } from '../operator.js';
 import { sendMessageFrame } from '../preview/message-frame.js';
+import { type Outcome, problemText, saveSettings } from '../settings/saving.js';
+import type { Flash } from '../view/console-page.js';
 import { BulkDeletePage, DeletePage } from './delete-page.js';
 import { actOnAll, type BulkAct, deleteItem, denyRequest, releaseItem } from './item-actions.js';
 import { ItemPage } from './item-page.js';
@@ -58,11 +60,11 @@ async function showItem(request: ItemRequest, reply: FastifyReply, tools: Consol
   const detail = await detailOf(request, tools);
   if (detail === undefined) return refuse(reply, 404);
   const { id } = detail.item;
-  const { store, preview, listEditor } = tools.options;
+  const { store, preview } = tools.options;
   const [incidents, outcome] = await Promise.all([store.call('incidentsOfItem', id), preview.preview(id)]);
   const operator = operatorOf(request);
   const flash = tools.flashes.of(request, operator);
-  const lists = listEditor === undefined ? [] : listEntries(detail.item);
+  const lists = tools.settings === undefined ? [] : listEntries(detail.item);
   const page = <ItemPage {...{ detail, incidents, outcome, operator, flash, lists }} />;
   return sendPage(reply, 200, page, { frame: true });
 }
@@ -109,14 +111,28 @@ async function takeListEntry(
   { item }: ItemDetail,
   tools: ConsoleTools,
 ): Promise<FastifyReply> {
-  const { listEditor } = tools.options;
+  const { settings } = tools;
   const form = readForm(request);
   const list = (['allow', 'block'] as const).find((name) => name === form.get('list'));
   // Only what belongs to this message: a form of ours offers nothing else.
   const entry = listEntries(item).find(({ entry }) => entry === form.get('entry'))?.entry;
-  if (listEditor === undefined || list === undefined || entry === undefined) return refuse(reply, 400);
-  const flash = await listEditor.add(list, entry, actorOf(operatorOf(request)));
+  if (settings === undefined || list === undefined || entry === undefined) return refuse(reply, 400);
+  const edits = [{ path: ['lists', list], append: [entry] }];
+  const flash = flashOf(await saveSettings(settings, operatorOf(request), edits, undefined));
   return tools.flashes.redirect(request, reply, back(request), flash);
+}
+
+function flashOf(outcome: Outcome): Flash {
+  switch (outcome.kind) {
+    case 'told':
+      return outcome.flash;
+    case 'invalid':
+      return { kind: 'failed', text: `The entry was not saved: ${outcome.problems.map(problemText).join('; ')}` };
+    case 'conflict':
+      return { kind: 'failed', text: 'Somebody changed the configuration at the same moment. Try again.' };
+    case 'refused':
+      return { kind: 'failed', text: outcome.reason };
+  }
 }
 
 /** As it lies on the disk: whoever has the identity opens it with the age tools, and a browser can do nothing with it. */

@@ -19,21 +19,8 @@ export interface ConsoleOptions {
   /** 32 bytes that outlive the process, so that a restart signs nobody out; keys are derived from them */
   readonly secret: Uint8Array;
   readonly health: () => Promise<HealthFacts>;
-  /** puts entries into the lists of the configuration; undefined where that cannot be done from here */
-  readonly listEditor?: ListEditor | undefined;
-  /** the running configuration; without it there are no pages of settings and lists */
+  /** the running configuration, for the pages that change it; without it there are none of these */
   readonly live?: SettingsOptions['live'] | undefined;
   readonly clock: () => number;
   readonly log: QuarantineLog;
-}
-
-/** What came of a change of the lists, as a sentence for the one who asked for it. */
-export interface ListChange {
-  readonly kind: 'done' | 'failed';
-  readonly text: string;
-}
-
-export interface ListEditor {
-  /** @param by for the audit log */
-  add(list: 'allow' | 'block', entry: string, by: string): Promise<ListChange>;
 }

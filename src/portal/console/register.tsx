@@ -7,6 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { limits } from '../../runtime/limits.js';
 import { notAllowed, readForm, refuse, seeOther, sendPage } from '../answers.js';
 import { FormGuard, isSameOrigin } from '../form-guard.js';
+import type { SettingsOptions } from '../settings/options.js';
 import { registerSettings } from '../settings/register.js';
 import { csrfFieldName } from '../view/controls.js';
 import { SayingPage } from '../view/public-page.js';
@@ -28,12 +29,17 @@ import { SignIn } from './sign-in.js';
 export interface ConsoleTools {
   readonly options: ConsoleOptions;
   readonly flashes: Flashes;
+  /** undefined where the configuration cannot be changed from here */
+  readonly settings: SettingsOptions | undefined;
 }
 
 export function registerConsole(app: FastifyInstance, options: ConsoleOptions): void {
   const sessions = new Sessions(options, new FormGuard(deriveKey(options.secret, 'forms')));
   const signIn = new SignIn(options, sessions);
-  const tools = { options, flashes: new Flashes(options.clock) };
+  const { store, clock, log, live } = options;
+  const flashes = new Flashes(clock);
+  const settings = live === undefined ? undefined : { live, store, flashes, clock, log };
+  const tools = { options, flashes, settings };
   void app.register(async (scope) => {
     await scope.register(cookie);
     scope.addHook('onRequest', async (_request, reply) =>
@@ -63,8 +69,7 @@ function registerPages(scope: FastifyInstance, tools: ConsoleTools): void {
   registerIncident(scope, tools);
   registerHealth(scope, tools);
   registerAudit(scope, tools);
-  const { live, store, clock, log } = tools.options;
-  if (live !== undefined) registerSettings(scope, { live, store, clock, log, flashes: tools.flashes });
+  if (tools.settings !== undefined) registerSettings(scope, tools.settings);
 }
 
 async function admit(

@@ -44,8 +44,11 @@ export function MessageView({ outcome, frame, facts = [] }: MessageViewProps) {
   );
 }
 
-function Bodies({ preview: { text, html }, frame }: { readonly preview: MessagePreview; readonly frame: string }) {
-  if (text === '' && html === '') return <p class="empty">The message has no text.</p>;
+function Bodies({ preview, frame }: { readonly preview: MessagePreview; readonly frame: string }) {
+  const { text, html, htmlRefused } = preview;
+  const refused = htmlRefused ? <Note tone="warn">Its formatted text cannot be shown safely.</Note> : undefined;
+  if (text === '' && html === '' && refused !== undefined) return refused;
+  if (text === '' && html === '') return <p class="empty">The message has no text that can be shown.</p>;
   const formatted = (
     // The sandbox has no exception: the frame runs nothing, sends nothing and leads nowhere.
     <iframe class="message-frame" title="Content of the message" src={frame} sandbox="" referrerpolicy="no-referrer" />
@@ -62,6 +65,7 @@ function Bodies({ preview: { text, html }, frame }: { readonly preview: MessageP
           <pre dir="auto">{text}</pre>
         </section>
       )}
+      {refused}
       {html === '' ? undefined : text === '' ? (
         formatted
       ) : (

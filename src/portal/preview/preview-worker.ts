@@ -1,5 +1,4 @@
 /** The parsing thread: the head of a message in, what may be looked at out. It knows no file and no network. */
-import { once } from 'node:events';
 import { type AddressObject, type HeaderLines, type Headers, MailParser } from 'mailparser';
 import { cleanLine, defang } from '../../notice/clean.js';
 import { limits } from '../../runtime/limits.js';
@@ -22,6 +21,10 @@ interface Parsed {
 }
 
 const chunkBytes = 65_536;
+
+function drained(parser: MailParser): Promise<void> {
+  return new Promise((resolve) => parser.once('drain', resolve));
+}
 
 async function parse(bytes: Uint8Array): Promise<Parsed> {
   const parsed: Parsed = { headers: undefined, lines: [], text: '', html: '' };
@@ -46,9 +49,13 @@ async function parse(bytes: Uint8Array): Promise<Parsed> {
     parsed.text = data.text ?? '';
     parsed.html = typeof data.html === 'string' ? data.html : '';
   });
-  const ended = once(parser, 'end');
+  const ended = new Promise<void>((resolve, reject) => {
+    parser.on('end', resolve);
+    // It may fail more than once, and only the first time is anybody's business.
+    parser.on('error', reject);
+  });
   for (let at = 0; at < bytes.length; at += chunkBytes) {
-    if (!parser.write(bytes.subarray(at, at + chunkBytes))) await Promise.race([once(parser, 'drain'), ended]);
+    if (!parser.write(bytes.subarray(at, at + chunkBytes))) await Promise.race([drained(parser), ended]);
   }
   parser.end();
   await ended;
@@ -89,12 +96,8 @@ export async function previewOf({ bytes, cut }: PreviewTask): Promise<MessagePre
     fields: fieldsOf(lines),
     text: defang(cleanText(shown)).trim(),
     html: safe?.html ?? '',
-    cut:
-      cut ||
-      shown.length < text.length ||
-      safe?.cut === true ||
-      (safe === undefined && html !== '') ||
-      lines.length > fieldsMax,
+    htmlRefused: html !== '' && safe === undefined,
+    cut: cut || shown.length < text.length || safe?.cut === true || lines.length > fieldsMax,
   };
 }
 

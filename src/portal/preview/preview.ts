@@ -15,6 +15,8 @@ export interface MessagePreview {
   readonly text: string;
   /** markup that `sanitiseHtml` made; empty when there is none */
   readonly html: string;
+  /** the message has HTML that cannot be made safe to look at */
+  readonly htmlRefused: boolean;
   /** something was left out because the message is long */
   readonly cut: boolean;
 }

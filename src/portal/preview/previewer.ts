@@ -16,6 +16,8 @@ import type { PreviewTask } from './preview-worker.js';
 export interface PreviewerOptions {
   readonly vault: Pick<Vault, 'detail' | 'openItem'>;
   readonly log: QuarantineLog;
+  /** instead of `limits.preview.timeMs` */
+  readonly timeMs?: number;
 }
 
 const readFrom = promisify(read);
@@ -73,7 +75,9 @@ export class Previewer implements Preview {
     const forget = () => {
       if (this.#kept.get(item) === work) this.#kept.delete(item);
     };
-    work.then(() => setTimeout(forget, limits.preview.keptMs).unref(), forget);
+    const later = () => setTimeout(forget, limits.preview.keptMs).unref();
+    // What a message does to its thread it would do again; what the quarantine refuses may be different in a moment.
+    work.then(later, (error: unknown) => (error instanceof GateError ? forget() : later()));
     for (const oldest of this.#kept.keys()) {
       if (this.#kept.size <= limits.preview.keptMax) break;
       this.#kept.delete(oldest);
@@ -91,7 +95,7 @@ export class Previewer implements Preview {
       idleTimeout: limits.preview.threadIdleMs,
       resourceLimits: { maxOldGenerationSizeMb: limits.preview.memoryMb },
     });
-    const signal = AbortSignal.timeout(limits.preview.timeMs);
+    const signal = AbortSignal.timeout(this.#options.timeMs ?? limits.preview.timeMs);
     return this.#thread.run(task, { signal, transferList: [task.bytes.buffer] });
   }
 

@@ -1,6 +1,7 @@
 /** A settings page that is one form: shown with the values of the file, saved when they are right, shown again when not. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ComponentChildren } from 'preact';
+import type { Edit } from '../../config/edit.js';
 import type { ConfigProblem } from '../../config/problem.js';
 import type { Settings } from '../../config/schema.js';
 import { readForm, sendPage } from '../answers.js';
@@ -157,7 +158,18 @@ async function outcomeOf(
   if (settings === undefined) return { kind: 'invalid', problems };
   // What changed is told by the file that the form was made from, and no other.
   if (digest !== now) return { kind: 'conflict' };
-  return saveSettings(options, actorOf(operator), editsOf(specs, settings, entries), digest);
+  const edits = editsOf(specs, settings, entries);
+  const empty = specs.find(({ path, kind }) => kind === 'servers' && edits.some((edit) => isEmptied(edit, path)));
+  if (empty !== undefined) {
+    // The file may say so; chosen by a slip of the hand, it would switch the gate off.
+    const expected = 'at least one host name, or the choice of all servers: with an empty list no mail is judged';
+    return { kind: 'invalid', problems: [{ severity: 'error', path: empty.path, value: '', expected }] };
+  }
+  return saveSettings(options, actorOf(operator), edits, digest);
+}
+
+function isEmptied(edit: Edit, path: string): boolean {
+  return edit.path.join('.') === path && 'value' in edit && Array.isArray(edit.value) && edit.value.length === 0;
 }
 
 /** @param decorate adds to a form what only this page has */

@@ -38,7 +38,11 @@ export function SettingsField({ spec, content }: { readonly spec: FieldSpec; rea
   switch (spec.kind) {
     case 'radio': {
       const options = spec.options.map((option) => ({ ...option, value: String(option.value ?? '') }));
-      return <RadioGroup name={path} legend={label} hint={hint} error={error} value={value} options={options} />;
+      return (
+        <div id={path}>
+          <RadioGroup name={path} legend={label} hint={hint} error={error} value={value} options={options} />
+        </div>
+      );
     }
     case 'select': {
       const options = spec.options.map((option) => [String(option.value ?? ''), option.label] as const);

@@ -8,7 +8,6 @@ import {
   Checkbox,
   EmptyState,
   FilterForm,
-  Pager,
   PostForm,
   Problems,
   SelectField,
@@ -16,7 +15,7 @@ import {
   TextField,
   Time,
 } from '../view/controls.js';
-import { Actions, DataTable, Details, Panel, Tabs } from '../view/display.js';
+import { Actions, Columns, DataTable, Details, Panel, Tabs } from '../view/display.js';
 import { listRules } from './field-table.js';
 import { entriesOf } from './fields.js';
 import type { FileState } from './file-state.js';
@@ -90,15 +89,13 @@ export function ListsPage(shown: ListsShown) {
         {sentence} {shown.inForce[look.list]} {shown.inForce[look.list] === 1 ? 'entry is' : 'entries are'} in force,
         with those of list files.
       </p>
-      {state.settings === undefined ? (
-        <NoForm />
-      ) : (
-        <>
-          <AddForm {...shown} title={title} />
-          <EntryTable shown={shown} entries={state.settings.lists[look.list]} title={title} />
-        </>
+      <Columns>
+        {state.settings === undefined ? <NoForm /> : <AddForm {...shown} title={title} />}
+        <TestPanel look={look} explained={shown.explained} />
+      </Columns>
+      {state.settings === undefined ? undefined : (
+        <EntryTable shown={shown} entries={state.settings.lists[look.list]} title={title} />
       )}
-      <TestPanel look={look} explained={shown.explained} />
       {state.settings === undefined ? undefined : <Rules shown={shown} />}
       <FileTable files={shown.files} />
     </SettingsFrame>
@@ -107,20 +104,22 @@ export function ListsPage(shown: ListsShown) {
 
 function AddForm({ operator, look, typed, error, title }: ListsShown & { readonly title: string }) {
   return (
-    <PostForm action={`${listsPath}/add`} operator={operator} label={`Add to the ${title}`}>
-      <Hidden values={[['list', look.list]]} />
-      <TextArea
-        name="entries"
-        label={`Add to the ${title.toLowerCase()}`}
-        hint="name@domain, *@domain, or *@*.domain for its subdomains; one a line."
-        rows={3}
-        value={typed ?? ''}
-        error={error}
-      />
-      <Actions>
-        <Button>+ Add</Button>
-      </Actions>
-    </PostForm>
+    <Panel heading={`Add to the ${title.toLowerCase()}`}>
+      <PostForm action={`${listsPath}/add`} operator={operator} label={`Add to the ${title}`}>
+        <Hidden values={[['list', look.list]]} />
+        <TextArea
+          name="entries"
+          label="Entries"
+          hint="name@domain, *@domain, or *@*.domain for its subdomains; one a line."
+          rows={3}
+          value={typed ?? ''}
+          error={error}
+        />
+        <Actions>
+          <Button>+ Add</Button>
+        </Actions>
+      </PostForm>
+    </Panel>
   );
 }
 
@@ -170,20 +169,31 @@ function EntryTable({
                 : `${found.length} of ${entries.length} entries`}
               {pages > 1 ? `, page ${page} of ${pages}` : ''}
             </legend>
-            {rows.map((entry) => (
-              <Checkbox key={entry} name="entry" value={entry} label={entry} checked={false} />
-            ))}
+            <div class="choices">
+              {rows.map((entry) => (
+                <Checkbox key={entry} name="entry" value={entry} label={entry} checked={false} />
+              ))}
+            </div>
           </fieldset>
           <Actions>
             <Button kind="danger">Remove what is ticked</Button>
           </Actions>
         </PostForm>
       )}
-      <Pager
-        newer={page > 1 ? lookPath(look, { page: page - 1 }) : undefined}
-        older={page < pages ? lookPath(look, { page: page + 1 }) : undefined}
-      />
+      <PageLinks look={look} page={page} pages={pages} />
     </>
+  );
+}
+
+function PageLinks({ look, page, pages }: { readonly look: ListLook; readonly page: number; readonly pages: number }) {
+  if (pages === 1) return undefined;
+  const link = (to: number, words: string) =>
+    to < 1 || to > pages ? <span /> : <a href={lookPath(look, { page: to })}>{words}</a>;
+  return (
+    <nav class="pager" aria-label="Pages of the list">
+      {link(page - 1, 'Previous page')}
+      {link(page + 1, 'Next page')}
+    </nav>
   );
 }
 

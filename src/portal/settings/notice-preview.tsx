@@ -89,7 +89,7 @@ export function registerNoticePreview(scope: FastifyInstance, options: SettingsO
 /** The button in the form of the notice. */
 export function PreviewButton({ page }: { readonly page: SettingsPage }) {
   return (
-    <Button kind="quiet" action={`${pathOf(page)}/preview`}>
+    <Button kind="quiet" action={`${pathOf(page)}/preview#preview`}>
       Preview
     </Button>
   );

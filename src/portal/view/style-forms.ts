@@ -18,6 +18,7 @@ fieldset.group{margin:0 0 24px;padding:16px 20px;border:1px solid var(--line);bo
 fieldset.group>legend{padding:0 6px;margin-inline-start:-6px}
 .choice{display:flex;gap:12px;align-items:flex-start;padding:10px 0;cursor:pointer}
 .choice .hint{margin:0}
+.choices{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,18rem),1fr));column-gap:20px}
 .problems{margin:0 0 20px;padding:12px 16px 12px 20px;border:2px solid var(--danger);border-radius:8px;background:var(--card)}
 .problems h2{margin:0 0 8px;font-size:17px}
 .problems ul{margin:0;padding-left:1.2em}

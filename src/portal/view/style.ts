@@ -31,12 +31,12 @@ hr{border:0;border-top:1px solid var(--line);margin:24px 0}
 :focus-visible{outline:3px solid var(--focus);outline-offset:2px;border-radius:4px}
 main:focus{outline:none}
 footer{margin-top:32px;padding-top:16px;border-top:1px solid var(--line);font-size:14px;color:var(--soft)}
-dl.facts{margin:0}
+dl.facts{margin:0 0 16px}
 dl.facts div{display:flex;gap:16px;padding:9px 0;border-top:1px solid var(--line)}
 dl.facts div:first-child{border-top:0}
 dl.facts dt{flex:0 0 9em;color:var(--soft)}
 dl.facts dd{flex:1;margin:0;min-width:0}
-.list{margin:0;padding:0;list-style:none}
+.list{margin:0 0 16px;padding:0;list-style:none}
 .list li{padding:12px 0;border-top:1px solid var(--line)}
 .list li:first-child{border-top:0}
 .list .what{display:block;font-weight:600}
@@ -61,7 +61,7 @@ dl.facts dd{flex:1;margin:0;min-width:0}
 .badge.bad::before{border-radius:0;transform:rotate(45deg)}
 pre{margin:0;white-space:pre-wrap;overflow-wrap:anywhere}
 .text{margin:0 0 16px;padding:16px;max-height:60vh;overflow:auto;background:var(--back);border:1px solid var(--line);border-radius:8px}
-.message-frame{display:block;width:100%;height:60vh;min-height:320px;border:1px solid var(--edge);border-radius:8px;background:#fff}
+.message-frame{display:block;width:100%;height:60vh;min-height:320px;border:1px solid var(--edge);border-radius:8px;background:var(--card)}
 details{margin:0 0 12px}
 summary{display:list-item;min-height:44px;padding:9px 4px;color:var(--link);font-weight:600;cursor:pointer}
 @media (max-width:520px){

