@@ -277,8 +277,13 @@ export class Daemon {
     ]);
     const vital: Record<string, string> = Object.fromEntries([...listeners, ...backends]);
     const { check } = this.#portal;
+    const collector = this.#collector?.check;
     // Told, but no reason to send mail elsewhere.
-    const checks = check === undefined ? vital : { ...vital, portal: check };
+    const checks = {
+      ...vital,
+      ...(check === undefined ? {} : { portal: check }),
+      ...(collector === undefined ? {} : { 'log collector': collector }),
+    };
     return { ready: Object.values(vital).every((state) => state === 'ok'), checks };
   }
 

@@ -82,6 +82,9 @@ t.test('mail goes on whatever becomes of the collector', async (t) => {
   const syslog = { host: '127.0.0.1', port, transport: 'tcp' };
   const gate = await startGate(t, { upstreamPort: sink.port, config: { log: { syslog } } });
   t.match((await sendMail(gate, buildMail({}))).raw, /^250/, 'absent');
+  const ready = await fetch(`http://127.0.0.1:${gate.statusPort}/readyz`);
+  t.equal(ready.status, 200, 'no reason to send mail elsewhere');
+  t.match(await ready.text(), /log collector.*not reached/);
   const collector = await Collector.start({ transport: 'tcp', port });
   t.teardown(() => collector.stop());
   await collector.count(1);

@@ -396,6 +396,43 @@ t.test('a message that never comes to stand is given up', async (t) => {
   t.notOk(bench.server.messages.some(({ flags }) => flags.has('\\Seen')));
 });
 
+t.test('one slow message holds up the answers behind it, and not their judgement', async (t) => {
+  const count = 600;
+  const bench = new FetchBench(directory, Array<Kind>(count).fill('clean'), { chunk: 4096 });
+  const { mailbox } = bench;
+  const receive = mailbox.receive.bind(mailbox);
+  let release: () => void = () => undefined;
+  const slow = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let judged = 0;
+  mailbox.receive = () => {
+    const intake = receive();
+    const judge = intake.judge.bind(intake);
+    let recorded = false;
+    Object.defineProperty(intake, 'recorded', { get: () => recorded });
+    intake.judge = (facts) => {
+      judged += 1;
+      if (facts.uid === 10) return slow.then(() => judge(facts));
+      recorded = true;
+      return Promise.resolve().then(() => judge(facts));
+    };
+    return intake;
+  };
+  const over = bench.run('UID FETCH 1:* (BODY.PEEK[])');
+  for (let turn = 0; turn < 2000 && judged < count; turn += 1) await new Promise((done) => setTimeout(done, 1));
+  t.equal(judged, count);
+  t.equal(mailbox.openIntakes, 1, 'the octets of the others have made room');
+  t.equal(bench.output, '', 'and none of them comes before its turn');
+  release();
+  const numbers = (await over).match(/^\* \d+ FETCH/gm)?.map((head) => Number(head.split(' ')[1]));
+  t.same(
+    numbers,
+    Array.from({ length: count }, (_, index) => index + 1),
+  );
+  t.same(bench.left, []);
+});
+
 t.test('many messages under way hold up the server, not the memory', async (t) => {
   const kinds = Array.from({ length: 600 }, (_, index): Kind => (index % 3 === 0 ? 'bad' : 'clean'));
   const bench = new FetchBench(directory, kinds, { delay: () => 1, chunk: 4096 });

@@ -389,6 +389,13 @@ t.test('what is remembered of a message is all that is judged of it, or nothing'
   const read = readFacts(writeFacts(given, envelope) ?? '');
   t.same(read?.envelope, envelope);
   t.same(read?.report.parts, given.parts);
+  const written = JSON.parse(writeFacts(given, envelope) ?? '') as unknown[];
+  written[10] = given.parts.map(({ range: _range, ...part }) => part);
+  t.same(
+    readFacts(JSON.stringify(written))?.report.parts,
+    given.parts,
+    'also as it was written with all that is empty',
+  );
   t.same(read?.report.addresses, given.addresses);
   t.match(read?.report, { bytes: given.bytes, hasAttachment: true, ambiguous: false, unscannable: false });
   const text = report({ hasAttachment: false, ambiguous: true, problems: [{ code: 'bare-lf', part: '' } as never] });

@@ -227,20 +227,64 @@ t.test('the way to the client: writes between responses only', async (t) => {
   t.equal(sink.take(), '* OK a\r\n* OK c\r\nplace\r\nafter\r\n');
 });
 
-t.test('the way to the client: one write for slices that follow each other', async (t) => {
+t.test('the way to the client: one write for slices that follow each other, and for small ones', async (t) => {
   const { sink, outlet } = openOutlet(t.testdir());
-  const writes: string[] = [];
+  const writes: Buffer[] = [];
   sink.write = (data) => {
-    writes.push(data.toString('latin1'));
+    if (Buffer.isBuffer(data)) writes.push(data);
     return true;
   };
-  const buffer = Buffer.from(new ArrayBuffer(9));
+  const buffer = Buffer.from(new ArrayBuffer(20_000));
   buffer.write('abcdefghi');
   outlet.write(buffer.subarray(0, 3));
   outlet.write(buffer.subarray(3, 6));
   outlet.write(buffer.subarray(7, 9));
   outlet.flush();
-  t.same(writes, ['abcdef', 'hi']);
+  outlet.write(buffer.subarray(0, 5000));
+  outlet.write(buffer.subarray(5000, 10_000));
+  outlet.write(buffer.subarray(10_001));
+  outlet.flush();
+  const [small, first, second] = writes;
+  t.equal(writes.length, 3);
+  t.equal(small?.toString('latin1'), 'abcdefhi');
+  t.ok(first?.equals(buffer.subarray(0, 10_000)));
+  t.equal(first?.buffer, buffer.buffer, 'what is large is not copied');
+  t.equal(second?.buffer, buffer.buffer);
+});
+
+t.test('the way to the client: more may wait for a judgement than for the client', async (t) => {
+  const { sink, outlet } = openOutlet(t.testdir());
+  const { clientBacklogBytes, judgedBacklogBytes } = limits.imapSession;
+  const place = outlet.reserve(clientBacklogBytes);
+  const last = outlet.reserve(judgedBacklogBytes - 2 * clientBacklogBytes);
+  t.notOk(outlet.full, `${outlet.backlog} octets`);
+  outlet.write(Buffer.alloc(clientBacklogBytes));
+  t.ok(outlet.full);
+  last.fill([]);
+  t.notOk(outlet.full, 'nothing waits in the second place any more');
+  place.fill([Buffer.alloc(10)]);
+  outlet.flush();
+  t.notOk(outlet.full);
+  sink.stalled = true;
+  outlet.write(Buffer.alloc(clientBacklogBytes + 1));
+  outlet.flush();
+  t.ok(outlet.full, 'a client that takes nothing');
+});
+
+t.test('a message of announced size is copied once', async (t) => {
+  const { pool } = openOutlet(t.testdir());
+  for (const announced of [100_000, 10_000_000]) {
+    const spool = pool.create(announced);
+    t.equal(pool.usedBytes, 0, 'nothing before the first octet');
+    spool.append(Buffer.from('first'));
+    t.equal(pool.usedBytes, limits.spool.messageMemoryBytes);
+    const block = spool.memory?.buffer;
+    spool.append(Buffer.alloc(99_995));
+    t.equal(spool.memory?.buffer, block);
+    t.equal(spool.length, 100_000);
+    spool.release();
+    t.equal(pool.usedBytes, 0);
+  }
 });
 
 t.test(

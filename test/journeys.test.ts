@@ -4,6 +4,7 @@ import { Uint8ArrayReader, Uint8ArrayWriter, ZipReader } from '@zip.js/zip.js';
 import { simpleParser } from 'mailparser';
 import t, { type Test } from 'tap';
 import { macroDocument } from '../src/cli/demo/macro-document.js';
+import { zip } from '../src/cli/demo/zip.js';
 import {
   browserPrograms,
   checkPage,
@@ -13,9 +14,11 @@ import {
   type VisitorOptions,
 } from './support/browser.js';
 import { ConsoleClient, consolePassword } from './support/console-client.js';
+import { pdf } from './support/document-files.js';
 import { type ArrivedMail, holdsOriginal, isNotice, JourneyBed, journeyPrograms } from './support/journey-bed.js';
-import { buildMail } from './support/mail.js';
+import { base64Lines, buildMail, eicar } from './support/mail.js';
 import { skipWithout } from './support/missing.js';
+import { walk } from './support/page-crawl.js';
 import { filesHolding } from './support/stored-bytes.js';
 
 t.setTimeout(560_000);
@@ -287,6 +290,28 @@ t.test('the other ends of a request, and other ways to the pages', { skip }, asy
     }
     await nobodyHasIt(t, bed, withheld);
   });
+
+  for (const look of [{ phone: true, dark: true }, { phone: true }, { dark: true }, {}] as const) {
+    await t.test(`every page, ${JSON.stringify(look)}`, async (t) => {
+      const root = await into({ name: 'tour', ...look });
+      await root.open('/admin');
+      await signIn(root, 'root');
+      const kinds = new Set<string>();
+      // Of pages that are alike, one.
+      const follow = (path: string) => {
+        const kind = path.replace(/[a-z2-7]{26}/, 'ID').replace(/=[^&]*/g, '=');
+        return !kinds.has(kind) && kinds.add(kind).size > 0;
+      };
+      const paths = await walk(root, '/admin', {
+        pagesMax: 60,
+        follow,
+        look: (path) => checkPage(t, root, path.replace(/[a-z2-7]{26}/, 'id')),
+      });
+      for (const section of ['quarantine', 'incidents', 'lists', 'settings', 'health', 'audit']) {
+        t.ok(paths.includes(`/admin/${section}`), section);
+      }
+    });
+  }
 });
 
 /** A file of an encrypted archive; the password is a word of `text`. */
@@ -472,5 +497,98 @@ t.test('the gate dies between any two steps, and in the middle of them', { skip 
   t.ok(
     copies.every((count) => count === 1 || count === 2),
     'at least once, and a crash never costs more than one copy',
+  );
+});
+
+/** A notice without what differs from message to message. */
+function withoutIds(text: string | false | undefined): string {
+  return String(text)
+    .replace(/\r\n/g, '\n')
+    .replace(/\b[a-z2-7]{26}\b/g, 'ID')
+    .replace(/\d{4}-\d\d-\d\d \d\d:\d\d UTC/g, 'TIME')
+    .replace(/\b\d+(?:\.\d+)? (?:bytes|kB|MB)/g, 'SIZE')
+    .replace(/\/q\/[\w-]+/g, '/q/TOKEN')
+    // What is clean has no rating.
+    .replace(/not rated|\b0 of 10(?: \(\w+\))?/g, 'LEVEL')
+    .trim();
+}
+
+t.test('settings: what the preview shows is what the next recipient gets', { skip }, async (t) => {
+  const enter = await openBrowser(t);
+  const bed = await JourneyBed.start(t, { administrators: ['root'] });
+  const { pid } = bed.gate;
+  const root = await enter({ origin: bed.origin, name: 'settings' });
+  const { page } = root;
+  await root.open('/admin/settings/notice');
+  await signIn(root, 'root');
+  await checkPage(t, root, 'notice');
+  await page.getByLabel('Subject', { exact: true }).fill('Zurückgehalten: <b>Vorsicht</b>');
+  await page.getByLabel('Custom message').fill('Please do not worry.\n\nCall "IT" & ask for <Eve>: 555-0100.');
+  await page.getByLabel('Custom link text').fill('Look & decide');
+  await page.getByLabel('Learn more link URL').fill('https://intranet.example.org/mail?a=1&b=2');
+  await root.press('Preview');
+  await checkPage(t, root, 'notice preview');
+  const address = await page.getByRole('link', { name: /Download the mail/ }).getAttribute('href');
+  const previewed = await simpleParser(Buffer.from(await (await page.request.get(`${bed.origin}${address}`)).body()));
+  t.match(bed.gate.readConfig().notice, { subject: 'Malware Detected' }, 'looking saved nothing');
+  await root.press('Save');
+  await checkPage(t, root, 'notice saved');
+  t.match(await root.text(), /Applied without a restart/);
+
+  const text = 'See the invoice.\r\n';
+  const zipped = zip([{ name: 'eicar.com', content: eicar }]);
+  const mail = buildMail({
+    from: 'A Sender <sender@example.net>',
+    to: 'recipient@example.org',
+    subject: 'Invoice 4711',
+    text,
+    attachment: { name: 'invoice.zip', content: zipped, type: 'application/zip' },
+  });
+  const terms = `Content-Type: application/pdf; name="terms.pdf"\r\nContent-Disposition: attachment; filename="terms.pdf"\r\nContent-Transfer-Encoding: base64\r\n\r\n${base64Lines(pdf(['<< /Type /Catalog >>']))}`;
+  const boundary = /boundary="([^"]+)"/.exec(mail.toString('latin1'))?.[1] ?? '';
+  const both = mail
+    .toString('latin1')
+    .replace(`\r\n--${boundary}--`, `\r\n--${boundary}\r\n${terms}\r\n--${boundary}--`);
+  t.match(await bed.send(Buffer.from(both, 'latin1'), ['recipient@example.org'], 'sender@example.net'), /withheld as/);
+  const [arrived] = await bed.arrived('recipient@example.org', () => true);
+  const real = await simpleParser(arrived?.bytes ?? Buffer.alloc(0));
+  t.equal(real.subject, 'Zurückgehalten: <b>Vorsicht</b>');
+  t.equal(real.subject, previewed.subject);
+  t.equal(withoutIds(real.text), withoutIds(previewed.text), 'the text is that of the preview');
+  t.equal(withoutIds(real.html), withoutIds(previewed.html), 'and so is the page in it');
+  const ours =
+    /^(?:x-sluice-notice|auto-submitted|x-auto-response-suppress|from|to|subject|mime-version|content-type)$/;
+  const names = ({ headerLines }: typeof real) => headerLines.map(({ key }) => key).filter((key) => ours.test(key));
+  t.same(names(real), names(previewed));
+
+  await root.open('/admin/settings/smtp');
+  await page.getByLabel('Deliver malicious messages with warning headers added').check();
+  await page.getByLabel('Subject prefix').fill('[Vorsicht] ');
+  await root.press('Save');
+  await checkPage(t, root, 'smtp saved');
+  t.match(await bed.send(order('marked'), [anna]), /queued as/, 'delivered now');
+  const [marked] = await bed.arrived(anna, ({ subject }) => subject.includes('Order marked'));
+  t.equal(marked?.subject, '[Vorsicht] Order marked');
+  t.match(marked?.bytes.toString('latin1'), /^X-Spam-Flag: YES\r$/m);
+
+  await root.open('/admin/lists?list=block');
+  await checkPage(t, root, 'block list');
+  await page.locator('textarea[name=entries]').fill('*@bad.example');
+  await root.press('+ Add');
+  await checkPage(t, root, 'block list with an entry');
+  const listed = buildMail({ from: 'x@bad.example', subject: 'Hello' });
+  t.match(await bed.send(listed, [bert], 'x@bad.example'), /queued as/);
+  const [tagged] = await bed.arrived(bert, () => true);
+  t.match(tagged?.bytes.toString('latin1'), /^X-Spam-Flag: YES\r$/m, 'a listed sender is malicious from now on');
+  t.equal(bed.gate.pid, pid, 'all in one life of the gate');
+  t.ok(bed.gate.running);
+  const changes = bed.audit().filter(({ action }) => action === 'settings');
+  t.same(
+    changes.map(({ actor }) => actor),
+    ['console:root', 'console:root', 'console:root'],
+  );
+  t.match(
+    JSON.stringify(changes.map(({ detail }) => detail)),
+    /notice\.subject[\s\S]+policy\.smtp\.action[\s\S]+bad\.example/,
   );
 });

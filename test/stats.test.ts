@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { MailboxServer } from '../src/cli/demo/mailbox-server.js';
 import { parseSpan } from '../src/cli/stats.js';
+import { counterProtocolsOf } from '../src/daemon/listener-protocols.js';
 import {
   type CounterWord,
   counterDayMs,
@@ -19,6 +20,7 @@ import {
   sliceOf,
   sumCounts,
 } from '../src/quarantine/counter-names.js';
+import { CounterTally } from '../src/quarantine/counter-tally.js';
 import { Store } from '../src/quarantine/store.js';
 import { Client } from './support/client.js';
 import { FakeClamd } from './support/fake-clamd.js';
@@ -312,6 +314,26 @@ t.test('the words of the command line', async (t) => {
   t.equal((await sluice(gate, 'stats', '--clear', '--since', '1h')).code, 2);
   t.equal(parseSpan('90m'), 5_400_000);
   t.equal(parseSpan('2d'), 172_800_000);
+});
+
+t.test('listeners with TLS from the first byte are counted under protocols of their own', (t) => {
+  const listeners = (one: string) =>
+    (['none', 'starttls', 'implicit'] as const).map((tls) => ({ name: `${one}-${tls}`, tls }));
+  t.same(counterProtocolsOf({ smtp: { listeners: listeners('s') }, imap: { listeners: listeners('i') } }), {
+    's-none': 'smtp',
+    's-starttls': 'smtp',
+    's-implicit': 'smtps',
+    'i-none': 'imap',
+    'i-starttls': 'imap',
+    'i-implicit': 'imaps',
+  });
+  const tally = new CounterTally({ a: 'smtps', b: 'imap' });
+  tally.of('a').add('released');
+  tally.of('b').add('bytes', 7);
+  tally.of('unknown').add('bytes', 7);
+  t.same(tally.take(), { 'smtps.released': 1, 'imap.bytes': 7 });
+  t.equal(tally.take(), undefined, 'taken once');
+  t.end();
 });
 
 const names = ['smtp.email-scanned', 'imaps.released', 'of.another-version'] as const;

@@ -76,6 +76,11 @@ export class LogCollector {
     if (told !== undefined) this.#forwarder.tell(told);
   }
 
+  /** `ok`, or what is wrong */
+  get check(): string {
+    return this.#sender.up ? 'ok' : 'not reached; records wait';
+  }
+
   refreshGauges(): void {
     this.#metrics.syslogUp.set(this.#sender.up ? 1 : 0);
     this.#metrics.syslogQueued.set(this.#sender.queuedBytes);

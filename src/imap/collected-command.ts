@@ -26,6 +26,8 @@ export interface CollectedCommand extends CommandHead {
   readonly pieces: readonly CommandPiece[];
 }
 
+const none: Buffer = Buffer.alloc(0);
+
 /** What is done with it. */
 export type Begin = (session: ImapSession, command: CollectedCommand) => void;
 
@@ -45,7 +47,7 @@ export class Collector implements PieceTaker {
   readonly #pieces: CommandPiece[] = [];
   readonly #outgoing: (Buffer | { readonly literal: Buffer })[] = [];
   /** of the literal that comes in */
-  #data: Buffer = Buffer.alloc(0);
+  #data: Buffer = none;
   #filled = 0;
   #bytes = 0;
 
@@ -78,7 +80,8 @@ export class Collector implements PieceTaker {
     this.#outgoing.push(text);
     if (literal === undefined) {
       intake.done();
-      this.#begin(this.#session, { ...this.#head, outgoing: this.#outgoing, pieces: this.#pieces });
+      const { tag, verb } = this.#head;
+      this.#begin(this.#session, { tag, verb, outgoing: this.#outgoing, pieces: this.#pieces });
     } else {
       this.#data = Buffer.alloc(literal.size);
       this.#filled = 0;

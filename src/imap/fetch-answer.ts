@@ -100,6 +100,8 @@ function withoutUid(raw: Buffer, items: readonly ResponseItem[], edit: Edit): Pi
 /** The response as the client asked for it, with its literals; nothing when it did not ask for any of it. */
 export function passed({ parts }: Response, edit: Edit): Piece[] {
   if (edit.cut.size > 0 && parts.every(({ items }) => items.every(({ name }) => edit.cut.has(name)))) return [];
+  const [only] = parts;
+  if (only !== undefined && parts.length === 1) return editedPart(only, edit, true);
   return parts.flatMap((part, index) => editedPart(part, edit, index === 0));
 }
 

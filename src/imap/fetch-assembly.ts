@@ -26,7 +26,7 @@ export interface ResponseTaker {
 
 /** Where literals are kept. */
 export interface Keeping {
-  receive(): Intake;
+  receive(expectedBytes?: number): Intake;
   feed(intake: Intake, bytes: Buffer): void;
 }
 
@@ -69,7 +69,7 @@ export class ResponseAssembly {
     if (current === undefined) return;
     const { raw, items, open } = event;
     const keep = open && current.handling === 'hold' && current.parts.length < limits.imapFetch.heldLiteralsMax;
-    current.body = keep ? this.#keeping.receive() : undefined;
+    current.body = keep ? this.#keeping.receive(items.at(-1)?.literalBytes) : undefined;
     const part: ResponsePart = { raw, items, open, body: current.body };
     if (current.handling === 'stream') taker.streamPart(part, first);
     else if (current.parts.length < limits.imapFetch.responsePartsMax || !open) current.parts.push(part);

@@ -45,8 +45,8 @@ export class Holdings {
   }
 
   /** Begins to take a message in; `release` ends it. */
-  receive(): Intake {
-    const intake = this.#port.mailbox.receive();
+  receive(expectedBytes?: number): Intake {
+    const intake = this.#port.mailbox.receive(expectedBytes);
     this.#intakes.add(intake);
     this.#watchCrowd();
     return intake;

@@ -184,11 +184,13 @@ function shapeOf(items: readonly FetchItem[]): Shape {
 
 /** Of items of which at least one waits for a judgement. */
 export function planFetch(request: FetchRequest, mailbox: Mailbox): FetchPlan {
-  const { needs, whole, own, asksUid, ...shape } = shapeOf(request.items);
-  const plan = { request, needs, whole };
-  if (isSure(request, mailbox)) return { ...plan, sure: true, items: own, edit: noEdit, marksSeen: false };
-  const edit = request.uid || asksUid ? shape.editWithUid : shape.edit;
-  return { ...plan, sure: false, items: shape.peeking, edit, marksSeen: shape.marksSeen };
+  // One shape of object, made in one go: this runs for every FETCH.
+  const { needs, whole, own, asksUid, peeking: items, marksSeen, edit: cutting, editWithUid } = shapeOf(request.items);
+  if (isSure(request, mailbox)) {
+    return { request, needs, sure: true, items: own, edit: noEdit, whole, marksSeen: false };
+  }
+  const edit = request.uid || asksUid ? editWithUid : cutting;
+  return { request, needs, sure: false, items, edit, whole, marksSeen };
 }
 
 /**
@@ -210,7 +212,7 @@ export function areOriginals(uids: readonly number[], mailbox: Mailbox): boolean
 /** For messages that all stand as originals. What does not after all is judged and asked for as ever. */
 export function planKnown(request: FetchRequest): FetchPlan {
   const { needs, whole, own, asksUid } = shapeOf(request.items);
-  return { request, needs, sure: false, whole, items: own, edit: asksUid ? noEdit : onlyUidCut, marksSeen: false };
+  return { request, needs, sure: false, items: own, edit: asksUid ? noEdit : onlyUidCut, whole, marksSeen: false };
 }
 
 /**

@@ -165,9 +165,18 @@ export function formatItem(item: FetchItem): string {
   return `${item.name.slice(0, -1)}${formatSection(item.section)}]${partial}`;
 }
 
+/** Most plans share their items, which are asked for again and again. */
+const formatted = new WeakMap<readonly FetchItem[], string>();
+
+function formatItems(items: readonly FetchItem[]): string {
+  const known = formatted.get(items) ?? items.map(formatItem).join(' ');
+  formatted.set(items, known);
+  return known;
+}
+
 export function formatFetch(request: FetchRequest): OutgoingCommand {
   const modifiers = request.modifiers === '' ? '' : ` (${request.modifiers})`;
-  const items = request.items.map(formatItem).join(' ');
+  const items = formatItems(request.items);
   return [Buffer.from(`${request.uid ? 'UID ' : ''}FETCH ${request.set} (${items})${modifiers}`, 'latin1')];
 }
 

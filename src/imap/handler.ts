@@ -93,8 +93,12 @@ export interface Mailbox {
   notice(uid: number): StoredNotice | Promise<StoredNotice>;
   /** Judges again, from what is remembered, what needs no content. Never rejects; what stays unjudged needs `receive`. */
   settle(uids: readonly number[]): Promise<void>;
-  /** Takes a whole message in. Never throws. */
-  receive(): Intake;
+  /**
+   * Takes a whole message in. Never throws.
+   *
+   * @param expectedBytes as the server has announced them; it may send others
+   */
+  receive(expectedBytes?: number): Intake;
   /** Commits that the metadata of these originals is being shown (setting `before-content`, or no attachments). */
   showMetadata(uids: readonly number[]): Promise<void>;
   /** whether metadata waits for the judgement: `imap.judge: before-metadata` */

@@ -15,6 +15,17 @@ interface Held {
 
 const nothing = (): void => undefined;
 
+/** `tag`, a space, the command, CRLF. */
+function wholeLine(tag: string, command: Buffer): Buffer {
+  const line = Buffer.allocUnsafe(tag.length + 1 + command.length + 2);
+  let length = line.write(tag, 0, 'latin1');
+  line[length] = 0x20;
+  length += 1 + command.copy(line, length + 1);
+  line[length] = 0x0d;
+  line[length + 1] = 0x0a;
+  return line;
+}
+
 export class LiteralWriter {
   readonly #send: (bytes: Buffer) => void;
   #held: Held[] = [];
@@ -32,6 +43,11 @@ export class LiteralWriter {
 
   /** Sends a whole command; what must wait is kept here. */
   command(tag: string, command: OutgoingCommand): void {
+    const [only, ...others] = command;
+    if (Buffer.isBuffer(only) && others.length === 0) {
+      this.write(tag, wholeLine(tag, only));
+      return;
+    }
     let line: Buffer = Buffer.from(`${tag} `, 'latin1');
     for (const part of command) {
       if (Buffer.isBuffer(part)) {

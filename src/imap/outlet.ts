@@ -134,6 +134,10 @@ export class ClientOutlet implements Outlet {
       this.#tail = Buffer.from(bytes.buffer, tail.byteOffset, tail.length + bytes.length);
       return;
     }
+    if (tail !== undefined && tail.length + bytes.length <= limits.imapSession.joinedBytes) {
+      this.#tail = Buffer.concat([tail, bytes]);
+      return;
+    }
     this.flush();
     this.#tail = bytes;
   }

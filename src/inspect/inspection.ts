@@ -87,7 +87,7 @@ export interface InspectorOptions {
   readonly workerFile?: URL;
 }
 
-/** The inspector of a process. Its threads start with the first attachment. */
+/** The inspector of a process. Its threads start with the first part that needs one, or when `prepare` says so. */
 export function createInspector(options: InspectorOptions = {}): Inspector {
   const queue = new WorkerQueue({
     threads: options.threads ?? limits.inspect.threads,

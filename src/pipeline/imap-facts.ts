@@ -48,16 +48,36 @@ export function writeFacts(report: InspectionReport, { mailFrom, recipients }: M
   const addresses = [sender, short(certainSender, sender), receiver, short(certainReceiver, receiver)] as const;
   let written: Written = [...start, ...addresses];
   if (report.problems.length > 0 || needsAnalysis(report)) {
-    const parts = needsAnalysis(report) ? report.parts.map(withoutRange) : [];
+    const parts = needsAnalysis(report) ? report.parts.map(writtenPart) : [];
     written = [...start, ...addresses, report.problems, parts];
   }
   const text = JSON.stringify(written);
   return text.length > limits.imapJudge.factsCharacters ? undefined : text;
 }
 
-/** Where a part lies in the message says nothing without the message. */
-function withoutRange({ range, ...part }: PartFacts): unknown {
-  return part.members.length === 0 ? part : { ...part, members: part.members.map(withoutRange) };
+/** What JSON leaves out where it says nothing; where a part lies in the message says nothing without the message. */
+type WrittenPart = { readonly [Fact in Exclude<keyof PartFacts, 'range' | 'members'>]: PartFacts[Fact] | undefined } & {
+  readonly members: readonly WrittenPart[] | undefined;
+};
+
+function writtenPart(part: PartFacts): WrittenPart {
+  const { flags, members } = part;
+  return {
+    path: part.path,
+    names: part.names,
+    declaredType: part.declaredType,
+    detectedType: part.detectedType,
+    encoding: part.encoding,
+    view: part.view || undefined,
+    disposition: part.disposition,
+    attachment: part.attachment,
+    bytes: part.bytes,
+    sha256: part.sha256,
+    sha1: part.sha1 || undefined,
+    md5: part.md5 || undefined,
+    flags: flags.length === 0 ? undefined : flags,
+    members: members.length === 0 ? undefined : members.map(writtenPart),
+  };
 }
 
 function isSame(a: readonly string[], b: readonly string[]): boolean {
@@ -96,12 +116,16 @@ export function readFacts(text: string): RememberedMessage | undefined {
 
 /** JSON leaves out what is undefined. */
 function partOf(written: unknown): PartFacts {
-  const part = written as PartFacts;
+  const part = written as Partial<PartFacts> & Omit<PartFacts, 'view' | 'sha1' | 'md5' | 'flags' | 'members'>;
   return {
     ...part,
     detectedType: part.detectedType,
     disposition: part.disposition,
+    view: part.view ?? '',
+    sha1: part.sha1 ?? '',
+    md5: part.md5 ?? '',
+    flags: part.flags ?? [],
     range: undefined,
-    members: part.members.map(partOf),
+    members: (part.members ?? []).map(partOf),
   };
 }

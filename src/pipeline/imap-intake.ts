@@ -4,7 +4,7 @@
  */
 import type { Intake, MessageFacts, Ruling } from '../imap/handler.js';
 import type { Inspection } from '../inspect/inspection.js';
-import { everyPart } from '../inspect/report.js';
+import { everyPart, type PartFacts } from '../inspect/report.js';
 import type { LivePolicy } from '../policy/live-policy.js';
 import { exposures } from '../quarantine/mailbox-table.js';
 import { messageOf } from '../runtime/errors.js';
@@ -46,9 +46,9 @@ export class ImapIntake implements Intake {
   recorded = false;
   #id: string | undefined;
 
-  constructor(tools: IntakeTools) {
+  constructor(tools: IntakeTools, expectedBytes?: number) {
     this.#tools = tools;
-    this.spool = tools.services.spools.create();
+    this.spool = tools.services.spools.create(expectedBytes);
     this.#inspection = tools.services.inspector.start(this.spool);
   }
 
@@ -271,7 +271,8 @@ export class ImapIntake implements Intake {
   #noteDelivered({ report, envelope }: JudgedMail): void {
     if (!report.hasAttachment) return;
     const { services, reader } = this.#tools;
-    const parts = [...everyPart(report.parts)].filter(({ sha256 }) => sha256 !== '');
+    const parts: PartFacts[] = [];
+    for (const part of everyPart(report.parts)) if (part.sha256 !== '') parts.push(part);
     const delivery = {
       id: this.#messageId,
       protocol: 'imap' as const,

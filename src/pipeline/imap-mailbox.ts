@@ -74,14 +74,10 @@ export class SelectedMailbox implements Mailbox {
     return this.#services.mailboxes.notices.get(id);
   }
 
-  receive(): Intake {
+  receive(expectedBytes?: number): Intake {
     const { shared: mailbox } = this;
-    return new ImapIntake({
-      services: this.#services,
-      reader: this.#reader,
-      mailbox,
-      revisions: this.#revisions,
-    });
+    const tools = { services: this.#services, reader: this.#reader, mailbox, revisions: this.#revisions };
+    return new ImapIntake(tools, expectedBytes);
   }
 
   async settle(uids: readonly number[]): Promise<void> {

@@ -15,7 +15,9 @@ export const imapSessionLimits = {
    * read from the server. What is shown is written down for all of them together, which is what a mailbox of small mail
    * is read the faster for.
    */
-  judgedBacklogBytes: 4_194_304,
+  judgedBacklogBytes: 2_097_152,
+  /** bytes that are copied together for one write; several pieces cost the system more than that. */
+  joinedBytes: 8192,
   /** bytes that wait for the server; above it nothing more is read from the client. */
   upstreamBacklogBytes: 524_288,
   /** bytes that stand for a place in the order that is not filled yet, besides those of the response that waits. */

@@ -16,7 +16,7 @@ import { parcelLimits } from './parcel-limits.js';
 import { previewLimits } from './preview-limits.js';
 import { clamdLimits, scoringHttpLimits, scoringServerLimits } from './scoring-limits.js';
 import { settingsLimits } from './settings-limits.js';
-import { counterLimits, syslogLimits } from './telling-limits.js';
+import { counterLimits, deliveredLimits, syslogLimits } from './telling-limits.js';
 
 export const limits = {
   smtp: {
@@ -259,20 +259,7 @@ export const limits = {
   clamd: clamdLimits,
   http: scoringHttpLimits,
   scoringServer: scoringServerLimits,
-  delivered: {
-    /** files of delivered mail that are remembered; some 500 bytes each. */
-    filesMax: 20_000,
-    /** files of one message. */
-    filesPerMessage: 100,
-    /** recipients of one message that are remembered with its files. */
-    recipientsMax: 100,
-    /** incidents written after one reload; a feed that calls everything bad shall not fill the database. */
-    incidentsMax: 1000,
-    /** ms for which they are; feeds learn of most files within a day. */
-    keptMs: 86_400_000,
-    /** files looked at before the event loop gets its turn; a few ms. */
-    slice: 500,
-  },
+  delivered: deliveredLimits,
   outbox: {
     /** rows taken in one poll. */
     claimMax: 20,

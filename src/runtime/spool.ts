@@ -29,8 +29,9 @@ export class SpoolPool {
     this.#directory = directory;
   }
 
-  create(): Spool {
-    return new Spool(this);
+  /** @param expectedBytes if somebody has said how many will come; nothing but the size of the first block follows */
+  create(expectedBytes = 0): Spool {
+    return new Spool(this, expectedBytes);
   }
 
   get usedBytes(): number {
@@ -95,6 +96,7 @@ export class SpoolPool {
 /** One message's bytes. Appended by one writer, read by range; released when nobody holds it any more. */
 export class Spool {
   readonly #pool: SpoolPool;
+  readonly #expectedBytes: number;
   #block: SharedArrayBuffer | undefined;
   #view: Buffer | undefined;
   #length = 0;
@@ -113,8 +115,9 @@ export class Spool {
   /** called when a paused writer may go on */
   onDrain: (() => void) | undefined;
 
-  constructor(pool: SpoolPool) {
+  constructor(pool: SpoolPool, expectedBytes = 0) {
     this.#pool = pool;
+    this.#expectedBytes = Math.min(expectedBytes, limits.spool.messageMemoryBytes);
   }
 
   get length(): number {
@@ -137,7 +140,7 @@ export class Spool {
   #appendToMemory(chunk: Buffer): boolean {
     const end = this.#length + chunk.length;
     if (this.#block === undefined || end > this.#block.byteLength) {
-      const grown = this.#pool.takeBlock(end);
+      const grown = this.#pool.takeBlock(Math.max(end, this.#expectedBytes)) ?? this.#pool.takeBlock(end);
       if (grown === undefined) return false;
       const view = Buffer.from(grown);
       if (this.#view !== undefined) this.#view.copy(view, 0, 0, this.#length);

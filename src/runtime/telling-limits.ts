@@ -1,4 +1,4 @@
-/** Bounds of what tells others about mail: durable counters and log collectors. Part of limits.ts. */
+/** Bounds of what tells others about mail: durable counters, log collectors, files that turn bad late. Part of limits.ts. */
 
 export const counterLimits = {
   /** ms between two writes of what was counted: a killed process loses no more. */
@@ -47,4 +47,19 @@ export const syslogLimits = {
   stopGraceMs: 3000,
   /** ms for the close of a connection whose last records are written. */
   closeGraceMs: 500,
+} as const;
+
+export const deliveredLimits = {
+  /** files of delivered mail that are remembered; some 500 bytes each. */
+  filesMax: 20_000,
+  /** files of one message. */
+  filesPerMessage: 100,
+  /** recipients of one message that are remembered with its files. */
+  recipientsMax: 100,
+  /** incidents written, and files that a log collector is told of, after one reload; a feed that calls everything bad shall not fill the database. */
+  incidentsMax: 1000,
+  /** ms for which they are; feeds learn of most files within a day. */
+  keptMs: 86_400_000,
+  /** files looked at before the event loop gets its turn; a few ms. */
+  slice: 500,
 } as const;

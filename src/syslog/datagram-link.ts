@@ -28,7 +28,7 @@ class DatagramLink implements Link {
     socket.once('connect', () => {
       if (!this.#over) this.#events.ready();
     });
-    // Connected, it learns when nobody listens there (RFC 1122 §4.1.3.3), and looks the name up only once.
+    // Connected, it learns when nobody listens there, and looks the name up only once.
     socket.connect(port, address);
   }
 

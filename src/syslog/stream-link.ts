@@ -54,7 +54,7 @@ class StreamLink implements Link {
         ? connectTcp(address)
         : connectTls({
             ...address,
-            // RFC 6066 §3: addresses are no server names.
+            // An address is no server name.
             ...(isIP(host) === 0 ? { servername: host } : {}),
             ...(tls.ca === undefined ? {} : { ca: tls.ca }),
             rejectUnauthorized: tls.verify,

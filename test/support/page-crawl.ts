@@ -26,13 +26,6 @@ export const foreignMarkup = `(() => {
   return found.map((element) => element.outerHTML.slice(0, 200));
 })()`;
 
-export interface Crawl {
-  /** paths in the order in which they were seen, queries included */
-  readonly paths: readonly string[];
-  /** how often `words` stood on a page */
-  readonly shown: number;
-}
-
 /** One page: it holds nothing of a stranger's making. @returns how often `words` stand on it */
 export async function checkHarmless(t: Test, visitor: Visitor, what: string, words: string): Promise<number> {
   const { page } = visitor;
@@ -43,25 +36,25 @@ export async function checkHarmless(t: Test, visitor: Visitor, what: string, wor
   return text.split(words).length - 1;
 }
 
+export interface WalkOptions {
+  readonly pagesMax: number;
+  /** which paths; a link that ends a session is not for a walk */
+  readonly follow?: (path: string) => boolean;
+  /** called on each page, with its path */
+  readonly look: (path: string) => Promise<void>;
+}
+
 /**
- * Opens `start` and whatever is linked from there, each path once, at most `pagesMax`.
- * @param follow which paths; a link that ends a session is not for a walk
+ * Opens `start` and whatever is linked from there, each path once.
+ * @returns the paths in the order in which they were seen, queries included
  */
-export async function crawl(
-  t: Test,
-  visitor: Visitor,
-  start: string,
-  options: { readonly words: string; readonly pagesMax: number; readonly follow?: (path: string) => boolean },
-): Promise<Crawl> {
+export async function walk(visitor: Visitor, start: string, options: WalkOptions): Promise<readonly string[]> {
   const queue = [start];
   const seen = new Set(queue);
-  let shown = 0;
   for (let path = queue.shift(); path !== undefined; path = queue.shift()) {
-    const isPage = await openOrDownload(visitor, path);
-    if (isPage) shown += await checkHarmless(t, visitor, path, options.words);
-    const links = isPage
-      ? ((await visitor.page.evaluate('[...document.links].map(({ href }) => href)')) as string[])
-      : [];
+    if (!(await openOrDownload(visitor, path))) continue;
+    const links = (await visitor.page.evaluate('[...document.links].map(({ href }) => href)')) as string[];
+    await options.look(path);
     for (const link of links) {
       if (!link.startsWith(`${visitor.origin}/`)) continue;
       const next = link.slice(visitor.origin.length).replace(/#.*/, '');
@@ -70,7 +63,7 @@ export async function crawl(
       queue.push(next);
     }
   }
-  return { paths: [...seen], shown };
+  return [...seen];
 }
 
 /** @returns false for what the browser saves instead of showing */

@@ -14,7 +14,7 @@ export function dumpStore(folder: string): Readonly<Record<string, unknown>> {
     const names = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").pluck().all();
     const tables = names
       .map(String)
-      .filter((name) => !restless.includes(name))
+      .filter((name) => !restless.includes(name) && !name.startsWith('counter'))
       .map((name) => [name, database.prepare(`SELECT * FROM "${name}"`).all()]);
     const sealed = existsSync(join(directory, 'quarantine')) ? readdirSync(join(directory, 'quarantine')).sort() : [];
     const configuration = readFileSync(join(folder, 'sluice.yaml'), 'utf8');

@@ -8,8 +8,7 @@ import { limits } from '../../runtime/limits.js';
 import { notAllowed, pageFields, readForm, refuse, sendPage } from '../answers.js';
 import { actorOf, operatorOf } from '../operator.js';
 import { sendMessageFrame } from '../preview/message-frame.js';
-import { type Outcome, problemText, saveSettings } from '../settings/saving.js';
-import type { Flash } from '../view/console-page.js';
+import { addListEntry } from '../settings/list-editor.js';
 import { BulkDeletePage, DeletePage } from './delete-page.js';
 import { actOnAll, type BulkAct, deleteItem, denyRequest, releaseItem } from './item-actions.js';
 import { ItemPage } from './item-page.js';
@@ -117,22 +116,8 @@ async function takeListEntry(
   // Only what belongs to this message: a form of ours offers nothing else.
   const entry = listEntries(item).find(({ entry }) => entry === form.get('entry'))?.entry;
   if (settings === undefined || list === undefined || entry === undefined) return refuse(reply, 400);
-  const edits = [{ path: ['lists', list], append: [entry] }];
-  const flash = flashOf(await saveSettings(settings, operatorOf(request), edits, undefined));
+  const flash = await addListEntry(settings, list, entry, actorOf(operatorOf(request)));
   return tools.flashes.redirect(request, reply, back(request), flash);
-}
-
-function flashOf(outcome: Outcome): Flash {
-  switch (outcome.kind) {
-    case 'told':
-      return outcome.flash;
-    case 'invalid':
-      return { kind: 'failed', text: `The entry was not saved: ${outcome.problems.map(problemText).join('; ')}` };
-    case 'conflict':
-      return { kind: 'failed', text: 'Somebody changed the configuration at the same moment. Try again.' };
-    case 'refused':
-      return { kind: 'failed', text: outcome.reason };
-  }
 }
 
 /** As it lies on the disk: whoever has the identity opens it with the age tools, and a browser can do nothing with it. */
