@@ -1,19 +1,19 @@
 /** Puts an entry into a list of the configuration for whoever looks at a message and not at the lists. */
 import { listEdits } from '../../config/edit-lists.js';
-import type { Operator } from '../operator.js';
 import type { Flash } from '../view/console-page.js';
 import { readFileState } from './file-state.js';
 import { problemText, type SavingOptions, saveSettings } from './saving.js';
 
+/** @param by for the audit log */
 export async function addListEntry(
   options: SavingOptions,
   list: 'allow' | 'block',
   entry: string,
-  operator: Operator,
+  by: string,
 ): Promise<Flash> {
   const { settings } = await readFileState(options);
   const edits = listEdits(settings, { list, add: [entry] });
-  const outcome = await saveSettings(options, operator, edits, undefined);
+  const outcome = await saveSettings(options, by, edits, undefined);
   switch (outcome.kind) {
     case 'told':
       return edits.length === 0
