@@ -303,6 +303,9 @@ t.test('hostile messages become a parcel or an error, and no field of theirs lea
   t.notMatch(head, /^(Bcc|X-Evil)/m);
   t.ok((head.match(/u\d+@example\.org/g)?.length ?? 0) <= limits.parcel.addressesMax);
   await unpacked(t, parcel);
+});
+
+t.test('depth, number and garbage end in a parcel or an error', async (t) => {
   const nested = `Content-Type: text/html\r\n\r\n${'<div>'.repeat(150_000)}`;
   t.ok((await unpacked(t, await parcelOf(t, mixed(nested, attachment('a', program))))).password, 'HTML of great depth');
   const many = mixed(...Array.from({ length: limits.parcel.membersMax + 1 }, () => attachment('a', Buffer.from('a'))));

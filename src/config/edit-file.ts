@@ -6,11 +6,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { access, lstat, open, readdir, readFile, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
-import { parseDocument } from 'yaml';
 import { GateError, messageOf } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import { applyEdits, changesOf, type Edit } from './edit.js';
-import { patchText } from './edit-text.js';
+import { patchText, readYaml } from './edit-text.js';
 import { parseConfig } from './load.js';
 import { type ConfigProblem, type Finding, hasErrors, pathText, valueText } from './problem.js';
 
@@ -100,16 +99,13 @@ export type EditResult =
 
 /** The new text, checked as `sluice check-config` would. @param file absolute; it is not read, but the files that it names are */
 export function editText(text: string, file: string, edits: readonly Edit[]): EditResult {
-  const document = parseDocument(text, { prettyErrors: false, uniqueKeys: true, stringKeys: true });
-  if (document.errors.length + document.warnings.length > 0) {
-    return { kind: 'invalid', problems: parseConfig(text, file).problems };
-  }
-  const old: unknown = document.toJS({ maxAliasCount: limits.config.aliasesMax }) ?? {};
-  const { value, findings } = applyEdits(old, edits);
+  const written = readYaml(text);
+  if (written === undefined) return { kind: 'invalid', problems: parseConfig(text, file).problems };
+  const { value, findings } = applyEdits(written.value, edits);
   if (findings.length > 0) return { kind: 'invalid', problems: findings.map(problemOf) };
-  const changes = changesOf(old, value);
+  const changes = changesOf(written.value, value);
   if (changes.length === 0) return { kind: 'unchanged' };
-  const patched = patchText(text, value);
+  const patched = patchText(text, value, written);
   if (patched === undefined) {
     const names = changes.map((change) => change.path).join(', ');
     const reason = `The file is written in a way that cannot be changed from here without damage. Change ${names} in the file itself.`;

@@ -23,6 +23,7 @@ import {
 import { limits } from '../runtime/limits.js';
 import { isMapping, own } from './edit.js';
 import { align } from './edit-align.js';
+import { applied, type Patch } from './edit-patch.js';
 import {
   columnOf,
   contentOf,
@@ -47,12 +48,6 @@ import {
   valueLines,
 } from './edit-render.js';
 
-interface Patch {
-  readonly from: number;
-  readonly to: number;
-  readonly text: string;
-}
-
 /** What becomes of the entries of one mapping or list. */
 interface Changes {
   readonly slot: Slot;
@@ -66,31 +61,51 @@ interface Changes {
 
 const parseOptions = { prettyErrors: false, uniqueKeys: true, stringKeys: true } as const;
 
+/** A file and what it says; undefined when it is no well-formed YAML. */
+export interface WrittenYaml {
+  readonly document: Document;
+  readonly value: unknown;
+}
+
+export function readYaml(text: string): WrittenYaml | undefined {
+  const document = parseDocument(text, { ...parseOptions, keepSourceTokens: true });
+  const value = plainOf(document);
+  return value === undefined ? undefined : { document, value };
+}
+
 /**
- * @param text well-formed YAML @param next what it shall say
+ * @param written what `readYaml` made of the text @param next what the file shall say
  * @returns undefined when the file is written in a way that cannot be edited
  */
-export function patchText(text: string, next: unknown): string | undefined {
-  const document = parseDocument(text, { ...parseOptions, keepSourceTokens: true });
-  if (document.errors.length > 0) return undefined;
-  const old = plainOf(document) ?? {};
-  if (isDeepStrictEqual(old, next)) return text;
+export function patchText(
+  text: string,
+  next: unknown,
+  written: WrittenYaml | undefined = readYaml(text),
+): string | undefined {
+  if (written === undefined) return undefined;
+  const { document, value } = written;
+  if (isDeepStrictEqual(value, next)) return text;
   return (
-    readBack(new Patcher(text, document, true).patched(old, next), next) ??
-    readBack(new Patcher(text, document, false).patched(old, next), next)
+    readBack(new Patcher(text, document, true).patched(value, next), next) ??
+    readBack(new Patcher(text, document, false).patched(value, next), next)
   );
 }
 
 /** The text when it says exactly what it shall. */
 function readBack(text: string | undefined, next: unknown): string | undefined {
   if (text === undefined) return undefined;
-  const document = parseDocument(text, parseOptions);
-  if (document.errors.length + document.warnings.length > 0) return undefined;
-  return isDeepStrictEqual(plainOf(document) ?? {}, next) ? text : undefined;
+  return isDeepStrictEqual(plainOf(parseDocument(text, parseOptions)), next) ? text : undefined;
 }
 
+/** undefined when it is not well-formed, or a bomb of aliases */
 function plainOf(document: Document): unknown {
-  return document.toJS({ maxAliasCount: limits.config.aliasesMax });
+  if (document.errors.length + document.warnings.length > 0) return undefined;
+  try {
+    return document.toJS({ maxAliasCount: limits.config.aliasesMax }) ?? {};
+  } catch {
+    // The loader says what is wrong with it.
+    return undefined;
+  }
 }
 
 class Patcher {
@@ -368,19 +383,4 @@ class Patcher {
 
 function anchorOf(node: Node): string {
   return 'anchor' in node && node.anchor !== undefined ? `&${node.anchor} ` : '';
-}
-
-/** undefined when two changes concern the same text. */
-function applied(text: string, patches: readonly Patch[]): string | undefined {
-  // What is added at an offset comes before what is taken away from there.
-  const ordered = [...patches].sort((a, b) => a.from - b.from || a.to - b.to);
-  const pieces: string[] = [];
-  let at = 0;
-  for (const patch of ordered) {
-    if (patch.from < at) return undefined;
-    pieces.push(text.slice(at, patch.from), patch.text);
-    at = patch.to;
-  }
-  pieces.push(text.slice(at));
-  return pieces.join('');
 }

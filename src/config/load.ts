@@ -19,6 +19,8 @@ import { schemaAt, shapeOf, typeText } from './schema-walk.js';
 export interface LoadedConfig {
   /** undefined when a problem is an error */
   readonly config: Config | undefined;
+  /** as written, with defaults; undefined when a value has the wrong form */
+  readonly settings?: Settings;
   /** errors and warnings, by line */
   readonly problems: readonly ConfigProblem[];
 }
@@ -76,7 +78,7 @@ export function parseConfig(text: string, file: string): LoadedConfig {
   }
   const config = resolveConfig(parsed.data, file);
   const problems = byLine(settledFindings(parsed.data, file).map(place));
-  return { config: hasErrors(problems) ? undefined : config, problems };
+  return { config: hasErrors(problems) ? undefined : config, settings: parsed.data, problems };
 }
 
 function settledFindings(settings: Settings, file: string): Finding[] {

@@ -20,6 +20,12 @@ export function parcelSecret(releaseKey: Uint8Array, id: string): Buffer {
   return createHmac('sha256', releaseKey).update(`parcel ${id}`).digest();
 }
 
+/** A message that takes too long or too much memory does so the next time as well. */
+function isTooMuch(error: unknown): boolean {
+  const { name, code } = error as NodeJS.ErrnoException;
+  return name === 'AbortError' || code === 'ERR_WORKER_OUT_OF_MEMORY';
+}
+
 export class Parcels {
   readonly #blobs: Blobs;
   #threads: Piscina<ParcelRequest, ParcelAnswer> | undefined;
@@ -68,15 +74,15 @@ export class Parcels {
     try {
       answer = await this.#threads.run(request, { signal: AbortSignal.timeout(limits.parcel.buildMs) });
     } catch (error) {
-      // A message that takes too long or too much memory does so the next time as well.
       const why = `the message could not be made into a ZIP archive (${messageOf(error)}): release the original`;
-      throw new GateError('open-failed', why, { temporary: false, cause: error });
+      throw new GateError('open-failed', why, { temporary: !isTooMuch(error), cause: error });
     }
     if (answer.kind === 'failed') throw new GateError(answer.code, answer.message, { temporary: answer.temporary });
     return answer.built;
   }
 
+  /** Nobody waits for what is being made: its release is tried again at the next start. */
   async close(): Promise<void> {
-    await this.#threads?.close();
+    await this.#threads?.destroy();
   }
 }

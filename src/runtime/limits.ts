@@ -2,6 +2,7 @@
  * Every bound of the gate that is not a configuration key, with its unit and its reason. A bound that an
  * administrator would tune is in the configuration schema instead.
  */
+
 import { consoleLimits } from './console-limits.js';
 import {
   imapFetchLimits,
@@ -13,7 +14,9 @@ import {
 } from './imap-limits.js';
 import { parcelLimits } from './parcel-limits.js';
 import { previewLimits } from './preview-limits.js';
+import { quarantineLimits } from './quarantine-limits.js';
 import { clamdLimits, scoringHttpLimits, scoringServerLimits } from './scoring-limits.js';
+import { settingsLimits } from './settings-limits.js';
 import { counterLimits, deliveredLimits, syslogLimits } from './telling-limits.js';
 
 export const limits = {
@@ -270,49 +273,7 @@ export const limits = {
     giveUpMs: 432_000_000,
     concurrentDeliveries: 4,
   },
-  quarantine: {
-    /** findings kept with an item or incident; a mail with more attachments is told by its first and a count. */
-    findingsMax: 100,
-    /** problem codes kept with an item. */
-    problemsMax: 50,
-    /** ms in which the same message and envelope is taken for a client that never saw our 250. */
-    repeatWindowMs: 3_600_000,
-    /** sealing threads; age is pure JavaScript at some 90 MB/s, and the inspection threads need the other cores. */
-    sealThreads: 2,
-    /** seals and openings waiting for a thread; above it a hold fails with 451. */
-    sealQueueMax: 256,
-    /** ms for one seal, opening or set of notices before its thread counts as hung; 10 GB of age at 90 MB/s. */
-    sealTimeoutMs: 120_000,
-    /** ms an idle sealing thread is kept; starting one costs some 50 ms. */
-    sealIdleMs: 60_000,
-    /** calls waiting for the database thread; a durable commit takes 0.2-5 ms. */
-    storeQueueMax: 4096,
-    /** ms that one connection waits for another process's write transaction. */
-    busyTimeoutMs: 5000,
-    /** characters of a next hop's reply that are kept; enough for any explanation. */
-    replyCharacters: 1000,
-    /** different replies of one release attempt that go into the audit row. */
-    repliesMax: 20,
-    /** characters of the reason with which a request is denied; a few sentences. */
-    reasonCharacters: 500,
-    /** rows of one list in the command line. */
-    listMax: 10_000,
-    /** items expired in one transaction, so that holds never wait long behind a sweep. */
-    sweepBatch: 200,
-    /** ms for which the re-entry field of a release vouches; the MTA's own queue may hold the mail for days (RFC 5321 §4.5.4.1). */
-    reentryMs: 432_000_000,
-    /** ms a stopping outbox waits for deliveries under way before it abandons them. */
-    stopGraceMs: 10_000,
-    /** ms that abandoned deliveries get to close their connections. */
-    abortGraceMs: 1000,
-    /** ms a release from the command line waits for its answer; RFC 5321 §4.5.3.2.6 gives the next hop 10 minutes after the dot. */
-    commandReleaseMs: 900_000,
-    /** ms between two looks at a release that another process works on. */
-    watchIntervalMs: 200,
-    /** ms of silence on a connection that sends a notice (RFC 5321 §4.5.3.2 says 5 minutes, 10 after the dot). */
-    mailerTimeoutMs: 300_000,
-    mailerConnectTimeoutMs: 30_000,
-  },
+  quarantine: quarantineLimits,
   counters: counterLimits,
   syslog: syslogLimits,
   parcel: parcelLimits,
@@ -338,25 +299,7 @@ export const limits = {
   },
   preview: previewLimits,
   console: consoleLimits,
-  settings: {
-    /** bytes of a form with list entries: ten thousand addresses of 60 characters, and what encoding makes of them. */
-    listFormBytes: 1_048_576,
-    /** entries of a list on one page. */
-    entriesShown: 100,
-    /** changed keys in one row of the audit table; a form has fewer. */
-    changesKept: 100,
-    /** items of a list that came or went in one row of the audit table; further ones are counted. */
-    itemsKept: 50,
-    /** characters of a value in the audit table. */
-    valueCharacters: 1000,
-    /** rendered notices kept for whoever looks at them, and ms for which they are; some 10 KiB each. */
-    previewsKept: 32,
-    previewMs: 900_000,
-    /** bytes of a list file whose entries are counted for a page; of larger ones only the size is shown. */
-    countedBytes: 8_388_608,
-    /** files shown with their counts. */
-    filesShown: 100,
-  },
+  settings: settingsLimits,
   notice: {
     /** characters of one mail-derived string; a reader needs no more to recognise his mail. */
     fieldCharacters: 200,

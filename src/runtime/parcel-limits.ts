@@ -10,8 +10,8 @@ export const parcelLimits = {
   nameCharacters: 60,
   /** characters of text written in the open; a longer one goes into the archive. */
   textCharacters: 1_000_000,
-  /** characters of HTML that a text is made of, at some 5 MB/s. */
-  htmlCharacters: 1_000_000,
+  /** characters of HTML that a text is made of: a hostile million takes half a minute, these a second. */
+  htmlCharacters: 200_000,
   subjectCharacters: 500,
   /** addresses of one field that are written down again. */
   addressesMax: 200,

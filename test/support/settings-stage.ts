@@ -43,8 +43,11 @@ export async function openSettings(
   const stage = await openConsole(t, { options: { live } });
   const user = stage.browser();
   await user.signIn();
+  await user.get('/admin');
   const text = () => readFileSync(file, 'utf8');
   const submit: SettingsStage['submit'] = async (page, fields, action) => {
+    // Nobody fills in forms as fast as a test, and the pages would count it as an attack.
+    stage.clock.now += 5000;
     const { body } = await user.get(page);
     return user.post(action ?? page, { ...controlsOf(body, action ?? page), ...fields });
   };
@@ -64,7 +67,7 @@ function attribute(tag: string, name: string): string | undefined {
 
 /** What a browser would send of the form with this action: fields as they stand, no buttons. */
 export function controlsOf(page: string, action: string): Record<string, string[]> {
-  const forms = [...page.matchAll(/<form\b([^>]*)>([\s\S]*?)<\/form>/g)];
+  const forms = [...page.matchAll(/<form\b((?:[^>"]|"[^"]*")*)>([\s\S]*?)<\/form>/g)];
   const form = forms.find(([, head = '']) => attribute(head, 'action') === action)?.[2] ?? '';
   const sent: Record<string, string[]> = {};
   const add = (name: string | undefined, value: string) => {
@@ -73,7 +76,7 @@ export function controlsOf(page: string, action: string): Record<string, string[
     sent[name].push(value);
   };
   for (const [, kind, wide = '', content = '', input = ''] of form.matchAll(
-    /<(textarea|select)\b([^>]*)>([\s\S]*?)<\/\1>|<input\b([^>]*)>/g,
+    /<(textarea|select)\b((?:[^>"]|"[^"]*")*)>([\s\S]*?)<\/\1>|<input\b((?:[^>"]|"[^"]*")*)>/g,
   )) {
     const head = kind === undefined ? input : wide;
     const name = attribute(head, 'name');

@@ -1,13 +1,11 @@
 /** The configuration file as the pages show it: what it says at this moment, what is wrong with it, and whether the gate runs with it. */
 import { resolve } from 'node:path';
-import { parseDocument } from 'yaml';
 import { readConfigText } from '../../config/edit-file.js';
 import { restartKeysOf } from '../../config/live-config.js';
 import { parseConfig } from '../../config/load.js';
 import { type ConfigProblem, hasErrors } from '../../config/problem.js';
-import { type Config, type Settings, settingsSchema } from '../../config/schema.js';
+import type { Config, Settings } from '../../config/schema.js';
 import { messageOf } from '../../runtime/errors.js';
-import { limits } from '../../runtime/limits.js';
 import type { SettingsOptions } from './options.js';
 
 export interface FileState {
@@ -29,12 +27,12 @@ export async function readFileState({ live }: Pick<SettingsOptions, 'live'>): Pr
   const { file } = live.started;
   try {
     const { text, digest } = await readConfigText(file);
-    const { config, problems } = parseConfig(text, resolve(file));
+    const { config, settings, problems } = parseConfig(text, resolve(file));
     const last = live.lastReload;
     return {
       text,
       digest,
-      settings: settingsOf(text),
+      settings,
       config,
       problems,
       restartKeys: config === undefined ? [] : restartKeysOf(config, live.started),
@@ -52,13 +50,6 @@ export async function readFileState({ live }: Pick<SettingsOptions, 'live'>): Pr
       refused: [],
     };
   }
-}
-
-function settingsOf(text: string): Settings | undefined {
-  const document = parseDocument(text, { prettyErrors: false, uniqueKeys: true, stringKeys: true });
-  if (document.errors.length > 0) return undefined;
-  const parsed = settingsSchema.safeParse(document.toJS({ maxAliasCount: limits.config.aliasesMax }) ?? {});
-  return parsed.success ? parsed.data : undefined;
 }
 
 export function errorsOf(problems: readonly ConfigProblem[]): readonly ConfigProblem[] {

@@ -5,6 +5,7 @@ import type { ReloadResult } from '../../config/live-config.js';
 import { type ConfigProblem, formatProblem, valueText } from '../../config/problem.js';
 import { messageOf } from '../../runtime/errors.js';
 import { limits } from '../../runtime/limits.js';
+import { actorOf, type Operator } from '../operator.js';
 import type { Flash } from '../view/console-page.js';
 import type { SettingsOptions } from './options.js';
 
@@ -18,16 +19,17 @@ export type Outcome =
   | Exclude<SaveResult, { kind: 'saved' | 'unchanged' }>;
 
 /**
- * @param actor for the audit table
+ * @param operator who does it, for the audit table
  * @param digest of the file that the form was made from; undefined for edits that are right whatever it says by now
  */
 export async function saveSettings(
   options: SavingOptions,
-  actor: string,
+  operator: Operator,
   edits: readonly Edit[],
   digest: string | undefined,
 ): Promise<Outcome> {
   const { live, log } = options;
+  const actor = actorOf(operator);
   const result = await saveEdits({ file: live.started.file, digest, edits });
   if (result.kind === 'unchanged') {
     return { kind: 'told', flash: { kind: 'done', text: 'Nothing was changed: the file says this already.' } };
@@ -115,9 +117,9 @@ function flashOf(saved: Saved, reload: ReloadResult, recorded: boolean): Flash {
 
 /** A problem on one line, without the name of the file. */
 export function problemText(problem: ConfigProblem): string {
-  return formatProblem({ ...problem, value: problem.value === '""' ? '' : problem.value }, 'line')
-    .replace(/^line: (error|warning): /, '')
-    .replace(/^line:/, 'line ');
+  return formatProblem(problem, 'file')
+    .replace(/^file: (error|warning): /, '')
+    .replace(/^file:(\d+)(:\d+)?: (error|warning): /, 'line $1: ');
 }
 
 /** The problems of a form by field, and the rest. @param paths of the fields */
