@@ -402,6 +402,7 @@ t.test('a message that was in the mailbox before the gate was', { skip }, async 
   t.equal(await visitor.open(link), 200);
   await checkPage(t, visitor, 'shared link');
   t.notMatch(await visitor.text(), 'anna@example.org');
+  t.match(await visitor.text(), /Eve Example <eve@client\.example> \(no return address\)/);
   await visitor.press('Ask for release');
   const [request] = await bed.arrived('requests@example.org', () => true);
   const root = await enter({ origin: bed.origin, name: 'mailbox-root' });

@@ -49,6 +49,7 @@ function senderText(facts: NoticeFacts): string {
   const envelope = facts.mailFrom === '' ? 'no return address' : shown(facts.mailFrom);
   const from = facts.from === undefined ? '' : shown(facts.from);
   if (from === '') return envelope;
+  if (facts.mailFrom === '') return `${from} (${envelope})`;
   return from.toLowerCase().includes(envelope.toLowerCase()) ? from : `${from} (sent by ${envelope})`;
 }
 

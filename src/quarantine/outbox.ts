@@ -32,6 +32,9 @@ export class Outbox {
   #wanted = false;
   #loop: Promise<void> | undefined;
   #stopping = false;
+  /** since the log of the database was emptied */
+  #settled = false;
+  #emptied = Number.NEGATIVE_INFINITY;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -51,6 +54,7 @@ export class Outbox {
     while (!this.#stopping) {
       this.#wanted = false;
       try {
+        await this.#emptyLog();
         const taken = await this.#takeDue();
         if (taken > 0) continue;
       } catch (error) {
@@ -58,6 +62,16 @@ export class Outbox {
       }
       await this.#pause();
     }
+  }
+
+  /** A notice carries a token. Its row is overwritten when it is sent, and the log of the database must not keep it. */
+  async #emptyLog(): Promise<void> {
+    const { vault, clock } = this.#options;
+    const now = clock();
+    if (!this.#settled || Math.abs(now - this.#emptied) < limits.outbox.emptyLogMs) return;
+    this.#emptied = now;
+    this.#settled = false;
+    this.#settled = !(await vault.store.call('emptyLog'));
   }
 
   /** Until woken (something was queued, or a delivery ended), or until the next poll. */
@@ -95,6 +109,7 @@ export class Outbox {
       })
       .finally(() => {
         this.#working.delete(work);
+        this.#settled = true;
         this.wake();
       });
     this.#working.add(work);

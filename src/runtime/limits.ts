@@ -272,6 +272,8 @@ export const limits = {
     /** ms after which a mail that always met temporary failures is given up and marked failed: RFC 5321 §4.5.4.1 says 4-5 days. */
     giveUpMs: 432_000_000,
     concurrentDeliveries: 4,
+    /** ms between two times that the database's log is emptied of what was sent; each costs two syncs of the disk. */
+    emptyLogMs: 5000,
   },
   quarantine: quarantineLimits,
   counters: counterLimits,

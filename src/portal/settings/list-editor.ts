@@ -1,0 +1,37 @@
+/** Puts an entry into a list of the configuration for whoever looks at a message and not at the lists. */
+import { listEdits } from '../../config/edit-lists.js';
+import type { Flash } from '../view/console-page.js';
+import { readFileState } from './file-state.js';
+import { problemText, type SavingOptions, saveSettings } from './saving.js';
+
+/** @param by for the audit log */
+export async function addListEntry(
+  options: SavingOptions,
+  list: 'allow' | 'block',
+  entry: string,
+  by: string,
+): Promise<Flash> {
+  const { settings } = await readFileState(options);
+  const edits = listEdits(settings, { list, add: [entry] });
+  const outcome = await saveSettings(options, by, edits, undefined);
+  switch (outcome.kind) {
+    case 'told':
+      return edits.length === 0
+        ? { kind: 'done', text: `${entry} is in the ${list} list already.` }
+        : { kind: outcome.flash.kind, text: `${entry} is now in the ${list} list. ${outcome.flash.text}` };
+    case 'invalid': {
+      const [first] = outcome.problems.filter(({ severity }) => severity === 'error');
+      return {
+        kind: 'failed',
+        text: `The ${list} list is as it was: ${first === undefined ? 'the file has errors' : problemText(first)}.`,
+      };
+    }
+    case 'refused':
+      return { kind: 'failed', text: `The ${list} list is as it was. ${outcome.reason}` };
+    case 'conflict':
+      return {
+        kind: 'failed',
+        text: `The ${list} list is as it was: the file was changed at the same moment. Do it again.`,
+      };
+  }
+}
