@@ -8,7 +8,7 @@ import { limits } from '../../runtime/limits.js';
 import { notAllowed, pageFields, readForm, refuse, sendPage } from '../answers.js';
 import { actorOf, operatorOf } from '../operator.js';
 import { sendMessageFrame } from '../preview/message-frame.js';
-import { addListEntry } from '../settings/list-editor.js';
+import { addListEntry } from './list-change.js';
 import { BulkDeletePage, DeletePage } from './delete-page.js';
 import { actOnAll, type BulkAct, deleteItem, denyRequest, releaseItem } from './item-actions.js';
 import { ItemPage } from './item-page.js';

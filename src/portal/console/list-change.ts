@@ -1,8 +1,8 @@
 /** Puts an entry into a list of the configuration for whoever looks at a message and not at the lists. */
 import { listEdits } from '../../config/edit-lists.js';
 import type { Flash } from '../view/console-page.js';
-import { readFileState } from './file-state.js';
-import { problemText, type SavingOptions, saveSettings } from './saving.js';
+import { readFileState } from '../settings/file-state.js';
+import { problemText, type SavingOptions, saveSettings } from '../settings/saving.js';
 
 /** @param by for the audit log */
 export async function addListEntry(
