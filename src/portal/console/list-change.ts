@@ -1,19 +1,21 @@
 /** Puts an entry into a list of the configuration for whoever looks at a message and not at the lists. */
 import { listEdits } from '../../config/edit-lists.js';
+import { readFileState } from '../settings/file-state.js';
+import type { SettingsOptions } from '../settings/options.js';
+import { problemText, saveSettings } from '../settings/saving.js';
 import type { Flash } from '../view/console-page.js';
-import { readFileState } from './file-state.js';
-import { problemText, type SavingOptions, saveSettings } from './saving.js';
 
-/** @param by for the audit log */
+/** @param actor for the audit log */
 export async function addListEntry(
-  options: SavingOptions,
+  options: SettingsOptions,
   list: 'allow' | 'block',
   entry: string,
-  by: string,
+  actor: string,
 ): Promise<Flash> {
   const { settings } = await readFileState(options);
   const edits = listEdits(settings, { list, add: [entry] });
-  const outcome = await saveSettings(options, by, edits, undefined);
+  const outcome = await saveSettings(options, actor, edits, undefined);
+  const unchanged = `The ${list} list is as it was.`;
   switch (outcome.kind) {
     case 'told':
       return edits.length === 0
@@ -23,15 +25,12 @@ export async function addListEntry(
       const [first] = outcome.problems.filter(({ severity }) => severity === 'error');
       return {
         kind: 'failed',
-        text: `The ${list} list is as it was: ${first === undefined ? 'the file has errors' : problemText(first)}.`,
+        text: `${unchanged} ${first === undefined ? 'The file has errors' : problemText(first)}.`,
       };
     }
     case 'refused':
-      return { kind: 'failed', text: `The ${list} list is as it was. ${outcome.reason}` };
+      return { kind: 'failed', text: `${unchanged} ${outcome.reason}` };
     case 'conflict':
-      return {
-        kind: 'failed',
-        text: `The ${list} list is as it was: the file was changed at the same moment. Do it again.`,
-      };
+      return { kind: 'failed', text: `${unchanged} The file was changed at the same moment. Do it again.` };
   }
 }
