@@ -153,7 +153,9 @@ export class Visitor {
       .join('-')
       .toLowerCase()
       .replace(/[^a-z0-9]+/g, '-');
-    await this.page.screenshot({ path: join(pictures, `${file}.png`), fullPage: true });
+    const path = join(pictures, `${file}.png`);
+    // A page can be too long for the browser's memory, and its beginning says much.
+    await this.page.screenshot({ path, fullPage: true }).catch(() => this.page.screenshot({ path }));
   }
 
   /** What axe-core finds wrong with the page, a line each. Needs scripts. */
