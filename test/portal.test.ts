@@ -3,7 +3,7 @@
  * form of its own changes anything.
  */
 import { h, type VNode } from 'preact';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { parseConfig } from '../src/config/load.js';
 import type { Reason } from '../src/policy/verdict.js';
 import { FormGuard, isSameOrigin } from '../src/portal/form-guard.js';
@@ -521,6 +521,10 @@ t.test('a recipient who may release is asked once more, and then it is for all',
     [{ item: id, addresses: ['anna@example.org'] }],
   );
   await release(stage, id);
+  await tellsOfRelease(t, stage, anna, carl);
+});
+
+async function tellsOfRelease(t: Test, stage: PortalStage, anna: string, carl: string): Promise<void> {
   for (const [token, words] of [
     [anna, 'It was released with this link at 2026-03-01 00:01 UTC.'],
     [carl, 'It was released by a recipient at 2026-03-01 00:01 UTC.'],
@@ -533,7 +537,7 @@ t.test('a recipient who may release is asked once more, and then it is for all',
     t.match(await ask(stage.port, `/q/${token}/message`), { status: 200, body: 'The message was released' });
     t.equal((await ask(stage.port, `/q/${token}/message/html`)).status, 404);
   }
-});
+}
 
 t.test('a recipient who may delete deletes for all, and the sealed file goes', async (t) => {
   const stage = await openPortal(t, { recipientMay: 'release' });

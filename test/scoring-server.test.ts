@@ -638,7 +638,7 @@ t.test('two gates, one server: what one has sent the other knows; while it is aw
   const tokenFile = join(folder, 'token');
   writeFileSync(tokenFile, 'shared-secret', { mode: 0o600 });
   const sink = await startSink(t);
-  let server = await ScoringServer.start(['--token-file', tokenFile]);
+  let server = await ScoringServer.start(['--token-file', tokenFile], undefined, folder);
   t.teardown(() => server.stop());
   const backends = [{ type: 'http', url: server.url, tokenFile, timeoutMs: 5000 }];
   const options = { upstreamPort: sink.port, config: { scoring: { backends, deadlineMs: 8000 } } };

@@ -521,7 +521,9 @@ t.test('a running gate does what the forms say', async (t) => {
   const sink = await startSink(t);
   const gate = await startGate(t, { upstreamPort: sink.port });
   const file = join(gate.folder, 'sluice.yaml');
-  writeFileSync(file, `# kept\n${stringify(gate.readConfig())}`);
+  const config = gate.readConfig();
+  writeFileSync(file, `# kept\n${stringify(config)}`);
+  await gate.waitForLog('the file as YAML', (line) => line.msg === 'configuration reloaded');
   const stage = await openSettings(t, { file });
   const reloaded = async (page: string, fields: Filled, action?: string) => {
     const lines = gate.log.length;

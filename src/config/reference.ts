@@ -108,13 +108,16 @@ function entry(key: string, schema: Schema, path: string, indent: string): strin
   ];
 }
 
+/** Lists of mappings that the gate does without. */
+const emptyLists: readonly string[] = ['administrators', 'portal.administrators'];
+
 /**
  * A list of mappings is shown with one item of each kind: a real one where the gate needs one, all others in comments.
  */
 function list(key: string, items: Schema, path: string, indent: string): string[] {
   const [first = [], ...others] = choicesOf(items).map((choice) => item(choice, path, indent));
   const further = others.flat().map(commentedOut);
-  if (path !== 'administrators') return [`${indent}${key}:`, ...first, ...further];
+  if (!emptyLists.includes(path)) return [`${indent}${key}:`, ...first, ...further];
   return [`${indent}#: ${key}:`, ...first.map(commentedOut), ...further];
 }
 

@@ -40,11 +40,12 @@ export class ScoringServer {
     });
   }
 
-  /** @param port to come back at after it was stopped */
-  static async start(options: readonly string[] = [], port?: number): Promise<ScoringServer> {
+  /** @param port to come back at after it was stopped; @param folder for its temporary files, when it may be killed */
+  static async start(options: readonly string[] = [], port?: number, folder?: string): Promise<ScoringServer> {
     const own = port ?? (await freePort());
     const child = spawn(process.execPath, [entry, 'scoring-server', '--listen', `127.0.0.1:${own}`, ...options], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      ...(folder === undefined ? {} : { env: { ...process.env, TMPDIR: folder } }),
     });
     const server = new ScoringServer(own, child);
     await waitFor('ready line', 20_000, () => {

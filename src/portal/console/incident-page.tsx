@@ -1,6 +1,7 @@
 /** One incident: who was aimed at by whom and with what, where the matter stands, and what was said about it. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Incident, incidentStatuses } from '../../incident/incident.js';
+import { cleanLine } from '../../notice/clean.js';
 import { isItemId } from '../../quarantine/item.js';
 import { limits } from '../../runtime/limits.js';
 import { readForm, refuse, sendPage } from '../answers.js';
@@ -149,9 +150,15 @@ function Comments({ comments }: { readonly comments: Incident['comments'] }) {
             <Words text={by} />
             <Time at={at} />
           </span>
-          <bdi class="comment">{text}</bdi>
+          <bdi class="comment">{cleanLines(text)}</bdi>
         </li>
       ))}
     </ul>
   );
+}
+
+/** With its lines, and without what would turn them around: people paste what they were sent. */
+function cleanLines(text: string): string {
+  const lines = text.split(/\r\n?|\n/);
+  return lines.map((line) => cleanLine(line, limits.console.commentCharacters)).join('\n');
 }

@@ -8,10 +8,10 @@ import { limits } from '../../runtime/limits.js';
 import { notAllowed, pageFields, readForm, refuse, sendPage } from '../answers.js';
 import { actorOf, operatorOf } from '../operator.js';
 import { sendMessageFrame } from '../preview/message-frame.js';
-import { addListEntry } from '../settings/list-editor.js';
 import { BulkDeletePage, DeletePage } from './delete-page.js';
 import { actOnAll, type BulkAct, deleteItem, denyRequest, releaseItem } from './item-actions.js';
 import { ItemPage } from './item-page.js';
+import { addListEntry } from './list-change.js';
 import { listEntries } from './list-entries.js';
 import { nextPage } from './next-page.js';
 import type { ConsoleTools } from './register.js';
@@ -116,7 +116,7 @@ async function takeListEntry(
   // Only what belongs to this message: a form of ours offers nothing else.
   const entry = listEntries(item).find(({ entry }) => entry === form.get('entry'))?.entry;
   if (settings === undefined || list === undefined || entry === undefined) return refuse(reply, 400);
-  const flash = await addListEntry(settings, list, entry, actorOf(operatorOf(request)));
+  const flash = await addListEntry(settings, list, entry, operatorOf(request));
   return tools.flashes.redirect(request, reply, back(request), flash);
 }
 

@@ -5,7 +5,7 @@ import { settingsSchema } from '../../config/schema.js';
 import { schemaAt, sentenceOf } from '../../config/schema-walk.js';
 import { administratorEvents } from '../../notice/settings.js';
 import { readForm, sendPage } from '../answers.js';
-import { type Operator, operatorOf } from '../operator.js';
+import { actorOf, type Operator, operatorOf } from '../operator.js';
 import type { Flash } from '../view/console-page.js';
 import { Button, Checkbox, Group, PostForm, Problems, TextField } from '../view/controls.js';
 import { Actions, DataTable } from '../view/display.js';
@@ -90,7 +90,7 @@ async function save(
   const outcome: Outcome =
     before.settings === undefined || digest !== before.digest
       ? { kind: 'conflict' }
-      : await saveSettings(options, operator, editsFrom(form, before.settings.administrators), digest);
+      : await saveSettings(options, actorOf(operator), editsFrom(form, before.settings.administrators), digest);
   if (outcome.kind === 'told') return options.flashes.redirect(request, reply, path, outcome.flash);
   const state = await readFileState(options);
   const shown = { state, operator, typed: typedOf(form), ...wordsOf(outcome) };

@@ -115,7 +115,7 @@ function enteredValue(spec: FieldSpec, entries: Entries): Plain | undefined {
     case 'number':
       return numeral(text);
     case 'area':
-      // Browsers send CRLF, RFC 1866 §8.2.1.
+      // Browsers send CRLF.
       return text.replace(/\r\n?/g, '\n');
     case 'servers':
       return serversOf(path, entries);

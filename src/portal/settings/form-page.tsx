@@ -5,7 +5,7 @@ import type { Edit } from '../../config/edit.js';
 import type { ConfigProblem } from '../../config/problem.js';
 import type { Settings } from '../../config/schema.js';
 import { readForm, sendPage } from '../answers.js';
-import { type Operator, operatorOf } from '../operator.js';
+import { actorOf, type Operator, operatorOf } from '../operator.js';
 import type { Flash } from '../view/console-page.js';
 import { Button, PostForm, Problems } from '../view/controls.js';
 import { Actions, LinkButton } from '../view/display.js';
@@ -165,7 +165,7 @@ async function outcomeOf(
     const expected = 'at least one host name, or the choice of all servers: with an empty list no mail is judged';
     return { kind: 'invalid', problems: [{ severity: 'error', path: empty.path, value: '', expected }] };
   }
-  return saveSettings(options, operator, edits, digest);
+  return saveSettings(options, actorOf(operator), edits, digest);
 }
 
 function isEmptied(edit: Edit, path: string): boolean {

@@ -5,7 +5,7 @@ import { listFields } from '../../config/schema-policy.js';
 import { explainAddress } from '../../policy/explain-address.js';
 import { limits } from '../../runtime/limits.js';
 import { readForm, sendPage } from '../answers.js';
-import { operatorOf } from '../operator.js';
+import { actorOf, operatorOf } from '../operator.js';
 import { listRules } from './field-table.js';
 import { readFileState } from './file-state.js';
 import { takeForm } from './form-page.js';
@@ -90,7 +90,7 @@ class ListPages {
     const outcome: Outcome =
       settings === undefined
         ? { kind: 'invalid', problems }
-        : await saveSettings(this.#options, operatorOf(request), edits, undefined);
+        : await saveSettings(this.#options, actorOf(operatorOf(request)), edits, undefined);
     if (outcome.kind === 'told') return this.#options.flashes.redirect(request, reply, lookPath(look), outcome.flash);
     const shown = { ...(await this.#shown(request, look)), typed, ...wordsOf(outcome, look) };
     return sendPage(reply, outcome.kind === 'invalid' ? 422 : 409, <ListsPage {...shown} />);

@@ -5,7 +5,6 @@ import type { ReloadResult } from '../../config/live-config.js';
 import { type ConfigProblem, formatProblem, valueText } from '../../config/problem.js';
 import { messageOf } from '../../runtime/errors.js';
 import { limits } from '../../runtime/limits.js';
-import { actorOf, type Operator } from '../operator.js';
 import type { Flash } from '../view/console-page.js';
 import type { SettingsOptions } from './options.js';
 
@@ -19,17 +18,16 @@ export type Outcome =
   | Exclude<SaveResult, { kind: 'saved' | 'unchanged' }>;
 
 /**
- * @param operator who does it, for the audit table
+ * @param actor who does it, for the audit table
  * @param digest of the file that the form was made from; undefined for edits that are right whatever it says by now
  */
 export async function saveSettings(
   options: SavingOptions,
-  operator: Operator,
+  actor: string,
   edits: readonly Edit[],
   digest: string | undefined,
 ): Promise<Outcome> {
   const { live, log } = options;
-  const actor = actorOf(operator);
   const result = await saveEdits({ file: live.started.file, digest, edits });
   if (result.kind === 'unchanged') {
     return { kind: 'told', flash: { kind: 'done', text: 'Nothing was changed: the file says this already.' } };
