@@ -116,7 +116,7 @@ async function takeListEntry(
   // Only what belongs to this message: a form of ours offers nothing else.
   const entry = listEntries(item).find(({ entry }) => entry === form.get('entry'))?.entry;
   if (settings === undefined || list === undefined || entry === undefined) return refuse(reply, 400);
-  const flash = await addListEntry(settings, list, entry, operatorOf(request));
+  const flash = await addListEntry(settings, list, entry, actorOf(operatorOf(request)));
   return tools.flashes.redirect(request, reply, back(request), flash);
 }
 
