@@ -106,6 +106,10 @@ export class Visitor {
     });
   }
 
+  get isPhone(): boolean {
+    return this.#options.phone === true;
+  }
+
   get scripted(): boolean {
     return this.#options.script !== false;
   }
@@ -153,7 +157,9 @@ export class Visitor {
       .join('-')
       .toLowerCase()
       .replace(/[^a-z0-9]+/g, '-');
-    await this.page.screenshot({ path: join(pictures, `${file}.png`), fullPage: true });
+    const path = join(pictures, `${file}.png`);
+    // A page can be too long for the browser's memory, and its beginning says much.
+    await this.page.screenshot({ path, fullPage: true }).catch(() => this.page.screenshot({ path }));
   }
 
   /** What axe-core finds wrong with the page, a line each. Needs scripts. */
@@ -183,6 +189,11 @@ export async function openBrowser(t: Test): Promise<(options: VisitorOptions) =>
   return (options) => Visitor.enter(browser, options);
 }
 
+/** Captions of tables that have to be scrolled sideways. */
+const cutTables = `[...document.querySelectorAll('table')]
+  .filter(({ parentElement: { scrollWidth, clientWidth } }) => scrollWidth > clientWidth + 1)
+  .map(({ caption, parentElement: { scrollWidth, clientWidth } }) => [caption?.textContent, scrollWidth, clientWidth].join(' '))`;
+
 /**
  * The page that is shown is whole: it did nothing that no page of ours does, one heading says what it is, nothing has to
  * be scrolled sideways, and nobody is shut out of it. Its picture is taken.
@@ -196,6 +207,7 @@ export async function checkPage(t: Test, visitor: Visitor, name: string): Promis
   t.not((await page.title()).trim(), '', `${name}: a title`);
   const wider = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
   t.equal(await page.evaluate(wider), 0, `${name}: nothing is cut off at the side`);
+  if (!visitor.isPhone) t.same(await page.evaluate(cutTables), [], `${name}: no table is wider than its place`);
   if (visitor.scripted) t.same(await visitor.barriers(), [], `${name}: no barriers`);
 }
 

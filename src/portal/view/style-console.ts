@@ -24,24 +24,26 @@ body.console main{max-width:1280px;margin:0 auto;padding:28px 24px 64px}
 .tile .aside{display:block;color:var(--soft);font-size:14px}
 .columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:20px;align-items:start}
 .columns>.panel{margin:0}
+.panel form+form,.panel form+.actions,.panel form+details{margin-top:20px}
 .columns{margin:0 0 20px}
 .scroll{overflow-x:auto;margin:0 0 20px;background:var(--card);border:1px solid var(--line);border-radius:12px}
 .panel .scroll{border:0;border-radius:0;margin:0 -24px}
 table{width:100%;border-collapse:collapse;font-size:15px}
 caption{padding:14px 20px;text-align:start;font-weight:700;font-size:17px}
 caption.hidden{padding:0}
-th,td{padding:11px 12px;text-align:start;vertical-align:top;border-top:1px solid var(--line)}
+th,td{padding:11px 10px;text-align:start;vertical-align:top;border-top:1px solid var(--line)}
 th:first-child,td:first-child{padding-inline-start:20px}
 th:last-child,td:last-child{padding-inline-end:20px}
 thead th{border-top:0;color:var(--soft);font-size:14px;font-weight:600;vertical-align:bottom}
 tbody th{font-weight:600}
 tbody tr:hover{background:color-mix(in srgb,var(--back) 55%,var(--card))}
 .number{text-align:end;font-variant-numeric:tabular-nums;white-space:nowrap}
+thead .number{white-space:normal}
 .when{font-variant-numeric:tabular-nums}
 td.when>.cell{min-width:6.5rem}
 .tight{width:1%;white-space:nowrap}
-tbody th{min-width:11rem}
-td:not(.number,.when,.tight)>.cell{min-width:7rem}
+tbody th{min-width:9rem}
+td:not(.number,.when,.tight)>.cell{min-width:6rem}
 td .badge{padding:1px 9px;font-size:13px}
 .pager{display:flex;justify-content:space-between;gap:16px;margin:0 0 20px}
 .pager a{display:inline-flex;align-items:center;min-height:44px;padding:8px 16px;border:1px solid var(--edge);border-radius:8px;background:var(--card);font-weight:600;text-decoration:none}
@@ -60,7 +62,7 @@ td .badge{padding:1px 9px;font-size:13px}
 .chart.narrow{display:none}
 .chart.shares{height:28px;margin:0 0 12px}
 .person{display:block}
-.cell>.person{min-width:10rem}
+.cell>.person{min-width:9rem}
 td .choice{padding:2px 0}
 .toolbar .field:has([type=search]){flex:2 1 18rem}
 main>.empty,form>.empty{margin-bottom:20px}
