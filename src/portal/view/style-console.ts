@@ -45,7 +45,6 @@ td.when>.cell{min-width:6.5rem}
 tbody th{min-width:9rem}
 td:not(.number,.when,.tight)>.cell{min-width:6rem}
 td .badge{padding:1px 9px;font-size:13px}
-@media (max-width:1500px){td .badge{white-space:normal;overflow-wrap:normal;border-radius:12px}}
 .pager{display:flex;justify-content:space-between;gap:16px;margin:0 0 20px}
 .pager a{display:inline-flex;align-items:center;min-height:44px;padding:8px 16px;border:1px solid var(--edge);border-radius:8px;background:var(--card);font-weight:600;text-decoration:none}
 .chart{display:block;width:100%;height:auto;overflow:visible;font-size:12px}
