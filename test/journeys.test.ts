@@ -503,15 +503,17 @@ t.test('the gate dies between any two steps, and in the middle of them', { skip 
 
 /** A notice without what differs from message to message. */
 function withoutIds(text: string | false | undefined): string {
-  return String(text)
-    .replace(/\r\n/g, '\n')
-    .replace(/\b[a-z2-7]{26}\b/g, 'ID')
-    .replace(/\d{4}-\d\d-\d\d \d\d:\d\d UTC/g, 'TIME')
-    .replace(/\b\d+(?:\.\d+)? (?:bytes|kB|MB)/g, 'SIZE')
-    .replace(/\/q\/[\w-]+/g, '/q/TOKEN')
-    // What is clean has no rating.
-    .replace(/not rated|\b0 of 10(?: \(\w+\))?/g, 'LEVEL')
-    .trim();
+  return (
+    String(text)
+      .replace(/\r\n/g, '\n')
+      .replace(/\b[a-z2-7]{26}\b/g, 'ID')
+      .replace(/\d{4}-\d\d-\d\d \d\d:\d\d UTC/g, 'TIME')
+      .replace(/\b\d+(?:\.\d+)? (?:bytes|kB|MB)/g, 'SIZE')
+      .replace(/\/q\/[\w-]+/g, '/q/TOKEN')
+      // What is clean has no rating.
+      .replace(/not rated|\b0 of 10(?: \(\w+\))?/g, 'LEVEL')
+      .trim()
+  );
 }
 
 t.test('settings: what the preview shows is what the next recipient gets', { skip }, async (t) => {

@@ -2,7 +2,7 @@
  * Looks at the files that a configuration names: there, readable, of use, and private where they must be. What a secret
  * file says never becomes part of a problem.
  */
-import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { limits } from '../runtime/limits.js';
@@ -53,8 +53,14 @@ export function checkFiles(settings: Settings, config: Config): Finding[] {
     if (written?.type === 'http' && written.caFile !== undefined) readable([...path, 'caFile'], backend.caFile);
   });
   readable(['log', 'syslog', 'caFile'], settings.log.syslog?.caFile && config.log.syslog?.caFile);
-  if (readable(['quarantine', 'identityFile'], quarantine.identityFile)) {
-    findings.push(...checkPrivate(['quarantine', 'identityFile'], quarantine.identityFile));
+  const identityPath = ['quarantine', 'identityFile'];
+  const { identityFile } = quarantine;
+  if (identityFile !== undefined && quarantine.recipients.length > 0 && !existsSync(identityFile)) {
+    // Mail is held with the public keys alone, so a key that is kept elsewhere stops nothing.
+    const expected = 'a file that exists: until then nothing held can be looked at or released from here';
+    findings.push({ severity: 'warning', path: identityPath, value: identityFile, expected });
+  } else if (readable(identityPath, identityFile)) {
+    findings.push(...checkPrivate(identityPath, identityFile));
   }
   config.portal.administrators.forEach(({ passwordFile }, index) => {
     const path = ['portal', 'administrators', index, 'passwordFile'];
