@@ -108,6 +108,38 @@ async function askForRelease(t: Test, visitor: Visitor, withheld: Withheld, addr
   t.match(await visitor.text(), /You asked for the release/);
 }
 
+/** After a release that Anna asked for: mail, her page, and the audit log, each once. */
+async function everythingIsTold(t: Test, bed: JourneyBed, withheld: Withheld, visitor: Visitor): Promise<void> {
+  const [answer] = await bed.arrived(anna, ({ subject }) => subject === 'Your request was granted');
+  t.ok(answer, 'who asked is told');
+  t.match((await bed.arrived('released@example.org', () => true))[0]?.text, /Message released[\s\S]+console:/);
+  await visitor.open(linkOf(withheld, anna));
+  await checkPage(t, visitor, 'after the release');
+  t.match(await visitor.text(), /The message was released/);
+
+  const rows = story(bed, withheld);
+  const releaser = rows.find((row) => / release$/.test(row))?.split(' ')[0] ?? 'nobody';
+  t.match(releaser, /^console:(?:root|second)$/);
+  t.same(
+    rows.filter((row) => !row.includes('sign-')),
+    [
+      'gate held',
+      `recipient:${anna} release-requested`,
+      `${releaser} release`,
+      'gate delivery',
+      `${releaser} released`,
+    ],
+    'the audit log tells the story in order, and nothing twice',
+  );
+  for (const address of everybody) t.equal((await originalsOf(bed, address, withheld)).length, 1);
+  const mails = await bed.mailbox(bert);
+  t.same(
+    mails.map(({ subject }) => subject).sort(),
+    ['Malware Detected', 'Order 4711'],
+    'others are told nothing more',
+  );
+}
+
 t.test('a macro document: withheld, asked for, looked at, released', { skip }, async (t) => {
   const enter = await openBrowser(t);
   const bed = await JourneyBed.start(t, { config: { administrators }, administrators: ['root', 'second'] });
@@ -156,141 +188,126 @@ t.test('a macro document: withheld, asked for, looked at, released', { skip }, a
     t.equal(await release(who).count(), 0, 'there is nothing left to press');
   }
 
-  const [answer] = await bed.arrived(anna, ({ subject }) => subject === 'Your request was granted');
-  t.ok(answer, 'who asked is told');
-  t.match((await bed.arrived('released@example.org', () => true))[0]?.text, /Message released[\s\S]+console:/);
-  await visitor.open(linkOf(withheld, anna));
-  await checkPage(t, visitor, 'after the release');
-  t.match(await visitor.text(), /The message was released/);
-
-  const rows = story(bed, withheld);
-  const releaser = rows.find((row) => / release$/.test(row))?.split(' ')[0] ?? 'nobody';
-  t.match(releaser, /^console:(?:root|second)$/);
-  t.same(
-    rows.filter((row) => !row.includes('sign-')),
-    [
-      'gate held',
-      `recipient:${anna} release-requested`,
-      `${releaser} release`,
-      'gate delivery',
-      `${releaser} released`,
-    ],
-    'the audit log tells the story in order, and nothing twice',
-  );
-  for (const address of everybody) t.equal((await originalsOf(bed, address, withheld)).length, 1);
-  const mails = await bed.mailbox(bert);
-  t.same(
-    mails.map(({ subject }) => subject).sort(),
-    ['Malware Detected', 'Order 4711'],
-    'others are told nothing more',
-  );
+  await everythingIsTold(t, bed, withheld, visitor);
 });
+
+interface World {
+  readonly bed: JourneyBed;
+  readonly into: (options: Omit<VisitorOptions, 'origin'>) => Promise<Visitor>;
+}
+
+function pageOf({ id }: Withheld): string {
+  return `/admin/quarantine/${id}`;
+}
+
+async function denied(t: Test, { bed, into }: World): Promise<void> {
+  const withheld = await withhold(t, bed, 'denied');
+  const visitor = await into({ name: 'bert', dark: true, phone: true });
+  await askForRelease(t, visitor, withheld, bert);
+  const root = await into({ name: 'deny' });
+  await root.open(pageOf(withheld));
+  await signIn(root, 'root');
+  await root.page
+    .getByLabel('Deny the request', { exact: true })
+    .and(root.page.locator('textarea'))
+    .fill('Nobody ordered <b>this</b>.');
+  await root.press('Deny the request');
+  await checkPage(t, root, 'denied');
+  await root.page.goBack();
+  await root.press('Deny the request').catch(() => undefined);
+  await root.leave();
+  const [answer] = await bed.arrived(bert, ({ subject }) => subject === 'Your request was denied');
+  t.match(answer?.text, 'Nobody ordered <b>this</b>.', 'the reason goes along');
+  await visitor.open(linkOf(withheld, bert));
+  await checkPage(t, visitor, 'denied');
+  t.match(await visitor.text(), /decided against it[\s\S]*Nobody ordered <b>this<\/b>\./);
+  t.equal(await visitor.page.getByRole('button', { name: /ask/i }).count(), 0, 'he cannot ask again');
+  await visitor.open(linkOf(withheld, carl));
+  t.notMatch(await visitor.text(), 'bert', 'others do not learn who asked');
+  await nobodyHasIt(t, bed, withheld);
+  t.same(story(bed, withheld), ['gate held', `recipient:${bert} release-requested`, 'console:root request-denied']);
+  t.same(
+    (await bed.mailbox(bert)).filter(({ subject }) => subject === 'Your request was denied').length,
+    1,
+    'and he is told once',
+  );
+}
+
+async function withoutScripts(t: Test, { bed, into }: World): Promise<void> {
+  const withheld = await withhold(t, bed, 'plain');
+  const visitor = await into({ name: 'carl', script: false });
+  await askForRelease(t, visitor, withheld, carl);
+  const root = await into({ name: 'plain', script: false });
+  await root.open(pageOf(withheld));
+  await signIn(root, 'root');
+  await checkPage(t, root, 'held message');
+  await root.press('Release');
+  await checkPage(t, root, 'released');
+  await everybodyHasIt(t, bed, withheld);
+  t.same(root.trouble, []);
+}
+
+async function withKeys(t: Test, { bed, into }: World): Promise<void> {
+  const withheld = await withhold(t, bed, 'keys');
+  const visitor = await into({ name: 'keys' });
+  await visitor.open(linkOf(withheld, anna));
+  await visitor.tabTo('Ask for release');
+  await visitor.picture('focus on the button');
+  await visitor.pressKey('Enter');
+  t.match(await visitor.text(), /You asked for the release/);
+  const root = await into({ name: 'keys-root' });
+  await root.open('/admin');
+  await root.tabTo('Name', 'textbox');
+  await root.page.keyboard.type('root');
+  await root.page.keyboard.press('Tab');
+  await root.page.keyboard.type(consolePassword);
+  await root.pressKey('Enter');
+  await checkPage(t, root, 'overview');
+  await root.page.keyboard.press('Tab');
+  await root.page.keyboard.press('Enter');
+  t.equal(await root.page.evaluate('document.activeElement.id'), 'content', 'the first stop skips the navigation');
+  await root.tabTo('Quarantine', 'link');
+  await root.pressKey('Enter');
+  await root.tabTo(/Order keys/, 'link');
+  await root.pressKey('Enter');
+  await root.tabTo('Release');
+  await root.pressKey('Enter');
+  await everybodyHasIt(t, bed, withheld);
+  await root.tabTo('Sign out');
+  await root.pressKey('Enter');
+  t.match(root.page.url(), '/admin/sign-in');
+}
+
+async function asArchive(t: Test, { bed, into }: World): Promise<void> {
+  const withheld = await withhold(t, bed, 'zip');
+  const root = await into({ name: 'zip', dark: true });
+  await root.open(pageOf(withheld));
+  await signIn(root, 'root');
+  await root.press('Release with attachments in a ZIP');
+  for (const address of everybody) {
+    const [parcel] = await bed.arrived(address, (one) => one.subject.includes('Order zip') && !isNotice(one));
+    const { attachments } = await simpleParser(parcel?.bytes ?? Buffer.alloc(0));
+    const archive = attachments.find(({ filename }) => filename?.endsWith('.zip'));
+    const text = attachments.find(({ filename }) => filename?.endsWith('.txt'))?.content.toString('utf8') ?? '';
+    const document = await unzipped(archive?.content ?? Buffer.alloc(0), text, 'Order zip.docm');
+    t.ok(document?.equals(macroDocument()), `${address} gets the document out with the password beside it`);
+    const through = (await bed.readThrough(address)).filter(({ bytes }) =>
+      bytes.equals(parcel?.bytes ?? Buffer.alloc(0)),
+    );
+    t.equal(through.length, 1, `${address} reads it through the gate`);
+  }
+  await nobodyHasIt(t, bed, withheld);
+}
 
 t.test('the other ends of a request, and other ways to the pages', { skip }, async (t) => {
   const enter = await openBrowser(t);
   const bed = await JourneyBed.start(t, { administrators: ['root'] });
   const into = (options: Omit<VisitorOptions, 'origin'>) => enter({ origin: bed.origin, ...options });
-  const page = ({ id }: Withheld) => `/admin/quarantine/${id}`;
-
-  await t.test('denied: who asked is told why, and nobody gets it', async (t) => {
-    const withheld = await withhold(t, bed, 'denied');
-    const visitor = await into({ name: 'bert', dark: true, phone: true });
-    await askForRelease(t, visitor, withheld, bert);
-    const root = await into({ name: 'deny' });
-    await root.open(page(withheld));
-    await signIn(root, 'root');
-    await root.page
-      .getByLabel('Deny the request', { exact: true })
-      .and(root.page.locator('textarea'))
-      .fill('Nobody ordered <b>this</b>.');
-    await root.press('Deny the request');
-    await checkPage(t, root, 'denied');
-    await root.page.goBack();
-    await root.press('Deny the request').catch(() => undefined);
-    await root.leave();
-    const [answer] = await bed.arrived(bert, ({ subject }) => subject === 'Your request was denied');
-    t.match(answer?.text, 'Nobody ordered <b>this</b>.', 'the reason goes along');
-    await visitor.open(linkOf(withheld, bert));
-    await checkPage(t, visitor, 'denied');
-    t.match(await visitor.text(), /decided against it[\s\S]*Nobody ordered <b>this<\/b>\./);
-    t.equal(await visitor.page.getByRole('button', { name: /ask/i }).count(), 0, 'he cannot ask again');
-    await visitor.open(linkOf(withheld, carl));
-    t.notMatch(await visitor.text(), 'bert', 'others do not learn who asked');
-    await nobodyHasIt(t, bed, withheld);
-    t.same(story(bed, withheld), ['gate held', `recipient:${bert} release-requested`, 'console:root request-denied']);
-    t.same(
-      (await bed.mailbox(bert)).filter(({ subject }) => subject === 'Your request was denied').length,
-      1,
-      'and he is told once',
-    );
-  });
-
-  await t.test('without scripts', async (t) => {
-    const withheld = await withhold(t, bed, 'plain');
-    const visitor = await into({ name: 'carl', script: false });
-    await askForRelease(t, visitor, withheld, carl);
-    const root = await into({ name: 'plain', script: false });
-    await root.open(page(withheld));
-    await signIn(root, 'root');
-    await checkPage(t, root, 'held message');
-    await root.press('Release');
-    await checkPage(t, root, 'released');
-    await everybodyHasIt(t, bed, withheld);
-    t.same(root.trouble, []);
-  });
-
-  await t.test('with the keyboard alone', async (t) => {
-    const withheld = await withhold(t, bed, 'keys');
-    const visitor = await into({ name: 'keys' });
-    await visitor.open(linkOf(withheld, anna));
-    await visitor.tabTo('Ask for release');
-    await visitor.picture('focus on the button');
-    await visitor.pressKey('Enter');
-    t.match(await visitor.text(), /You asked for the release/);
-    const root = await into({ name: 'keys-root' });
-    await root.open('/admin');
-    await root.tabTo('Name', 'textbox');
-    await root.page.keyboard.type('root');
-    await root.page.keyboard.press('Tab');
-    await root.page.keyboard.type(consolePassword);
-    await root.pressKey('Enter');
-    await checkPage(t, root, 'overview');
-    await root.page.keyboard.press('Tab');
-    await root.page.keyboard.press('Enter');
-    t.equal(await root.page.evaluate('document.activeElement.id'), 'content', 'the first stop skips the navigation');
-    await root.tabTo('Quarantine', 'link');
-    await root.pressKey('Enter');
-    await root.tabTo(/Order keys/, 'link');
-    await root.pressKey('Enter');
-    await root.tabTo('Release');
-    await root.pressKey('Enter');
-    await everybodyHasIt(t, bed, withheld);
-    await root.tabTo('Sign out');
-    await root.pressKey('Enter');
-    t.match(root.page.url(), '/admin/sign-in');
-  });
-
-  await t.test('released with its attachments in an encrypted archive', async (t) => {
-    const withheld = await withhold(t, bed, 'zip');
-    const root = await into({ name: 'zip', dark: true });
-    await root.open(page(withheld));
-    await signIn(root, 'root');
-    await root.press('Release with attachments in a ZIP');
-    for (const address of everybody) {
-      const [parcel] = await bed.arrived(address, (one) => one.subject.includes('Order zip') && !isNotice(one));
-      const { attachments } = await simpleParser(parcel?.bytes ?? Buffer.alloc(0));
-      const archive = attachments.find(({ filename }) => filename?.endsWith('.zip'));
-      const text = attachments.find(({ filename }) => filename?.endsWith('.txt'))?.content.toString('utf8') ?? '';
-      const document = await unzipped(archive?.content ?? Buffer.alloc(0), text, 'Order zip.docm');
-      t.ok(document?.equals(macroDocument()), `${address} gets the document out with the password beside it`);
-      const through = (await bed.readThrough(address)).filter(({ bytes }) =>
-        bytes.equals(parcel?.bytes ?? Buffer.alloc(0)),
-      );
-      t.equal(through.length, 1, `${address} reads it through the gate`);
-    }
-    await nobodyHasIt(t, bed, withheld);
-  });
-
+  const world = { bed, into };
+  await t.test('denied: who asked is told why, and nobody gets it', (t) => denied(t, world));
+  await t.test('without scripts', (t) => withoutScripts(t, world));
+  await t.test('with the keyboard alone', (t) => withKeys(t, world));
+  await t.test('released with its attachments in an encrypted archive', (t) => asArchive(t, world));
   for (const look of [{ phone: true, dark: true }, { phone: true }, { dark: true }, {}] as const) {
     await t.test(`every page, ${JSON.stringify(look)}`, async (t) => {
       const root = await into({ name: 'tour', ...look });
@@ -516,6 +533,25 @@ function withoutIds(text: string | false | undefined): string {
   );
 }
 
+/** As the sample that a preview is about. */
+function sampleMail(): Buffer {
+  const text = 'See the invoice.\r\n';
+  const zipped = zip([{ name: 'eicar.com', content: eicar }]);
+  const mail = buildMail({
+    from: 'A Sender <sender@example.net>',
+    to: 'recipient@example.org',
+    subject: 'Invoice 4711',
+    text,
+    attachment: { name: 'invoice.zip', content: zipped, type: 'application/zip' },
+  });
+  const terms = `Content-Type: application/pdf; name="terms.pdf"\r\nContent-Disposition: attachment; filename="terms.pdf"\r\nContent-Transfer-Encoding: base64\r\n\r\n${base64Lines(pdf(['<< /Type /Catalog >>']))}`;
+  const boundary = /boundary="([^"]+)"/.exec(mail.toString('latin1'))?.[1] ?? '';
+  const both = mail
+    .toString('latin1')
+    .replace(`\r\n--${boundary}--`, `\r\n--${boundary}\r\n${terms}\r\n--${boundary}--`);
+  return Buffer.from(both, 'latin1');
+}
+
 t.test('settings: what the preview shows is what the next recipient gets', { skip }, async (t) => {
   const enter = await openBrowser(t);
   const bed = await JourneyBed.start(t, { administrators: ['root'] });
@@ -538,21 +574,8 @@ t.test('settings: what the preview shows is what the next recipient gets', { ski
   await checkPage(t, root, 'notice saved');
   t.match(await root.text(), /Applied without a restart/);
 
-  const text = 'See the invoice.\r\n';
-  const zipped = zip([{ name: 'eicar.com', content: eicar }]);
-  const mail = buildMail({
-    from: 'A Sender <sender@example.net>',
-    to: 'recipient@example.org',
-    subject: 'Invoice 4711',
-    text,
-    attachment: { name: 'invoice.zip', content: zipped, type: 'application/zip' },
-  });
-  const terms = `Content-Type: application/pdf; name="terms.pdf"\r\nContent-Disposition: attachment; filename="terms.pdf"\r\nContent-Transfer-Encoding: base64\r\n\r\n${base64Lines(pdf(['<< /Type /Catalog >>']))}`;
-  const boundary = /boundary="([^"]+)"/.exec(mail.toString('latin1'))?.[1] ?? '';
-  const both = mail
-    .toString('latin1')
-    .replace(`\r\n--${boundary}--`, `\r\n--${boundary}\r\n${terms}\r\n--${boundary}--`);
-  t.match(await bed.send(Buffer.from(both, 'latin1'), ['recipient@example.org'], 'sender@example.net'), /withheld as/);
+  const mail = sampleMail();
+  t.match(await bed.send(mail, ['recipient@example.org'], 'sender@example.net'), /withheld as/);
   const [arrived] = await bed.arrived('recipient@example.org', () => true);
   const real = await simpleParser(arrived?.bytes ?? Buffer.alloc(0));
   t.equal(real.subject, 'Zurückgehalten: <b>Vorsicht</b>');

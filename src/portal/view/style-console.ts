@@ -42,8 +42,8 @@ thead .number{white-space:normal}
 .when{font-variant-numeric:tabular-nums}
 td.when>.cell{min-width:6.5rem}
 .tight{width:1%;white-space:nowrap}
-tbody th{min-width:9rem}
-td:not(.number,.when,.tight)>.cell{min-width:6rem}
+tbody th{min-width:8.5rem}
+td:not(.number,.when,.tight)>.cell{min-width:5rem}
 td .badge{padding:1px 9px;font-size:13px}
 .pager{display:flex;justify-content:space-between;gap:16px;margin:0 0 20px}
 .pager a{display:inline-flex;align-items:center;min-height:44px;padding:8px 16px;border:1px solid var(--edge);border-radius:8px;background:var(--card);font-weight:600;text-decoration:none}
@@ -62,7 +62,7 @@ td .badge{padding:1px 9px;font-size:13px}
 .chart.narrow{display:none}
 .chart.shares{height:28px;margin:0 0 12px}
 .person{display:block}
-.cell>.person{min-width:9rem}
+.cell>.person{min-width:9.75rem}
 td .choice{padding:2px 0}
 .toolbar .field:has([type=search]){flex:2 1 18rem}
 main>.empty,form>.empty{margin-bottom:20px}
