@@ -26,6 +26,16 @@ const oneLine = formed(
     .regex(/^[^\x00-\x1f\x7f]*$/),
   'text on one line, at most 500 characters',
 );
+/** As a From field may have it: a display name that has to be in quotes is, so that no reader takes it for an address. */
+const sender = formed(
+  z
+    .string()
+    .max(500)
+    .regex(
+      /^(?:[^\s@<>"(),;:[\]\\]+@[^\s@<>"(),;:[\]\\]+|(?:[^\x00-\x1f\x7f@<>",;:[\]\\]*|"[^\x00-\x1f\x7f"\\]*" ?)<[^\s@<>"(),;:[\]\\]+@[^\s@<>"(),;:[\]\\]+>)$/,
+    ),
+  'an address such as postmaster@example.org, or Mail Security <postmaster@example.org>',
+);
 const webAddress = formed(z.string().max(2000).refine(isWebAddress), 'an http or https address, or nothing');
 const baseAddress = formed(
   z
@@ -87,7 +97,7 @@ const quarantineSchema = z
 
 const noticeSchema = z
   .strictObject({
-    from: oneLine.optional().describe('Sender shown in notices. Default: Mail Security <postmaster@ and `hostname`>.'),
+    from: sender.optional().describe('Sender shown in notices. Default: Mail Security <postmaster@ and `hostname`>.'),
     subject: oneLine.default('Malware Detected').describe('Subject of the message that stands in for a blocked one.'),
     message: formed(z.string().max(10_000), 'text of at most 10000 characters')
       .default('A message to you was withheld because malware was found in it. The original is kept in quarantine.')

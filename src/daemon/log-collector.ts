@@ -131,6 +131,7 @@ const toldActions: ReadonlySet<string> = new Set([
   'release-requested',
   'request-denied',
   'released',
+  'partly-released',
   'deleted',
   'expired',
 ]);

@@ -28,7 +28,7 @@ export interface ParcelRequest {
   readonly id: string;
   /** the item's own, 32 bytes: password and salts are made from it */
   readonly secret: Uint8Array;
-  /** mailbox that stands in for a From field that cannot be used, and whose domain the Message-ID has */
+  /** mailbox whose domain the Message-ID has */
   readonly from: string;
   /** ms since 1970, for a message without a date */
   readonly receivedAt: number;
@@ -155,6 +155,9 @@ function mailboxesOf(field: AddressObject | AddressObject[] | undefined): Mailbo
     .slice(0, limits.parcel.addressesMax);
 }
 
+/** Stands in for a From field that cannot be used: nobody, and above all nobody of ours. */
+const unknownSender: Mailbox = { name: 'Unknown sender', address: 'unknown@sender.invalid' };
+
 function bodyText(text: string | undefined): string {
   const where =
     'The attachments of this message are in the archive attachments.zip. Its password is in the file password.txt.';
@@ -168,7 +171,7 @@ function composed(mail: ParsedMail, text: string | undefined, zip: Buffer, reque
   const messageId = stableMessageId(request.from, 'parcel', request.id, mail.messageId ?? '');
   const date = mail.date === undefined || Number.isNaN(mail.date.getTime()) ? new Date(request.receivedAt) : mail.date;
   return new MailComposer({
-    from: from === undefined ? request.from : [from, ...others],
+    from: from === undefined ? unknownSender : [from, ...others],
     to: mailboxesOf(mail.to),
     cc: mailboxesOf(mail.cc),
     replyTo: mailboxesOf(mail.replyTo),

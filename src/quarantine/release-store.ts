@@ -6,7 +6,7 @@ import { GateError } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import type { Subscribers } from './administrator-table.js';
 import type { RecipientReply } from './deliver.js';
-import type { Item } from './item.js';
+import type { DeliveryRecord, Item } from './item.js';
 import { type OutboxMail, type ReleaseForm, retryDelayMs } from './outbox-table.js';
 import { isOver } from './personal-view.js';
 import type { StoreTables } from './store-tables.js';
@@ -32,6 +32,10 @@ export type SettledState = 'sent' | 'queued' | 'failed';
 /** Whether a message can be released in a form. */
 export function fitsForm({ bytes }: Pick<Item, 'bytes'>, releaseAs: ReleaseForm): boolean {
   return releaseAs === 'original' || bytes <= limits.parcel.messageBytes;
+}
+
+function deliveredCount(records: readonly DeliveryRecord[]): number {
+  return records.filter(({ status }) => status === 'delivered').length;
 }
 
 function bounded(reply: string): string {
@@ -143,6 +147,7 @@ export class ReleaseStore {
       const mail = outbox.get(mailId);
       if (mail?.item === undefined || mail.state !== 'queued') return 'sent';
       const id = mail.item;
+      const had = deliveredCount(items.deliveries(id));
       for (const { position, reply } of replies) {
         const status = reply.delivered ? 'delivered' : reply.permanent ? 'failed' : 'pending';
         const { address, stage, code } = reply;
@@ -161,15 +166,35 @@ export class ReleaseStore {
       const state = this.#settle(mail, { kind, reply: distinct.join(' | ') }, now);
       const detail = { mail: mailId, outcome: state, replies: distinct };
       audit.append({ at: now, actor: 'gate', action: 'delivery', item: id, detail });
-      if (state === 'sent') this.#markReleased(id, subscribers.released, now);
+      const has = deliveredCount(records);
+      // Who was told of the first copies knows; what is out is out, whatever becomes of the others.
+      const news = had === 0 ? subscribers.released : [];
+      if (state === 'sent') this.#markReleased(id, news, now);
+      else if (had === 0 && has > 0) this.#markPartlyReleased(id, news, { delivered: has, of: records.length }, now);
       return state;
     });
+  }
+
+  #releasedBy(id: string): string {
+    return this.#tables.audit.ofItem(id).findLast((row) => row.action === 'release')?.actor ?? 'gate';
+  }
+
+  /** The state stays what it was, so that the release can be tried again for those who have not got it. */
+  #markPartlyReleased(
+    id: string,
+    administrators: readonly string[],
+    detail: { readonly delivered: number; readonly of: number },
+    now: number,
+  ): void {
+    const actor = this.#releasedBy(id);
+    this.#tables.administrators.add(administrators, 'released', id, now, actor);
+    this.#tables.audit.append({ at: now, actor, action: 'partly-released', item: id, detail });
   }
 
   /** A request that was denied before is answered again: what its author was told is not true any more. */
   #markReleased(id: string, administrators: readonly string[], now: number): void {
     const { items, tokens, audit } = this.#tables;
-    const actor = audit.ofItem(id).findLast((row) => row.action === 'release')?.actor ?? 'gate';
+    const actor = this.#releasedBy(id);
     items.setState(id, 'released');
     tokens.revokeOf(id, now);
     this.#tables.administrators.add(administrators, 'released', id, now, actor);

@@ -43,11 +43,17 @@ export class StoreTables {
     return item;
   }
 
-  /** Everybody who asked for this item is owed an answer, but whoever brought it about himself. */
+  /**
+   * Everybody who asked for this item is owed an answer, but whoever brought it about himself. Whoever got it before
+   * the release failed for others is told so, and not what ended it for them.
+   */
   answerRequests(item: string, answer: RequestAnswer, reason: string | undefined, actor: string, at: number): void {
+    const deliveries = this.items.deliveries(item).filter(({ status }) => status === 'delivered');
+    const served = new Set(deliveries.map(({ address }) => address));
     for (const { recipient } of this.tokens.requestsOf(item)) {
       if (recipient === undefined || actor === recipientActor(recipient)) continue;
-      this.answers.owe(item, recipient, answer, reason, at);
+      if (served.has(recipient)) this.answers.owe(item, recipient, 'released', undefined, at);
+      else this.answers.owe(item, recipient, answer, reason, at);
     }
   }
 }

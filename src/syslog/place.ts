@@ -41,7 +41,8 @@ export function sessionNumber({ listener, clientAddress, clientPort }: ToldMail)
 /** Malicious mail that was delivered is worse than what was withheld; see the table in ARCHITECTURE.md. */
 export function severityOf(told: Told): 'error' | 'warning' | 'notice' | 'info' {
   if (told.kind === 'turned-bad') return 'error';
-  if (told.kind === 'item') return told.event === 'released' || told.event === 'release-requested' ? 'notice' : 'info';
+  if (told.kind === 'item')
+    return ['released', 'partly-released', 'release-requested'].includes(told.event) ? 'notice' : 'info';
   const delivered = told.action === 'permit' || told.action === 'warn';
   if (told.malicious && delivered) return 'error';
   if (told.action === 'block') return 'warning';

@@ -66,7 +66,7 @@ export interface ToldMail extends Addressed {
 
 export interface ToldItem extends Omit<Addressed, 'messageId'> {
   readonly kind: 'item';
-  /** word of the audit table: held, release-requested, request-denied, released, deleted, expired */
+  /** word of the audit table: held, release-requested, request-denied, partly-released, released, deleted, expired */
   readonly event: string;
   readonly item: string;
   /** who did it, as the audit table says: `gate`, `retention`, `cli:root`, `console:NAME`, `recipient:ADDRESS` */

@@ -5,6 +5,7 @@ const words: Readonly<Record<string, string>> = {
   held: 'Withheld',
   release: 'Release ordered',
   released: 'Released',
+  'partly-released': 'Released to some',
   delivery: 'Delivery tried',
   'release-requested': 'Release requested',
   'request-denied': 'Request denied',

@@ -1,0 +1,147 @@
+/** What a sender, a recipient or a slip of the hand could make the quarantine say that is not so. */
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { simpleParser } from 'mailparser';
+import t, { type Test } from 'tap';
+import { parseConfig } from '../src/config/load.js';
+import { toldItem } from '../src/daemon/log-collector.js';
+import type { Deliver } from '../src/quarantine/deliver.js';
+import { buildParcel } from '../src/quarantine/parcel-build.js';
+import { newOwner } from '../src/quarantine/process-owner.js';
+import { releaseNow } from '../src/quarantine/release.js';
+import { sourceOf } from './support/held-message.js';
+import { anna, carl, holdWithLinks, publicUrl } from './support/lifecycle-stage.js';
+import { accepted, refused, routeTo, toolsOf } from './support/postman.js';
+import { openVault, type TestVault } from './support/test-vault.js';
+
+const parts = '\r\n--b\r\n\r\nOpen the archive at once\r\n--b\r\nContent-Type: a/b; name=x\r\n\r\nx\r\n--b--\r\n';
+
+async function sendersOf(t: Test, fields: string): Promise<string | undefined> {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-parcel-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const fd = openSync(join(folder, 'parcel.eml'), 'wx+');
+  try {
+    const source = sourceOf(Buffer.from(`${fields}Content-Type: multipart/mixed; boundary=b\r\n${parts}`));
+    const facts = { id: 'a'.repeat(26), secret: Buffer.alloc(32, 7), receivedAt: 0 };
+    await buildParcel({ source, fd, ...facts, from: 'Mail Security <postmaster@example.org>' });
+  } finally {
+    closeSync(fd);
+  }
+  return (await simpleParser(readFileSync(join(folder, 'parcel.eml')))).from?.text;
+}
+
+t.test('a sender who does not say who he is does not get the name of the gate', async (t) => {
+  for (const fields of ['', 'From: \r\n', 'From: Mail Security\r\n', 'From: undisclosed:;\r\n']) {
+    const senders = await sendersOf(t, fields);
+    t.equal(senders, '"Unknown sender" <unknown@sender.invalid>', JSON.stringify(fields));
+  }
+  t.equal(await sendersOf(t, 'From: Bob <bob@example.net>\r\n'), '"Bob" <bob@example.net>', 'who does keeps his own');
+});
+
+const subscribed = [{ address: 'sec@example.org', notify: ['released' as const] }];
+
+/** Carl's address is refused with this code; anna's is not. */
+function refusing(code: () => number): Deliver {
+  return async ({ recipients }) =>
+    recipients.map(({ address }) =>
+      address === carl && code() !== 250 ? refused(address, code()) : accepted(address),
+    );
+}
+
+function releaserOf(test: TestVault, id: string, deliver: Deliver): () => ReturnType<typeof releaseNow> {
+  const tools = toolsOf(test, deliver, routeTo(1));
+  return () => releaseNow(id, 'cli:root', newOwner(), tools, new AbortController().signal);
+}
+
+async function newsOf({ vault, clock }: TestVault): Promise<string[]> {
+  const digests = await vault.store.call('dueDigests', clock.now);
+  return digests.flatMap(({ administrator, events }) => events.map(({ event }) => `${administrator} ${event}`));
+}
+
+t.test('a message that some of its recipients have is out, whatever becomes of the others', async (t) => {
+  for (const first of [550, 451]) {
+    const test = await openVault(t, { policy: { publicUrl, administrators: subscribed } });
+    const { id } = await holdWithLinks(test.vault, Buffer.from(`partly ${first}`));
+    let code = first;
+    const release = releaserOf(
+      test,
+      id,
+      refusing(() => code),
+    );
+    await release();
+    t.same(await newsOf(test), ['sec@example.org released'], `administrators learn it at once (${first})`);
+    const { audit } = await test.vault.detail(id);
+    const row = audit.find(({ action }) => action === 'partly-released');
+    t.match(row, { actor: 'cli:root', detail: '{"delivered":1,"of":2}' });
+    const told =
+      row &&
+      toldItem({
+        ...row,
+        protocol: 'smtp',
+        listener: 'in',
+        sender: null,
+        subject: null,
+        envelope: null,
+        verdict: null,
+      });
+    t.match(told, { event: 'partly-released', by: 'cli:root' }, 'and the log collector');
+    await release();
+    t.equal((await newsOf(test)).length, 1, 'a second try that reaches nobody is no news');
+    code = 250;
+    await release();
+    if ((await test.vault.detail(id)).item.state === 'released') {
+      t.equal((await newsOf(test)).length, 1, 'nor is the end of what they know');
+    }
+  }
+});
+
+t.test('nobody who has the message is told that he will not get it', async (t) => {
+  const ends = {
+    deleted: (test: TestVault, id: string) => test.vault.delete(id, 'cli:root'),
+    denied: (test: TestVault, id: string) => test.vault.deny(id, 'cli:root', 'no'),
+  };
+  for (const [answer, end] of Object.entries(ends)) {
+    const test = await openVault(t, { policy: { publicUrl } });
+    const { id, first, second } = await holdWithLinks(test.vault, Buffer.from(`answers ${answer}`));
+    await test.vault.requestRelease(first);
+    await test.vault.requestRelease(second);
+    t.match(
+      await releaserOf(
+        test,
+        id,
+        refusing(() => 550),
+      )(),
+      { outcome: 'failed' },
+    );
+    await end(test, id);
+    const due = await test.vault.store.call('dueAnswers');
+    t.same(
+      due.map((one) => [one.recipient, one.answer, one.reason]).sort(),
+      [
+        [anna, 'released', undefined],
+        [carl, answer, answer === 'denied' ? 'no' : undefined],
+      ],
+      answer,
+    );
+  }
+});
+
+t.test('notices without a sender that mail servers take are not configured by a slip of the hand', async (t) => {
+  const problemsOf = (from: string) => {
+    const listener = '{ listen: "127.0.0.1:2525", upstream: { host: 127.0.0.1, port: 10025 } }';
+    const text = `hostname: mx.example.org\ndataDirectory: /tmp/x\nsmtp: { listeners: [${listener}] }\nnotice: { from: ${JSON.stringify(from)} }\n`;
+    return parseConfig(text, '/tmp/sluice.yaml').problems.filter(({ path }) => path === 'notice.from').length;
+  };
+  const wrong = ['', 'Mail Security', 'postmaster', '<>', 'a@b <c@d', 'Security, Mail <a@b.c>', 'a@b.c d@e.f', 'x: y;'];
+  for (const from of wrong) t.equal(problemsOf(from), 1, from);
+  const right = [
+    'a@b.c',
+    '<a@b.c>',
+    'Mail Security <a@b.c>',
+    '"Security, Mail" <a@b.c>',
+    'Grüße (x) <a@b.c>',
+    'A.B <a@b>',
+  ];
+  for (const from of right) t.equal(problemsOf(from), 0, from);
+});
