@@ -127,6 +127,29 @@ t.test('nobody who has the message is told that he will not get it', async (t) =
   }
 });
 
+t.test('who asks for an archive is not told that he got one when the message itself goes out', async (t) => {
+  const test = await openVault(t, { policy: { publicUrl } });
+  const { id } = await holdWithLinks(test.vault, Buffer.from('two forms'));
+  const forms: string[] = [];
+  const deliver: Deliver = async ({ recipients, pieces }) => {
+    forms.push(pieces.map((piece) => (Buffer.isBuffer(piece) ? piece.length : piece.end - piece.start)).join());
+    return recipients.map(({ address }) => refused(address, 451));
+  };
+  const tools = toolsOf(test, deliver, routeTo(1));
+  const release = (as: 'original' | 'zip') =>
+    releaseNow(id, 'cli:root', newOwner(), tools, new AbortController().signal, { as });
+  t.match(await release('original'), { outcome: 'queued' });
+  await t.rejects(release('zip'), {
+    code: 'state-conflict',
+    message: /cannot be released as ZIP: it is being released as it came/,
+  });
+  t.match(await release('original'), { outcome: 'queued' }, 'the same again is no mistake');
+  t.same(forms, ['9', '9'], 'nothing went out under another name');
+  const { id: other } = await holdWithLinks(test.vault, Buffer.from('one form'));
+  t.match(await test.vault.release(other, 'cli:root', undefined, { as: 'zip' }), { kind: 'queued' });
+  t.match(await test.vault.release(other, 'cli:root', undefined, { as: 'original' }), { kind: 'queued' });
+});
+
 t.test('notices without a sender that mail servers take are not configured by a slip of the hand', async (t) => {
   const problemsOf = (from: string) => {
     const listener = '{ listen: "127.0.0.1:2525", upstream: { host: 127.0.0.1, port: 10025 } }';

@@ -62,7 +62,7 @@ function another(spec: FieldSpec, now: unknown): { readonly fields: Filled; read
           ? 'https://example.org/help'
           : spec.type === 'email'
             ? 'help@example.org'
-            : '"Desk": a <desk@example.org>';
+            : '"Desk: a" <desk@example.org>';
       return { fields: { [path]: value }, value };
     }
   }

@@ -50,9 +50,9 @@ export class ReleaseStore {
   }
 
   /**
-   * Queues a release to the recipients who have not got it; asking again finds the one that is under way, in whatever
-   * form that is. The original of a message withheld in a mailbox is still on its server, so that its release is
-   * complete with its state, and it is never anything but the original.
+   * Queues a release to the recipients who have not got it; asking again finds the one that is under way. Who wants an
+   * archive is refused where the message itself is already on its way. The original of a message withheld in a mailbox
+   * is still on its server, so that its release is complete with its state, and never anything but the original.
    * @param owner works on it at once: nobody else can claim it between queueing and this
    * @param subscribers are told of a release that is complete here
    */
@@ -77,6 +77,10 @@ export class ReleaseStore {
         return { kind: 'released' };
       }
       const open = outbox.openRelease(id, now);
+      if (open !== undefined && releaseAs === 'zip' && open.releaseAs === 'original') {
+        const why = 'it is being released as it came already; release the original to try that at once';
+        throw new GateError('state-conflict', `item ${id} cannot be released as ZIP: ${why}`, { temporary: false });
+      }
       if (open !== undefined) return this.#ticket(open.id, open.attempts, now, owner);
       for (const [position, record] of items.deliveries(id).entries()) {
         if (record.status === 'failed') items.setDelivery(id, position, { ...record, status: 'pending' });
