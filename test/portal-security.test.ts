@@ -147,7 +147,7 @@ t.test('keys are rotated by adding one, and destroyed with all that only they op
   await gate.stop();
 
   rmSync(made);
-  await restart({ recipients: [pair.recipient] });
+  await restart({ recipients: [pair.recipient], identityFile: made });
   const last = await sendMail(gate, secretMail('sealed for a key that is elsewhere'));
   t.match(last.raw, /withheld as/, 'without any key the gate still withholds');
   t.notOk(await readable(itemOf(last)));
