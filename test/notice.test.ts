@@ -220,6 +220,20 @@ t.test('findings name attachments worst first, with the level of their worst mem
   t.equal(findingsOf(report(), verdict(), 1).omitted, 1);
 });
 
+t.test('a file that no reason names is clean where everything was scored, and not rated elsewhere', async (t) => {
+  const levels = (reasons: Verdict['reasons'], score: number | undefined) =>
+    findingsOf(report(), { ...verdict(), reasons, score }, 10).findings.map(({ path, level }) => `${path} ${level}`);
+  const bad = { code: 'score', part: '3', backend: 'embedded', score: 1, level: 10, name: 'EICAR-Test-File' } as const;
+  t.same(levels([bad], 1), ['3 10', '2 0']);
+  t.same(levels([bad], undefined), ['3 10', '2 -1'], 'nothing was scored');
+  t.same(
+    levels([bad, { code: 'fallback', cause: 'verdict-timeout', action: 'block', detail: '' }], 1),
+    ['3 10', '2 -1'],
+    'an answer is missing, and nobody knows whose',
+  );
+  t.same(levels([bad, { code: 'profile', part: '2', category: 'pdf', mode: 'skip' }], 1), ['3 10', '2 -1']);
+});
+
 const told: ToldEvent = {
   id: 7,
   event: 'blocked',

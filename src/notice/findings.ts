@@ -38,8 +38,18 @@ function judgedParts(verdict: Verdict): Map<string, Judged> {
   return judged;
 }
 
-function findingOf(part: PartFacts, judged: Map<string, Judged>): Finding {
-  let worst: Judged = { level: -1, threat: '' };
+/**
+ * What a file counts as that no reason names: a score of 0 is none, so where everything was scored it is clean. Where
+ * scores are missing nobody can say.
+ */
+function levelUnnamed({ score, reasons }: Verdict): number {
+  const missing = reasons.some(({ code }) => code === 'fallback' || code === 'unscannable');
+  return score === undefined || missing ? -1 : 0;
+}
+
+function findingOf(part: PartFacts, judged: Map<string, Judged>, verdict: Verdict): Finding {
+  const passedOver = verdict.reasons.some((reason) => reason.code === 'profile' && reason.part === part.path);
+  let worst: Judged = { level: passedOver ? -1 : levelUnnamed(verdict), threat: '' };
   for (const member of everyPart([part])) {
     const found = judged.get(member.path);
     if (found !== undefined && found.level > worst.level) worst = found;
@@ -62,7 +72,7 @@ export function findingsOf(
 ): { readonly findings: readonly Finding[]; readonly omitted: number } {
   const judged = judgedParts(verdict);
   const found = report.parts
-    .map((part) => ({ part, finding: findingOf(part, judged) }))
+    .map((part) => ({ part, finding: findingOf(part, judged, verdict) }))
     .filter(({ part, finding }) => part.attachment || finding.level > 0);
   const first = found.filter(({ part }) => !isOtherReading(part)).map(({ finding }) => finding);
   const worst = Math.max(0, ...first.map(({ level }) => level));
