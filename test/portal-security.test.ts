@@ -34,7 +34,7 @@ import type { Sink } from './support/sink.js';
 import { changeStore, dumpStore } from './support/store-dump.js';
 import { filesHolding } from './support/stored-bytes.js';
 
-t.setTimeout(300_000);
+t.setTimeout(580_000);
 
 const secret = 'a sentence that nobody else will ever read';
 
