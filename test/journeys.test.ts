@@ -443,6 +443,10 @@ t.test('a message that was in the mailbox before the gate was', { skip }, async 
   );
   await visitor.open(link);
   t.match(await visitor.text(), /The message was released/);
+  // Counts are written down every two seconds.
+  await sleep(2500);
+  await root.open('/admin');
+  t.match(await root.text(), /\nMalicious\s+1\s+Withheld\s+1\s+1 released/, 'read after its release, it counts once');
   const actions = bed.audit(bed.lastItem).map(({ actor, action }) => `${actor} ${action}`);
   t.same(actions.slice(0, 2), ['gate held', 'recipient:imap release-requested']);
   t.match(actions, [/held/, /release-requested/, /^console:root release$/, /^console:root released$/]);

@@ -34,7 +34,7 @@ import type { Sink } from './support/sink.js';
 import { changeStore, dumpStore } from './support/store-dump.js';
 import { filesHolding } from './support/stored-bytes.js';
 
-t.setTimeout(300_000);
+t.setTimeout(580_000);
 
 const secret = 'a sentence that nobody else will ever read';
 
@@ -147,7 +147,7 @@ t.test('keys are rotated by adding one, and destroyed with all that only they op
   await gate.stop();
 
   rmSync(made);
-  await restart({ recipients: [pair.recipient] });
+  await restart({ recipients: [pair.recipient], identityFile: made });
   const last = await sendMail(gate, secretMail('sealed for a key that is elsewhere'));
   t.match(last.raw, /withheld as/, 'without any key the gate still withholds');
   t.notOk(await readable(itemOf(last)));

@@ -22,7 +22,10 @@ const outcomes = { notice: 'blocked', deferred: 'deferred' } as const;
 
 export function tellOfReading({ counts, audience, clock }: ImapServices, reading: SettledReading): void {
   const { reader, judged, policy, inquiry, fate, bytes } = reading;
-  const { report, verdict } = judged;
+  const { report } = judged;
+  // What was released passes for that reason, as it does over SMTP: it is not one malicious mail more.
+  const released = fate.outcome === 'original' && fate.item !== undefined;
+  const verdict = released ? { ...judged.verdict, malicious: false } : judged.verdict;
   const decision = policy.imapDecision;
   if (counts !== undefined) {
     const outcome: MailOutcome =

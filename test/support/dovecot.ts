@@ -235,10 +235,9 @@ export class Dovecot {
   user(name: string): string {
     const login = name.toLowerCase();
     const folder = join(this.#folder, 'mail', login);
-    if (!existsSync(folder)) {
-      mkdirSync(folder);
-      chownSync(folder, this.#owner.uid, this.#owner.gid);
-    }
+    // The server makes it for a mail that arrives, maybe at this very moment.
+    const made = mkdirSync(folder, { recursive: true });
+    if (made !== undefined) chownSync(folder, this.#owner.uid, this.#owner.gid);
     return login;
   }
 
