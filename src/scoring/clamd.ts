@@ -11,7 +11,7 @@ import { limits } from '../runtime/limits.js';
 import type { Answer, Backend, BackendHealth, FallbackCause, PartContent } from './backend.js';
 import { ask, instream } from './clamd-connection.js';
 import { answerOf } from './clamd-reply.js';
-import { healthAfter } from './health.js';
+import { RemoteServer, type SignOfLife } from './remote-server.js';
 import { Slots } from './slots.js';
 
 export interface ClamdSettings {
@@ -31,19 +31,16 @@ export class ClamdBackend implements Backend {
   readonly opensArchives = true;
   readonly #settings: ClamdSettings;
   readonly #slots: Slots;
-  readonly #closing = new AbortController();
-  readonly #running = new Set<() => void>();
-  /** runs between two polls */
-  #timer: NodeJS.Timeout | undefined;
-  #polledAt = 0;
+  readonly #server: RemoteServer;
   #version: string | undefined;
-  #health: BackendHealth = { up: true, detail: 'not asked yet' };
 
   /** Asks clamd for its version at once, and then from time to time; an answer to it is the sign of life. */
   constructor(settings: ClamdSettings) {
     this.#settings = settings;
     this.#slots = new Slots(settings.connections);
-    void this.#poll();
+    const { pollIntervalMs: upMs, pollDownMs: downMs } = limits.clamd;
+    this.#server = new RemoteServer({ look: (signal) => this.#look(signal), upMs, downMs });
+    this.#server.start();
   }
 
   /** Engine and number of the signatures. Signature files of one's own do not show in it; see the lifetime of answers. */
@@ -64,18 +61,7 @@ export class ClamdBackend implements Backend {
   async score(_part: PartFacts, content: PartContent, signal: AbortSignal): Promise<Answer> {
     const { maxBytes } = this.#settings;
     if (content.bytes > maxBytes) return this.#none('oversize', `${content.bytes} bytes, at most ${maxBytes} are sent`);
-    // Not AbortSignal.any: in Node 20 a signal that lives on keeps some bytes of each one made from it.
-    const controller = new AbortController();
-    const abort = (): void => controller.abort();
-    this.#running.add(abort);
-    signal.addEventListener('abort', abort, { once: true });
-    try {
-      if (signal.aborted || this.#closing.signal.aborted) abort();
-      return await this.#scan(content, controller.signal);
-    } finally {
-      signal.removeEventListener('abort', abort);
-      this.#running.delete(abort);
-    }
+    return this.#server.during(signal, (ended) => this.#scan(content, ended));
   }
 
   async #scan(content: PartContent, signal: AbortSignal): Promise<Answer> {
@@ -86,7 +72,7 @@ export class ClamdBackend implements Backend {
     try {
       const exchange = await instream(content, { address, timeoutMs, signal });
       if (exchange.kind === 'failed') {
-        if (exchange.cause === 'backend-unavailable') this.#pollSoon();
+        if (exchange.cause === 'backend-unavailable') this.#server.lookSoon();
         return this.#none(exchange.cause, exchange.detail);
       }
       return answerOf(exchange.text, { backend: this.name, engine: `${this.name}/${this.version}`, heuristicScore });
@@ -96,45 +82,23 @@ export class ClamdBackend implements Backend {
   }
 
   health(): BackendHealth {
-    return this.#health;
+    return this.#server.health;
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
-    for (const abort of this.#running) abort();
-    clearTimeout(this.#timer);
+    this.#server.close();
   }
 
-  /** A failed scan is a reason to look, not a proof: the content may have been at fault. */
-  #pollSoon(): void {
-    if (this.#timer === undefined || this.#closing.signal.aborted) return;
-    clearTimeout(this.#timer);
-    this.#pollIn(Math.max(0, this.#polledAt + limits.clamd.pollDownMs - performance.now()));
-  }
-
-  #pollIn(ms: number): void {
-    this.#timer = setTimeout(() => void this.#poll(), ms);
-    this.#timer.unref();
-  }
-
-  async #poll(): Promise<void> {
-    this.#timer = undefined;
-    this.#polledAt = performance.now();
+  async #look(signal: AbortSignal): Promise<SignOfLife> {
     const { address } = this.#settings;
-    const { signal } = this.#closing;
     const exchange = await ask('VERSION', { address, timeoutMs: limits.clamd.pollTimeoutMs, signal });
-    if (signal.aborted) return;
     if (exchange.kind === 'reply' && exchange.text.startsWith('ClamAV')) {
       this.#version = exchange.text.slice(0, limits.clamd.versionCharacters);
-      this.#health = healthAfter(this.#health, true, this.#version, performance.now());
-    } else {
-      const detail =
-        exchange.kind === 'reply' ? `answered ${JSON.stringify(exchange.text.slice(0, 200))}` : exchange.detail;
-      const where = formatSocketAddress(address);
-      this.#health = healthAfter(this.#health, false, `${where}: ${detail}`, performance.now());
+      return { up: true, detail: this.#version };
     }
-    const { pollIntervalMs, pollDownMs } = limits.clamd;
-    this.#pollIn(this.#health.up ? pollIntervalMs : pollDownMs);
+    const detail =
+      exchange.kind === 'reply' ? `answered ${JSON.stringify(exchange.text.slice(0, 200))}` : exchange.detail;
+    return { up: false, detail: `${formatSocketAddress(address)}: ${detail}` };
   }
 
   #none(cause: FallbackCause, detail: string): Answer {

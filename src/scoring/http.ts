@@ -9,10 +9,10 @@ import type { PartFacts } from '../inspect/report.js';
 import { limits } from '../runtime/limits.js';
 import { TokenFile } from '../runtime/token-file.js';
 import type { Answer, Backend, BackendHealth, FallbackCause, PartContent } from './backend.js';
-import { healthAfter } from './health.js';
 import { type AnswerNames, type Asked, engineOf, type Meaning, meaningOf, retryAfterMs } from './http-answer.js';
 import { apiHeaders, apiPaths, apiTypes, type EngineInfo } from './http-api.js';
 import { type Exchange, type Question, ServiceConnections, type Upload } from './http-exchange.js';
+import { RemoteServer, type SignOfLife } from './remote-server.js';
 import { Slots } from './slots.js';
 
 export interface HttpSettings {
@@ -48,13 +48,8 @@ export class HttpBackend implements Backend {
   readonly #connections: ServiceConnections;
   readonly #token: TokenFile | undefined;
   readonly #slots: Slots;
-  readonly #closing = new AbortController();
-  readonly #running = new Set<() => void>();
-  /** runs between two questions for the engine */
-  #timer: NodeJS.Timeout | undefined;
-  #polledAt = 0;
+  readonly #server: RemoteServer;
   #engine: EngineInfo | undefined;
-  #health: BackendHealth = { up: true, detail: 'not asked yet' };
 
   /** Asks the service for its version at once, and then from time to time; an answer to it is the sign of life. */
   constructor(settings: HttpSettings, tools: HttpTools = { random: Math.random, sleep: wait }) {
@@ -67,7 +62,9 @@ export class HttpBackend implements Backend {
     this.#connections = new ServiceConnections({ service, connections: connections + 1, ...ca });
     this.#token = tokenFile === undefined ? undefined : new TokenFile(tokenFile);
     this.#slots = new Slots(connections);
-    void this.#poll();
+    const { engineIntervalMs: upMs, engineDownMs: downMs } = limits.http;
+    this.#server = new RemoteServer({ look: (signal) => this.#look(signal), upMs, downMs });
+    this.#server.start();
   }
 
   /** Engine and version, as the service tells them. */
@@ -87,7 +84,7 @@ export class HttpBackend implements Backend {
   async lookup(part: PartFacts, signal: AbortSignal): Promise<Answer | undefined> {
     const { sha256 } = part;
     if (sha256 === '') return undefined;
-    return this.#during(signal, async (ended) => {
+    return this.#server.during(signal, async (ended) => {
       const path = this.#settings.service.basePath + apiPaths.hash(sha256);
       const asked: Asked = { what: 'hash', path, sha256 };
       const meaning = await this.#ask(asked, { headers: this.#namesOf(part), signal: ended });
@@ -98,7 +95,7 @@ export class HttpBackend implements Backend {
   async score(part: PartFacts, content: PartContent, signal: AbortSignal): Promise<Answer> {
     const maxBytes = Math.min(this.#settings.maxBytes, this.#engine?.maxBytes ?? Number.POSITIVE_INFINITY);
     if (content.bytes > maxBytes) return this.#none('oversize', `${content.bytes} bytes, at most ${maxBytes} are sent`);
-    return this.#during(signal, async (ended) => {
+    return this.#server.during(signal, async (ended) => {
       const { sha256 } = part;
       const asked: Asked = { what: 'file', path: this.#settings.service.basePath + apiPaths.files, sha256 };
       const digest = Buffer.from(sha256, 'hex').toString('base64');
@@ -116,29 +113,12 @@ export class HttpBackend implements Backend {
   }
 
   health(): BackendHealth {
-    return this.#health;
+    return this.#server.health;
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
-    for (const abort of this.#running) abort();
-    clearTimeout(this.#timer);
+    this.#server.close();
     await this.#connections.close();
-  }
-
-  /** Gives the work a signal that is aborted with the caller's, or when the backend is closed. */
-  async #during<T>(signal: AbortSignal, work: (ended: AbortSignal) => Promise<T>): Promise<T> {
-    const controller = new AbortController();
-    const abort = (): void => controller.abort();
-    this.#running.add(abort);
-    signal.addEventListener('abort', abort, { once: true });
-    try {
-      if (signal.aborted || this.#closing.signal.aborted) abort();
-      return await work(controller.signal);
-    } finally {
-      signal.removeEventListener('abort', abort);
-      this.#running.delete(abort);
-    }
   }
 
   /** Puts the question, again where that may help and harms nobody. */
@@ -219,13 +199,12 @@ export class HttpBackend implements Backend {
     if (meaning.kind !== 'answer') return this.#none('backend-unavailable', 'does not know its own analysis any more');
     const { answer, from } = meaning;
     // It has changed since it was last asked; what it says now is kept under the name that it has then.
-    if (from !== undefined && this.version !== `${from.engine} ${from.version}`) this.#pollSoon();
+    if (from !== undefined && this.version !== `${from.engine} ${from.version}`) this.#server.lookSoon();
     return this.#noted(answer);
   }
 
-  /** A failure is a reason to look, not a proof: the content may have been at fault. */
   #noted(answer: Answer): Answer {
-    if (answer.kind === 'none' && answer.cause === 'backend-unavailable') this.#pollSoon();
+    if (answer.kind === 'none' && answer.cause === 'backend-unavailable') this.#server.lookSoon();
     return answer;
   }
 
@@ -240,31 +219,11 @@ export class HttpBackend implements Backend {
     return { [apiHeaders.declaredType]: type, ...(names === '' ? {} : { [apiHeaders.fileNames]: names }) };
   }
 
-  #pollSoon(): void {
-    if (this.#timer === undefined || this.#closing.signal.aborted) return;
-    clearTimeout(this.#timer);
-    this.#pollIn(Math.max(0, this.#polledAt + limits.http.engineDownMs - performance.now()));
-  }
-
-  #pollIn(ms: number): void {
-    this.#timer = setTimeout(() => void this.#poll(), ms);
-    this.#timer.unref();
-  }
-
-  async #poll(): Promise<void> {
-    this.#timer = undefined;
-    this.#polledAt = performance.now();
-    const { signal } = this.#closing;
+  async #look(signal: AbortSignal): Promise<SignOfLife> {
     const found = await this.#askEngine(signal);
-    if (signal.aborted) return;
-    const now = performance.now();
-    if (typeof found === 'string') {
-      this.#health = healthAfter(this.#health, false, `${this.#settings.service.host}: ${found}`, now);
-    } else {
-      this.#engine = found;
-      this.#health = healthAfter(this.#health, true, this.version, now);
-    }
-    this.#pollIn(this.#health.up ? limits.http.engineIntervalMs : limits.http.engineDownMs);
+    if (typeof found === 'string') return { up: false, detail: `${this.#settings.service.host}: ${found}` };
+    if (!signal.aborted) this.#engine = found;
+    return { up: true, detail: this.version };
   }
 
   async #askEngine(signal: AbortSignal): Promise<EngineInfo | string> {
