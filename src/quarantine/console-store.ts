@@ -9,6 +9,7 @@ import { type AuditRow, AuditTable, type ChainPlace } from './audit.js';
 import { type IncidentSums, type SummedRow, sumIncidents } from './console-sums.js';
 import type { Database } from './database.js';
 import type { StoredEnvelope } from './hold.js';
+import { type IncidentRow, incidentOf } from './incident-table.js';
 import type { Item, ItemState, StoredFacts } from './item.js';
 import type { OutboxKind, OutboxState } from './outbox-table.js';
 
@@ -137,22 +138,6 @@ interface ItemRow {
   readonly bytes: number;
 }
 
-interface IncidentRow {
-  readonly id: string;
-  readonly item: string | null;
-  readonly at: number;
-  readonly protocol: 'smtp' | 'imap';
-  readonly action: Incident['action'];
-  readonly level: number;
-  readonly threat: string;
-  readonly source: string;
-  readonly targets: string;
-  readonly subject: string | null;
-  readonly attachments: string;
-  readonly status: IncidentStatus;
-  readonly comments: string;
-}
-
 type Value = string | number;
 
 const itemColumns = 'id, created AS at, state, protocol, sha256, envelope, verdict, facts, subject, sender, bytes';
@@ -214,18 +199,8 @@ export class ConsoleStore {
 
   incident(id: string): Incident | undefined {
     const query = 'SELECT * FROM incidents WHERE id = ?';
-    const row = this.#database.prepare<[string], IncidentRow & { listener: string; client: string }>(query).get(id);
-    if (row === undefined) return undefined;
-    const { client, item, subject, targets, attachments, comments, ...rest } = row;
-    return {
-      ...rest,
-      item: item ?? undefined,
-      subject: subject ?? undefined,
-      clientAddress: client,
-      targets: JSON.parse(targets) as Incident['targets'],
-      attachments: JSON.parse(attachments) as Incident['attachments'],
-      comments: JSON.parse(comments) as Incident['comments'],
-    };
+    const row = this.#database.prepare<[string], IncidentRow>(query).get(id);
+    return row === undefined ? undefined : incidentOf(row);
   }
 
   /** What the newest incidents of [from, to) sum up to; the step is that of a chart. */

@@ -2,7 +2,7 @@
 import type { Incident, IncidentComment, IncidentStatus } from '../incident/incident.js';
 import type { Database } from './database.js';
 
-interface IncidentRow {
+export interface IncidentRow {
   readonly id: string;
   readonly item: string | null;
   readonly at: number;
@@ -21,7 +21,7 @@ interface IncidentRow {
 }
 
 /** JSON columns are written by this file alone, so what they parse to is what was put in. */
-function incidentOf(row: IncidentRow): Incident {
+export function incidentOf(row: IncidentRow): Incident {
   const { client, targets, attachments, comments, item, subject, ...rest } = row;
   return {
     ...rest,
