@@ -218,7 +218,7 @@ const scriptFolder = fileURLToPath(new URL('../../test/imap-scripts', import.met
 t.test('scripts of commands are answered the same, line by line', { skip }, async (t) => {
   const bed = await startBed(t);
   const names = readdirSync(scriptFolder).filter((name) => name.endsWith('.txt'));
-  t.ok(names.length >= 70, 'there are enough scripts');
+  t.ok(names.length >= 75, 'there are enough scripts');
   for (const name of names) {
     const script = parseScript(name, readFileSync(join(scriptFolder, name), 'utf8'));
     const user = name.replace('.txt', '');

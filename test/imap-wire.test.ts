@@ -640,6 +640,9 @@ const requests: readonly (readonly [string, string])[] = [
   ['1 BODY.PEEK[3.header.fields.not ("a b" c]d)]<7.9>', '1 (BODY.PEEK[3.HEADER.FIELDS.NOT ("a b" "c]d")]<7.9>)'],
   ['1 BODY[HEADER.FIELDS ( from  to )]', '1 (BODY[HEADER.FIELDS (from to)])'],
   ['1 (BINARY[] BINARY.PEEK[1.2]<0.5> binary.size[1])', '1 (BINARY[] BINARY.PEEK[1.2]<0.5> BINARY.SIZE[1])'],
+  ['1 (BINARY[1.text] BINARY.SIZE[1.mime])', '1 (BINARY[1.TEXT] BINARY.SIZE[1.MIME])'],
+  ['1 BINARY[2.header.fields (To)]<7>', '1 (BINARY[2.HEADER.FIELDS (To)]<7>)'],
+  ['1 (BODY[]<5> BODY[]<5.0> BODY[]<5.1>)', '1 (BODY[]<5> BODY[]<5.0> BODY[]<5.1>)'],
   ['1 PREVIEW', '1 (PREVIEW)'],
   ['1 preview (lazy)', '1 (PREVIEW (LAZY))'],
   ['1 (UID PREVIEW (LAZY) FLAGS)', '1 (UID PREVIEW (LAZY) FLAGS)'],
@@ -721,8 +724,8 @@ const wrongItems = [
   ],
   ...['BODY[HEADER.FIELDS ({1+}\r\n\xe4)]', 'BODY[HEADER.FIELDS ("a\\b")]', 'BODY[HEADER.FIELDS (a%b)]'],
   ...[
-    'BODY[]<0>',
-    'BODY[]<0.0>',
+    'BODY[]<>',
+    'BODY[]<01>',
     'BODY[]<01.5>',
     'BODY[]<0.05>',
     'BODY[]<.5>',
@@ -732,10 +735,10 @@ const wrongItems = [
   ],
   ...['BODY[]<0.9007199254740993>', 'BODY[]<9007199254740991.1>', 'BODY[]<0.18446744073709551616>', 'BODY[]<0.5'],
   ...[
-    'BINARY[1.TEXT]',
-    'BINARY[HEADER]',
-    'BINARY[1.MIME]',
+    'BINARY[MIME]',
+    'BINARY[1.TEXTS]',
     'BINARY.SIZE[1]<0.5>',
+    'BINARY.SIZE[1]<0>',
     'PREVIEW (FUZZY)',
     'PREVIEW (LAZY=FUZZY)',
   ],
@@ -914,6 +917,9 @@ t.test('every item has a class, and so has every answer', (t) => {
     'BODY[1.HEADER.FIELDS (A)]',
     'BINARY[]',
     'BINARY[1]',
+    'BINARY[HEADER]',
+    'BINARY[HEADER.FIELDS (A)]',
+    'BINARY[1.MIME]',
   ]) {
     t.same([asked(item), answered(`${item} {1}\r\nx`)], ['content', 'content'], item);
   }
@@ -924,7 +930,6 @@ t.test('every item has a class, and so has every answer', (t) => {
     'BODY[HEADER (A)]',
     'BODY.PEEK[HEADER]',
     'X[HEADER]',
-    'BINARY[HEADER]',
     'BODY[1.2.HEADER]',
     'UID[]',
     'FLAGS[1]',
