@@ -46,6 +46,8 @@ export interface Exchange {
   start(): void;
   /** What the server says while this is the oldest command under way, tagged answers excepted. False: not taken. */
   take(event: ServerEvent): boolean;
+  /** Of the `fetch` or `fetch-more` that it took last no octets are kept, but for what was written. Default: no */
+  readonly spent?: boolean;
   /** The connection is over: frees what is held. */
   abort(): void;
 }

@@ -30,6 +30,7 @@ const internalDate = 'INTERNALDATE';
 export const bodyItems: readonly FetchItem[] = [uidItem, plainItem(internalDate), wholeItem];
 
 export class BodyTaker implements ResponseTaker {
+  readonly spent = true;
   readonly #port: ExchangePort;
   readonly #holdings: Holdings;
   readonly #cut: ReadonlySet<string>;
@@ -92,6 +93,7 @@ export class BodyTaker implements ResponseTaker {
 
 /** Answers of which the client sees only flags. */
 export class FlagTaker implements ResponseTaker {
+  readonly spent = true;
   readonly #port: ExchangePort;
   readonly #cut: ReadonlySet<string>;
 

@@ -46,6 +46,9 @@ export function createFetchExchange(request: FetchRequest, port: ExchangePort): 
       question.start();
     },
     take: (event) => running?.take(event) ?? false,
+    get spent() {
+      return running instanceof JudgedFetch && running.spent;
+    },
     abort: () => running?.abort(),
   };
 }
@@ -165,6 +168,10 @@ class JudgedFetch implements Exchange, AnswerHost {
       if (quiet && !this.#mustMarkSeen()) this.#finish();
       else this.port.supervise(this.plan.sure ? this.#waitAlone() : this.#workOff());
     });
+  }
+
+  get spent(): boolean {
+    return this.#assembly.spent;
   }
 
   take(event: ServerEvent): boolean {

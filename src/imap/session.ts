@@ -4,6 +4,7 @@
  * and who judges is behind the handler.
  */
 import { limits } from '../runtime/limits.js';
+import type { Passing } from '../runtime/read-memory.js';
 import { Answers } from './answers.js';
 import { CommandIntake } from './command-intake.js';
 import type { Account, ImapPeer, Mailbox } from './handler.js';
@@ -71,6 +72,10 @@ export class ImapSession implements OutletHost {
     const { offerStartTls, authWithoutTls } = this.settings;
     const clientTag = (tag: string) => this.answers.queue.clientTag(tag) ?? this.contexts.clientTag(tag);
     return { secure, mayLogIn: secure || authWithoutTls, offerStartTls, authenticated, inspected, clientTag };
+  }
+
+  get passing(): Passing {
+    return this.server;
   }
 
   get midResponse(): boolean {

@@ -102,6 +102,8 @@ export const imapWireLimits = {
 } as const;
 
 export const imapFetchLimits = {
+  /** bytes of a response, but for long literals, that are copied out of what was read. */
+  copiedBytes: 1024,
   /** messages taken in by one FETCH whose octets are still wanted; then nothing more is read until some are judged. */
   heldMax: 256,
   /** places kept in its output; most wait until it is written down that their messages are shown. */
