@@ -4,6 +4,7 @@
  */
 import type { Spool } from '../runtime/spool.js';
 import type { Mailbox } from './handler.js';
+import type { ReadAhead } from './read-ahead.js';
 import type { ServerEvent } from './wire.js';
 
 /** A run of octets for the client: our own, or a range of a spooled message. */
@@ -56,6 +57,8 @@ export interface ExchangePort {
   readonly outlet: Outlet;
   /** the selected mailbox */
   readonly mailbox: Mailbox;
+  /** what its FETCH commands tell of those to come */
+  readonly ahead: ReadAhead;
   /** Sends a command under a tag of ours. Its tagged answer is not passed on. */
   send(command: OutgoingCommand, answered: (response: TaggedResponse) => void): void;
   /** Treats an event as the session would without this exchange: pass, rewrite or drop by its rules. */

@@ -119,6 +119,7 @@ export class ServerSide implements Passing {
         session.serverBroke('continuation request that nothing waits for');
         return;
       default: {
+        if (event.kind === 'data') this.#count(event);
         const isFetch = event.kind === 'fetch' || event.kind === 'fetch-more';
         if (isFetch) this.midResponse = event.open;
         const exchange = queue.oldest?.exchange;
@@ -128,6 +129,14 @@ export class ServerSide implements Passing {
         if (event.kind !== 'fetch-data') this.#kept ||= !(taken && isFetch && exchange?.spent === true);
       }
     }
+  }
+
+  /** Messages come and go. */
+  #count({ name, number }: ServerEvent & { kind: 'data' }): void {
+    const { ahead } = this.#session;
+    if (name === 'EXISTS') ahead.counted(number);
+    else if (name === 'EXPUNGE') ahead.expunged();
+    else if (name === 'VANISHED') ahead.counted(undefined);
   }
 
   /** Passes, rewrites or drops what no command has claimed. */

@@ -11,6 +11,7 @@ import type { Account, ImapPeer, Mailbox } from './handler.js';
 import { Idling } from './idle.js';
 import { ClientOutlet, type OutletHost } from './outlet.js';
 import { Patience } from './patience.js';
+import { ReadAhead } from './read-ahead.js';
 import { type Ending, endings } from './replies.js';
 import { SearchContexts } from './search-contexts.js';
 import { ServerSide } from './server-side.js';
@@ -29,6 +30,7 @@ export class ImapSession implements OutletHost {
   readonly intake: CommandIntake;
   readonly answers: Answers;
   readonly contexts = new SearchContexts();
+  readonly ahead: ReadAhead;
   readonly server: ServerSide;
   readonly outlet: ClientOutlet;
   readonly patience: Patience;
@@ -55,6 +57,7 @@ export class ImapSession implements OutletHost {
     this.settings = settings;
     this.services = services;
     this.#peer = peer;
+    this.ahead = new ReadAhead(services.now);
     this.patience = new Patience(settings.timeouts, services.now);
     this.outlet = new ClientOutlet(io.client, this);
     this.answers = new Answers(this);
@@ -280,6 +283,7 @@ export class ImapSession implements OutletHost {
     this.selected = false;
     this.mailbox = undefined;
     this.contexts.clear();
+    this.ahead.clear();
   }
 
   /** Takes charge of work that nobody waits for. */

@@ -154,3 +154,17 @@ export const imapJudgeLimits = {
   /** mailboxes dropped in one transaction when nobody opened them for long. */
   expireBatch: 20,
 } as const;
+
+export const readAheadLimits = {
+  /** messages asked for one after the other before those behind them are read ahead. */
+  stepsLeast: 2,
+  /** ms between two of them; a program that goes through a mailbox is faster, a person who reads is not. */
+  paceMs: 300,
+  /** numbers that a step may be in UIDs, of which some are gone. */
+  uidGap: 8,
+  /** messages read ahead at first; each time twice as many. */
+  messagesLeast: 2,
+  messagesMax: 64,
+  /** bytes read ahead, if messages go on to be as large as those before. The client's next answer waits for them. */
+  bytesMax: 1_048_576,
+} as const;

@@ -9,6 +9,7 @@ import {
   imapJudgeLimits,
   imapSessionLimits,
   imapWireLimits,
+  readAheadLimits,
   releaseSwapLimits,
   storedMessageLimits,
 } from './imap-limits.js';
@@ -50,6 +51,7 @@ export const limits = {
   imap: imapWireLimits,
   imapSession: imapSessionLimits,
   imapFetch: imapFetchLimits,
+  readAhead: readAheadLimits,
   config: {
     /** characters of a configuration file; big lists belong into files of their own. */
     fileBytes: 4_194_304,
