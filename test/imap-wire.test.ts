@@ -1225,7 +1225,9 @@ t.test('no octets make a reader throw, and cutting them changes nothing', (t) =>
       for (const [index, command] of commands.entries()) {
         const pieces = wholeCommands(readCommandPieces([wire]))[index] ?? [];
         const [passes, good] = [passesLineByLine(pieces), !('fault' in command)];
-        if (isFetch(pieces) ? good && !passes : good !== passes) {
+        // What is in a literal is the server's to judge, as with mail that holds NUL.
+        const looser = isFetch(pieces) || pieces.some((piece) => piece.kind === 'data' && piece.bytes.includes(0));
+        if (looser ? good && !passes : good !== passes) {
           throw new Error(`line by line it is ${passes}: ${JSON.stringify(command)}`);
         }
         if ('fault' in command) continue;
