@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { limits } from '../runtime/limits.js';
 import type { ProxyAddress } from '../runtime/proxy-protocol.js';
+import { PassedMemory } from '../runtime/read-memory.js';
 import {
   type Refusal,
   RelayedConnection,
@@ -38,6 +39,7 @@ const farewells = {
 export class Connection extends RelayedConnection<ImapSession> implements SessionIo {
   readonly #options: ConnectionOptions;
   readonly #services: ConnectionServices;
+  protected override readonly memory = new PassedMemory();
   #events = 0;
 
   constructor(socket: Socket, options: ConnectionOptions, services: ConnectionServices, onClosed: () => void) {
@@ -56,7 +58,7 @@ export class Connection extends RelayedConnection<ImapSession> implements Sessio
     const session = new ImapSession(this, settings, this.#sessionServices(), peer);
     this.session = session;
     this.connect(
-      (signal, onConnected) => openUpstream(upstream, this.peer, signal, onConnected),
+      (signal, onConnected) => openUpstream(upstream, this.peer, signal, onConnected, this.memory),
       ({ socket, ...greeted }) => session.begin(greeted),
       () => session.refuse(),
     );

@@ -4,6 +4,7 @@
  */
 import type { Spool } from '../runtime/spool.js';
 import type { Mailbox } from './handler.js';
+import type { ReadAhead } from './read-ahead.js';
 import type { ServerEvent } from './wire.js';
 
 /** A run of octets for the client: our own, or a range of a spooled message. */
@@ -46,6 +47,8 @@ export interface Exchange {
   start(): void;
   /** What the server says while this is the oldest command under way, tagged answers excepted. False: not taken. */
   take(event: ServerEvent): boolean;
+  /** Of the `fetch` or `fetch-more` that it took last no octets are kept, but for what was written. Default: no */
+  readonly spent?: boolean;
   /** The connection is over: frees what is held. */
   abort(): void;
 }
@@ -54,6 +57,8 @@ export interface ExchangePort {
   readonly outlet: Outlet;
   /** the selected mailbox */
   readonly mailbox: Mailbox;
+  /** what its FETCH commands tell of those to come */
+  readonly ahead: ReadAhead;
   /** Sends a command under a tag of ours. Its tagged answer is not passed on. */
   send(command: OutgoingCommand, answered: (response: TaggedResponse) => void): void;
   /** Treats an event as the session would without this exchange: pass, rewrite or drop by its rules. */

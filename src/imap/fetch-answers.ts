@@ -66,6 +66,7 @@ export class AnswerTaker implements ResponseTaker {
   #streamed = 0;
   /** of the response that is kept or read over: known before its end, so that the client can be kept alive meanwhile */
   #place: Place | undefined;
+  spent = false;
 
   /** @param edit what is changed in the answers to this command */
   constructor(host: AnswerHost, edit: Edit) {
@@ -134,6 +135,7 @@ export class AnswerTaker implements ResponseTaker {
   conclude(response: Response): void {
     const place = this.#place;
     this.#place = undefined;
+    this.spent = false;
     const look = survey(response);
     const { uid } = look;
     if (look.named === 'free') this.#put(passed(response, this.#edit), place, []);
@@ -306,7 +308,10 @@ export class AnswerTaker implements ResponseTaker {
     this.#endRun();
     holdings.wrote();
     if (sent !== undefined) port.outlet.writePieces(pieces, sent);
-    else for (const piece of pieces) if (Buffer.isBuffer(piece)) port.outlet.write(piece);
+    else {
+      for (const piece of pieces) if (Buffer.isBuffer(piece)) port.outlet.write(piece);
+      this.spent = true;
+    }
   }
 
   #show(response: Response, uid: number, place: Place | undefined): void {

@@ -22,6 +22,8 @@ export interface ResponseTaker {
   streamData(bytes: Buffer): void;
   /** The response is here, but for the literals that were read over. Not for `stream`. */
   conclude(response: Response): void;
+  /** Of the response concluded last no octets are kept: they were written, copied or are not wanted. */
+  readonly spent: boolean;
 }
 
 /** Where literals are kept. */
@@ -40,6 +42,8 @@ interface Current {
 export class ResponseAssembly {
   readonly #keeping: Keeping;
   #current: Current | undefined;
+  /** no octets of the event taken last are kept, but for what was written */
+  spent = false;
 
   constructor(keeping: Keeping) {
     this.#keeping = keeping;
@@ -54,7 +58,10 @@ export class ResponseAssembly {
     if (event.kind === 'fetch-data') this.#data(event.bytes, event.end, taker);
     else if (event.kind === 'fetch-more') this.#part(event, taker, false);
     else if (event.open) this.#begin(event, taker);
-    else taker.conclude({ sequence: event.sequence, parts: [closedPart(event)] });
+    else {
+      taker.conclude({ sequence: event.sequence, parts: [closedPart(event)] });
+      this.spent = taker.spent;
+    }
   }
 
   #begin(event: FetchEvent & { kind: 'fetch' }, taker: ResponseTaker): void {
@@ -67,7 +74,11 @@ export class ResponseAssembly {
   #part(event: FetchEvent & { kind: 'fetch' | 'fetch-more' }, taker: ResponseTaker, first: boolean): void {
     const current = this.#current;
     if (current === undefined) return;
-    const { raw, items, open } = event;
+    const { items, open } = event;
+    const short = event.raw.length <= limits.imapFetch.copiedBytes;
+    this.spent = short || current.handling === 'stream';
+    // Around a long literal there is little else: a copy of it does not hold on to the memory of all that was read.
+    const raw = short && current.handling !== 'stream' ? Buffer.from(event.raw) : event.raw;
     const keep = open && current.handling === 'hold' && current.parts.length < limits.imapFetch.heldLiteralsMax;
     current.body = keep ? this.#keeping.receive(items.at(-1)?.literalBytes) : undefined;
     const part: ResponsePart = { raw, items, open, body: current.body };
@@ -80,6 +91,7 @@ export class ResponseAssembly {
 
   #data(bytes: Buffer, _end: boolean, taker: ResponseTaker): void {
     const current = this.#current;
+    this.spent = true;
     if (current === undefined) return;
     if (current.handling === 'stream') taker.streamData(bytes);
     else if (current.body !== undefined) this.#keeping.feed(current.body, bytes);

@@ -30,19 +30,24 @@ const internalDate = 'INTERNALDATE';
 export const bodyItems: readonly FetchItem[] = [uidItem, plainItem(internalDate), wholeItem];
 
 export class BodyTaker implements ResponseTaker {
+  readonly spent = true;
   readonly #port: ExchangePort;
   readonly #holdings: Holdings;
   readonly #cut: ReadonlySet<string>;
-  readonly #judged: (uid: number, ruling: Ruling) => void;
-  /** octets of messages taken so far */
+  readonly #judged: ((uid: number, ruling: Ruling) => void) | undefined;
+  /** messages taken so far, and their octets */
+  messages = 0;
   bytes = 0;
 
-  /** @param cut items that the client did not ask for */
+  /**
+   * @param cut items that the client did not ask for
+   * @param judged told of every ruling. When nobody is told, what is only being written down is not waited for
+   */
   constructor(
     port: ExchangePort,
     holdings: Holdings,
     cut: ReadonlySet<string>,
-    judged: (uid: number, ruling: Ruling) => void,
+    judged?: (uid: number, ruling: Ruling) => void,
   ) {
     this.#port = port;
     this.#holdings = holdings;
@@ -71,6 +76,7 @@ export class BodyTaker implements ResponseTaker {
   }
 
   #intakeOf(whole: Parameters<typeof wholeValue>[0]): Intake | undefined {
+    this.messages += 1;
     this.bytes += wholeBytes(whole);
     const { part, item } = whole;
     if (part.open && item === part.items[part.items.length - 1]) return part.body;
@@ -83,15 +89,17 @@ export class BodyTaker implements ResponseTaker {
     const ruling = intake.judge(factsOf(response, uid));
     const done = (known: Ruling) => {
       this.#holdings.release(intake);
-      this.#judged(uid, known);
+      this.#judged?.(uid, known);
     };
-    if ('then' in ruling) this.#holdings.wait(ruling, (known) => done(known ?? tooLong));
+    if ('then' in ruling && this.#judged === undefined && intake.recorded) this.#holdings.release(intake);
+    else if ('then' in ruling) this.#holdings.wait(ruling, (known) => done(known ?? tooLong));
     else done(ruling);
   }
 }
 
 /** Answers of which the client sees only flags. */
 export class FlagTaker implements ResponseTaker {
+  readonly spent = true;
   readonly #port: ExchangePort;
   readonly #cut: ReadonlySet<string>;
 

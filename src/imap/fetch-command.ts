@@ -6,6 +6,7 @@ import type { UnderWay } from './command-queue.js';
 import type { Exchange, ExchangePort, ExchangeTimes, OutgoingCommand, Outlet, TaggedResponse } from './exchange.js';
 import { parseFetch } from './fetch-request.js';
 import type { Mailbox } from './handler.js';
+import type { ReadAhead } from './read-ahead.js';
 import { refusals } from './replies.js';
 import type { ImapSession } from './session.js';
 import type { FetchRequest, ServerEvent } from './wire.js';
@@ -74,6 +75,10 @@ class FetchPort implements ExchangePort {
 
   get times(): ExchangeTimes {
     return this.#session.settings.timeouts;
+  }
+
+  get ahead(): ReadAhead {
+    return this.#session.ahead;
   }
 
   send(command: OutgoingCommand, answered: (response: TaggedResponse) => void): void {

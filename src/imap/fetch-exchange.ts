@@ -3,11 +3,10 @@
  * asked again before the command ends. Owns the order of these steps; what passes is decided in `fetch-answers.ts`.
  */
 import { limits } from '../runtime/limits.js';
-import type { Exchange, ExchangePort } from './exchange.js';
+import type { Exchange, ExchangePort, TaggedResponse } from './exchange.js';
 import { type AnswerHost, AnswerTaker, notWritten } from './fetch-answers.js';
 import { ResponseAssembly, type ResponseTaker } from './fetch-assembly.js';
 import { BodyTaker, bodyItems, FlagTaker, StructureTaker, structureItems } from './fetch-bodies.js';
-import { createFetchGuard } from './fetch-guard.js';
 import { Holdings } from './fetch-hold.js';
 import {
   areOriginals,
@@ -18,10 +17,10 @@ import {
   planFetch,
   planKnown,
   surelyWaiting,
-  uidItem,
 } from './fetch-plan.js';
 import { formatFetch } from './fetch-request.js';
 import { FinalStatus } from './fetch-status.js';
+import { FreeFetch, isFetch, NumberQuestion } from './free-fetch.js';
 import { standings } from './handler.js';
 import { batches, type PendingMessage } from './message-batches.js';
 import type { FetchItem, FetchRequest, ServerEvent } from './wire.js';
@@ -38,6 +37,7 @@ export function createFetchExchange(request: FetchRequest, port: ExchangePort): 
   return {
     // Planned as late as can be: commands before it may have changed what is known of the messages.
     start: () => {
+      port.ahead.asked(request);
       if (!asksByNumber(request)) return judge(planFetch(request, port.mailbox));
       const question = new NumberQuestion(request, port, (uids) =>
         judge(areOriginals(uids, port.mailbox) ? planKnown(request) : planFetch(request, port.mailbox)),
@@ -46,77 +46,11 @@ export function createFetchExchange(request: FetchRequest, port: ExchangePort): 
       question.start();
     },
     take: (event) => running?.take(event) ?? false,
+    get spent() {
+      return running instanceof JudgedFetch && running.spent;
+    },
     abort: () => running?.abort(),
   };
-}
-
-/** Which messages the client means by its numbers. No message loses its number while a FETCH runs (RFC 9051 §7.5.1). */
-class NumberQuestion implements Exchange {
-  readonly #request: FetchRequest;
-  readonly #port: ExchangePort;
-  readonly #answered: (uids: readonly number[]) => void;
-  readonly #guard = createFetchGuard();
-  readonly #uids: number[] = [];
-  #over = false;
-
-  constructor(request: FetchRequest, port: ExchangePort, answered: (uids: readonly number[]) => void) {
-    this.#request = request;
-    this.#port = port;
-    this.#answered = answered;
-  }
-
-  start(): void {
-    // What is wrong with the set, the server says to the client's own question.
-    this.#port.send(formatFetch({ ...this.#request, items: [uidItem] }), () => {
-      if (!this.#over) this.#answered(this.#uids);
-    });
-  }
-
-  take(event: ServerEvent): boolean {
-    if (!isFetch(event)) return false;
-    if (event.kind === 'fetch') {
-      for (const { name, number } of event.items) if (name === 'UID') this.#uids.push(number);
-    }
-    const passed = this.#guard(event);
-    const asked = event.kind === 'fetch' && event.items.every(({ name }) => name === 'UID');
-    if (passed !== undefined && !asked) this.#port.outlet.write(passed);
-    return true;
-  }
-
-  abort(): void {
-    this.#over = true;
-  }
-}
-
-function isFetch(event: ServerEvent): event is Extract<ServerEvent, { kind: `fetch${string}` }> {
-  return event.kind === 'fetch' || event.kind === 'fetch-data' || event.kind === 'fetch-more';
-}
-
-/** Nothing that waits for a judgement was asked for. */
-class FreeFetch implements Exchange {
-  readonly #request: FetchRequest;
-  readonly #port: ExchangePort;
-  readonly #guard = createFetchGuard();
-
-  constructor(request: FetchRequest, port: ExchangePort) {
-    this.#request = request;
-    this.#port = port;
-  }
-
-  start(): void {
-    this.#port.send(formatFetch(this.#request), (response) => {
-      this.#port.finish(new FinalStatus(response).line());
-    });
-  }
-
-  take(event: ServerEvent): boolean {
-    if (!isFetch(event)) return false;
-    const passed = this.#guard(event);
-    if (passed !== undefined) this.#port.outlet.write(passed);
-    return true;
-  }
-
-  abort(): void {}
 }
 
 class JudgedFetch implements Exchange, AnswerHost {
@@ -165,6 +99,10 @@ class JudgedFetch implements Exchange, AnswerHost {
       if (quiet && !this.#mustMarkSeen()) this.#finish();
       else this.port.supervise(this.plan.sure ? this.#waitAlone() : this.#workOff());
     });
+  }
+
+  get spent(): boolean {
+    return this.#assembly.spent;
   }
 
   take(event: ServerEvent): boolean {
@@ -222,6 +160,10 @@ class JudgedFetch implements Exchange, AnswerHost {
   /** Everything behind the server's first answer. */
   async #workOff(): Promise<void> {
     this.holdings.asking();
+    // What the client has asked for comes first: its message is here and under judgement, or has to be asked for.
+    const isHere = this.#pending.size === 0;
+    const judging = !isHere || !this.holdings.idle;
+    if (judging && isHere) await this.#readAhead();
     await this.holdings.whenIdle();
     for (let round = 0; round < limits.imapFetch.roundsMax && this.#pending.size > 0; round += 1) {
       const all = [...this.#pending.values()];
@@ -234,10 +176,24 @@ class JudgedFetch implements Exchange, AnswerHost {
         if (this.#shifted) for (const { uid } of batch.members) this.defer(uid, stillUnjudged);
       }
     }
+    if (judging && !isHere) await this.#readAhead();
+    await this.holdings.whenIdle();
     // Those that could not be judged, or not be asked for.
     for (const { uid } of this.#pending.values()) this.defer(uid, stillUnjudged);
     if (!this.#over && this.#mustMarkSeen()) await this.#markSeen();
     if (!this.#over) this.#finish();
+  }
+
+  /** Judges what a client that goes through its mailbox will ask for next, while it waits for this one anyway. */
+  async #readAhead(): Promise<void> {
+    const { ahead, mailbox } = this.port;
+    const set = this.plan.needs === 'content' ? ahead.next(mailbox) : undefined;
+    if (set === undefined) return;
+    const taker = new BodyTaker(this.port, this.holdings, this.plan.edit.cut);
+    const place = this.holdings.reserve();
+    const answer = await this.#command(set, bodyItems, taker);
+    place.fill([]);
+    ahead.read(taker.messages, taker.bytes, answer?.status === 'OK');
   }
 
   readonly #numberOf = (message: PendingMessage): number => (this.plan.request.uid ? message.uid : message.sequence);
@@ -316,19 +272,27 @@ class JudgedFetch implements Exchange, AnswerHost {
 
   /** Runs a command of ours of the client's kind, and waits for all judgements that its answers need. */
   async #send(set: string, items: readonly FetchItem[], taker: ResponseTaker): Promise<void> {
-    if (this.#over || this.#shifted) return;
+    const answer = await this.#command(set, items, taker);
+    if (answer !== undefined) this.#status.add(answer);
+    await this.holdings.whenIdle();
+  }
+
+  /** As `#send`, without waiting for judgements, and whatever the answer is. */
+  async #command(set: string, items: readonly FetchItem[], taker: ResponseTaker): Promise<TaggedResponse | undefined> {
+    if (this.#over || this.#shifted) return undefined;
     this.#taker = taker;
+    let answer: TaggedResponse | undefined;
     const command = formatFetch({ uid: this.plan.request.uid, set, items, modifiers: '' });
     await this.#until(
       new Promise<void>((resolve) => {
         this.port.send(command, (response) => {
-          this.#status.add(response);
+          answer = response;
           this.#interrupt();
           resolve();
         });
       }),
     );
-    await this.holdings.whenIdle();
+    return answer;
   }
 
   /** What somebody else works on; undefined when that fails or takes too long. */

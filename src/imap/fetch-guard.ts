@@ -23,6 +23,7 @@ export function createFetchGuard(): FetchGuard {
     choose: () => 'skip',
     streamPart: () => {},
     streamData: () => {},
+    spent: false,
     conclude: (response) => {
       passed = guarded(response);
     },

@@ -28,6 +28,11 @@ export class GrowingInput {
       this.#own = false;
       return moved;
     }
+    if (this.#isBehind(chunk)) {
+      this.bytes = Buffer.from(chunk.buffer, this.bytes.byteOffset, this.end + chunk.length);
+      this.end += chunk.length;
+      return 0;
+    }
     const total = rest + chunk.length;
     if (this.#own && this.bytes.length - this.end >= chunk.length) {
       chunk.copy(this.bytes, this.end);
@@ -42,6 +47,22 @@ export class GrowingInput {
     this.start = 0;
     this.end = total;
     this.#own = true;
+    return moved;
+  }
+
+  /** Whether it lies in memory behind what is here already. */
+  #isBehind(chunk: Buffer): boolean {
+    return chunk.buffer === this.bytes.buffer && chunk.byteOffset === this.bytes.byteOffset + this.end;
+  }
+
+  /** Moves what is not done with to the front of this memory. @returns as `push` */
+  moveTo(memory: Buffer): number {
+    const moved = this.start;
+    this.bytes.copy(memory, 0, this.start, this.end);
+    this.end -= moved;
+    this.start = 0;
+    this.bytes = memory.subarray(0, this.end);
+    this.#own = false;
     return moved;
   }
 

@@ -52,6 +52,11 @@ export class ClientOutlet implements Outlet {
     return this.#sink.backlog + (this.#tail?.length ?? 0) + this.#queuedBytes;
   }
 
+  /** Whether octets that were written are still here. */
+  get waiting(): boolean {
+    return this.#tail !== undefined || this.#queue.length > 0;
+  }
+
   write(bytes: Buffer): void {
     if (bytes.length === 0 || this.#closed) return;
     if (this.#queue.length === 0) this.#append(bytes);

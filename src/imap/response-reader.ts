@@ -50,10 +50,17 @@ export class ResponseReader {
     return this.#input.length;
   }
 
-  /** @param chunk becomes part of events and must not be written to afterwards */
+  /** @param chunk becomes part of events; not to be written to before all of them but `fetch-data` are done with */
   push(chunk: Buffer): void {
     if (this.#fault !== undefined || chunk.length === 0) return;
     const moved = this.#input.push(chunk);
+    this.#at -= moved;
+    this.#searched -= moved;
+  }
+
+  /** Copies what is in no event yet to the front of this memory; what is pushed next may follow it there. */
+  moveRest(memory: Buffer): void {
+    const moved = this.#input.moveTo(memory);
     this.#at -= moved;
     this.#searched -= moved;
   }
@@ -135,7 +142,8 @@ export class ResponseReader {
     const fault = this.#textFault(nameEnd, end);
     if (fault !== undefined) return fault;
     const code = parseResponseCode(bytes, nameEnd + 1, end);
-    return { kind: 'tagged', tag, status, code, raw: this.#take(end) };
+    // It waits for what is before it, and is all that there is of most reads: a copy, so that nothing waits with it.
+    return { kind: 'tagged', tag, status, code, raw: Buffer.from(this.#take(end)) };
   }
 
   #untagged(from: number, end: number): ServerEvent | undefined {

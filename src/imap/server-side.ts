@@ -1,4 +1,5 @@
 /** What the server says, one event after the other: to the command that it belongs to, or by the rules of untagged.ts. */
+import type { Passing } from '../runtime/read-memory.js';
 import { announcedCapabilities, capabilityNames, listedNames } from './capability.js';
 import { ResponseReader } from './response-reader.js';
 import type { ImapSession } from './session.js';
@@ -13,11 +14,13 @@ const nameCharacters = 32;
 /** Once one of these is enabled, names of mailboxes are UTF-8 (RFC 6855 §3, RFC 9051 §5.1). */
 const utf8Extensions = new Set(['UTF8=ACCEPT', 'IMAP4REV2']);
 
-export class ServerSide {
+export class ServerSide implements Passing {
   readonly #session: ImapSession;
   readonly #reader = new ResponseReader();
   #capabilities: readonly string[] = [];
   #pauses = 0;
+  /** somebody may keep octets of what was added last */
+  #kept = false;
   /** the server's last FETCH response goes on */
   midResponse = false;
   /** it has said that it will close the connection */
@@ -32,6 +35,7 @@ export class ServerSide {
 
   add(chunk: Buffer): void {
     this.bytes += chunk.length;
+    this.#kept = false;
     this.#reader.push(chunk);
   }
 
@@ -43,6 +47,26 @@ export class ServerSide {
       if (event === undefined) return;
       this.#take(event);
     }
+  }
+
+  get passed(): boolean {
+    return !this.#kept;
+  }
+
+  get rest(): number {
+    return this.#reader.buffered;
+  }
+
+  moveRest(memory: Buffer): void {
+    this.#reader.moveRest(memory);
+  }
+
+  get more(): boolean {
+    return this.#session.answers.queue.unanswered;
+  }
+
+  get waiting(): boolean {
+    return this.#session.outlet.waiting;
   }
 
   /** Nothing more is to be read: a command has to catch up, or the client, who may be at its handshake. */
@@ -90,13 +114,29 @@ export class ServerSide {
         if (!session.answers.take(event)) session.serverBroke('tagged answer to nothing that was asked');
         return;
       case 'continuation':
+        this.#kept = true;
         if (writer.continued(event.raw) || queue.oldest?.exchange?.take(event) === true) return;
         session.serverBroke('continuation request that nothing waits for');
         return;
-      default:
-        if (event.kind === 'fetch' || event.kind === 'fetch-more') this.midResponse = event.open;
-        if (queue.oldest?.exchange?.take(event) !== true) this.pass(event);
+      default: {
+        if (event.kind === 'data') this.#count(event);
+        const isFetch = event.kind === 'fetch' || event.kind === 'fetch-more';
+        if (isFetch) this.midResponse = event.open;
+        const exchange = queue.oldest?.exchange;
+        const taken = exchange?.take(event) === true;
+        if (!taken) this.pass(event);
+        // The octets of a literal are kept by nobody: whoever wants them copies them.
+        if (event.kind !== 'fetch-data') this.#kept ||= !(taken && isFetch && exchange?.spent === true);
+      }
     }
+  }
+
+  /** Messages come and go. */
+  #count({ name, number }: ServerEvent & { kind: 'data' }): void {
+    const { ahead } = this.#session;
+    if (name === 'EXISTS') ahead.counted(number);
+    else if (name === 'EXPUNGE') ahead.expunged();
+    else if (name === 'VANISHED') ahead.counted(undefined);
   }
 
   /** Passes, rewrites or drops what no command has claimed. */

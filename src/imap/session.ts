@@ -4,12 +4,14 @@
  * and who judges is behind the handler.
  */
 import { limits } from '../runtime/limits.js';
+import type { Passing } from '../runtime/read-memory.js';
 import { Answers } from './answers.js';
 import { CommandIntake } from './command-intake.js';
 import type { Account, ImapPeer, Mailbox } from './handler.js';
 import { Idling } from './idle.js';
 import { ClientOutlet, type OutletHost } from './outlet.js';
 import { Patience } from './patience.js';
+import { ReadAhead } from './read-ahead.js';
 import { type Ending, endings } from './replies.js';
 import { SearchContexts } from './search-contexts.js';
 import { ServerSide } from './server-side.js';
@@ -28,6 +30,7 @@ export class ImapSession implements OutletHost {
   readonly intake: CommandIntake;
   readonly answers: Answers;
   readonly contexts = new SearchContexts();
+  readonly ahead: ReadAhead;
   readonly server: ServerSide;
   readonly outlet: ClientOutlet;
   readonly patience: Patience;
@@ -54,6 +57,7 @@ export class ImapSession implements OutletHost {
     this.settings = settings;
     this.services = services;
     this.#peer = peer;
+    this.ahead = new ReadAhead(services.now);
     this.patience = new Patience(settings.timeouts, services.now);
     this.outlet = new ClientOutlet(io.client, this);
     this.answers = new Answers(this);
@@ -71,6 +75,10 @@ export class ImapSession implements OutletHost {
     const { offerStartTls, authWithoutTls } = this.settings;
     const clientTag = (tag: string) => this.answers.queue.clientTag(tag) ?? this.contexts.clientTag(tag);
     return { secure, mayLogIn: secure || authWithoutTls, offerStartTls, authenticated, inspected, clientTag };
+  }
+
+  get passing(): Passing {
+    return this.server;
   }
 
   get midResponse(): boolean {
@@ -275,6 +283,7 @@ export class ImapSession implements OutletHost {
     this.selected = false;
     this.mailbox = undefined;
     this.contexts.clear();
+    this.ahead.clear();
   }
 
   /** Takes charge of work that nobody waits for. */

@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net';
 import { GateError } from '../runtime/errors.js';
 import type { ProxyAddress } from '../runtime/proxy-protocol.js';
+import type { ReadMemory } from '../runtime/read-memory.js';
 import { announce, type OnConnected, openSocket, secured, type UpstreamAddress } from '../runtime/upstream-socket.js';
 import { type GreetedUpstream, Opening } from './upstream-greeting.js';
 
@@ -27,8 +28,9 @@ export function openUpstream(
   client: ProxyAddress,
   signal: AbortSignal,
   onConnected: OnConnected,
+  memory: ReadMemory,
 ): Promise<OpenUpstream> {
-  return openSocket({ address: options, signal, onConnected, greet: (tcp) => greeted(options, client, tcp) });
+  return openSocket({ address: options, signal, onConnected, memory, greet: (tcp) => greeted(options, client, tcp) });
 }
 
 async function greeted(options: UpstreamOptions, client: ProxyAddress, tcp: Socket): Promise<OpenUpstream> {

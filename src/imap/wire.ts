@@ -89,7 +89,8 @@ export interface ResponseCode {
 
 /**
  * What a server says. `raw` is the whole response with its CRLF and literals. Buffers are slices of what was read and
- * stay valid.
+ * stay valid; only those of `fetch-data` are valid until they are written to the client, and whoever keeps them longer
+ * copies them.
  */
 export type ServerEvent =
   | { readonly kind: 'continuation'; readonly raw: Buffer }

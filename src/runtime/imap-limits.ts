@@ -102,6 +102,8 @@ export const imapWireLimits = {
 } as const;
 
 export const imapFetchLimits = {
+  /** bytes of a response, but for long literals, that are copied out of what was read. */
+  copiedBytes: 1024,
   /** messages taken in by one FETCH whose octets are still wanted; then nothing more is read until some are judged. */
   heldMax: 256,
   /** places kept in its output; most wait until it is written down that their messages are shown. */
@@ -151,4 +153,18 @@ export const imapJudgeLimits = {
   addressCharacters: 1000,
   /** rows removed in one transaction from mailboxes that nobody opened for long; a few ms of the database thread. */
   expireRows: 2000,
+} as const;
+
+export const readAheadLimits = {
+  /** messages asked for one after the other before those behind them are read ahead. */
+  stepsLeast: 2,
+  /** ms between two of them; a program that goes through a mailbox is faster, a person who reads is not. */
+  paceMs: 300,
+  /** numbers that a step may be in UIDs, of which some are gone. */
+  uidGap: 8,
+  /** messages read ahead at first; each time twice as many. */
+  messagesLeast: 2,
+  messagesMax: 64,
+  /** bytes read ahead, if messages go on to be as large as those before. The client's next answer waits for them. */
+  bytesMax: 1_048_576,
 } as const;

@@ -9,6 +9,7 @@ import {
   imapJudgeLimits,
   imapSessionLimits,
   imapWireLimits,
+  readAheadLimits,
   releaseSwapLimits,
   storedMessageLimits,
 } from './imap-limits.js';
@@ -50,6 +51,7 @@ export const limits = {
   imap: imapWireLimits,
   imapSession: imapSessionLimits,
   imapFetch: imapFetchLimits,
+  readAhead: readAheadLimits,
   config: {
     /** characters of a configuration file; big lists belong into files of their own. */
     fileBytes: 4_194_304,
@@ -65,6 +67,16 @@ export const limits = {
     watchPollMs: 5000,
     /** ms after which a file that a killed process left beside the configuration is removed; nobody saves that long. */
     leftoverMs: 3_600_000,
+  },
+  readMemory: {
+    /** bytes for the next read of a connection that rests; there may be thousands. */
+    smallBytes: 4096,
+    /** bytes for the next read of one under load: a mail of usual size comes in one or two. */
+    largeBytes: 131_072,
+    /** large pieces kept for whoever needs one next. */
+    spareMax: 16,
+    /** pieces of a connection that wait to be used again; the octets of a reader who takes nothing stay in theirs. */
+    lentMax: 8,
   },
   spool: {
     /** bytes of one message kept in memory; most mail is smaller. */

@@ -9,6 +9,7 @@ import { type Flushable, flushLater } from './flush-batch.js';
 import { limits } from './limits.js';
 import type { Logger } from './log.js';
 import { type ProxyAddress, readProxyHeader } from './proxy-protocol.js';
+import type { PassedMemory, Passing } from './read-memory.js';
 import { SocketOutlet } from './socket-outlet.js';
 import type { UpstreamAddress } from './upstream-socket.js';
 
@@ -41,6 +42,8 @@ export interface RelayedSession {
   drain(): void;
   /** an error of ours */
   fail(error: unknown): void;
+  /** what became of the octets that `upstreamData` was given; without it they are not used again */
+  readonly passing?: Passing;
 }
 
 /** Why a client is sent away before there is a session. */
@@ -54,6 +57,8 @@ export abstract class RelayedConnection<Session extends RelayedSession> implemen
   readonly upstream: SocketOutlet;
   protected peer: ProxyAddress;
   protected session: Session | undefined;
+  /** what the server says is read into, where the session tells what becomes of it */
+  protected readonly memory: PassedMemory | undefined;
   readonly #options: RelayedOptions;
   readonly #services: RelayedServices;
   readonly #abort = new AbortController();
@@ -223,7 +228,11 @@ export abstract class RelayedConnection<Session extends RelayedSession> implemen
   #attachUpstream(socket: Socket): void {
     this.#upstreamSocket = socket;
     this.upstream.replaceSocket(socket);
-    socket.on('data', (chunk: Buffer) => this.guard(() => this.session?.upstreamData(chunk)));
+    socket.on('data', (chunk: Buffer) => {
+      this.guard(() => this.session?.upstreamData(chunk));
+      const passing = this.session?.passing;
+      if (passing !== undefined) this.memory?.handled(chunk.length, passing);
+    });
     socket.on('close', () => this.guard(() => this.session?.upstreamClosed()));
     socket.on('end', () => socket.end());
     if (!this.#upstreamPaused) socket.resume();
@@ -246,6 +255,7 @@ export abstract class RelayedConnection<Session extends RelayedSession> implemen
   flushNow(): void {
     this.client.flush();
     this.upstream.flush();
+    if (this.client.backlog === 0 && this.session?.passing?.waiting === false) this.memory?.left();
   }
 
   #clientClosed(): void {

@@ -6,6 +6,7 @@ import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from 'node:
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { GateError } from './errors.js';
 import { type ProxyAddress, writeProxyHeader } from './proxy-protocol.js';
+import type { ReadMemory } from './read-memory.js';
 
 export interface UpstreamAddress {
   readonly host: string;
@@ -26,8 +27,8 @@ export interface Opening<Opened> {
   readonly address: UpstreamAddress;
   readonly signal: AbortSignal;
   readonly onConnected: OnConnected;
-  /** for bytes that are read at once, so that many connections can share it; not for TLS */
-  readonly sharedBuffer?: Buffer;
+  /** where what comes is read to, as long as it is not TLS; each time fresh memory by default */
+  readonly memory?: ReadMemory;
   /** ends when the connection can be used; the socket is destroyed when it rejects */
   greet(tcp: Socket): Promise<Opened>;
 }
@@ -57,17 +58,17 @@ export async function openSocket<Opened>(opening: Opening<Opened>): Promise<Open
   }
 }
 
-function connected({ address, signal, sharedBuffer }: Opening<unknown>): Promise<Socket> {
+function connected({ address, signal, memory }: Opening<unknown>): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const { host, port, connectTimeoutMs } = address;
-    const shared = sharedBuffer === undefined || address.tls !== 'none' ? {} : { onread: reader(sharedBuffer) };
-    const socket: Socket = connectTcp({ host, port, noDelay: true, ...shared });
-    function reader(buffer: Buffer): OnReadOpts {
-      const callback = (bytes: number): boolean => {
-        socket.emit('data', buffer.subarray(0, bytes));
+    const reading = memory === undefined || address.tls !== 'none' ? {} : { onread: reader(memory) };
+    const socket: Socket = connectTcp({ host, port, noDelay: true, ...reading });
+    function reader(memory: ReadMemory): OnReadOpts {
+      const callback = (bytes: number, buffer: Uint8Array): boolean => {
+        socket.emit('data', (buffer as Buffer).subarray(0, bytes));
         return true;
       };
-      return { buffer, callback };
+      return { buffer: () => memory.next(), callback };
     }
     const fail = (error: Error) => {
       socket.destroy();

@@ -31,6 +31,7 @@ export interface OpenUpstream {
  * each of the four replies to a small message is a good part of its cost.
  */
 const replyBytes = Buffer.alloc(16_384);
+const memory = { next: () => replyBytes };
 
 /**
  * Connects, identifies the client as configured, and returns with the greeting.
@@ -45,7 +46,7 @@ export function openUpstream(
   onConnected: OnConnected,
 ): Promise<OpenUpstream> {
   const greet = (tcp: Socket) => greeted(options, client, tcp);
-  return openSocket({ address: options, signal, onConnected, sharedBuffer: replyBytes, greet });
+  return openSocket({ address: options, signal, onConnected, memory, greet });
 }
 
 async function greeted(options: UpstreamOptions, client: ClientIdentity, tcp: Socket): Promise<OpenUpstream> {

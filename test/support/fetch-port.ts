@@ -10,6 +10,7 @@ import type {
   TaggedResponse,
 } from '../../src/imap/exchange.js';
 import type { Mailbox } from '../../src/imap/handler.js';
+import { ReadAhead } from '../../src/imap/read-ahead.js';
 import { ResponseReader } from '../../src/imap/response-reader.js';
 import type { ServerEvent } from '../../src/imap/wire.js';
 
@@ -110,6 +111,8 @@ export class FakePort implements ExchangePort {
   readonly outlet = new RecordingOutlet();
   readonly mailbox: Mailbox;
   readonly times: ExchangeTimes;
+  readonly ahead = new ReadAhead(() => this.now);
+  now = 1000;
   readonly finished: Buffer[] = [];
   readonly failures: string[] = [];
   readonly sent: string[] = [];

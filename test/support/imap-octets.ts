@@ -2,6 +2,7 @@
 import { CommandReader } from '../../src/imap/command-reader.js';
 import { ResponseReader } from '../../src/imap/response-reader.js';
 import type { CommandPiece, ResponseItem, ServerEvent } from '../../src/imap/wire.js';
+import { PassedMemory } from '../../src/runtime/read-memory.js';
 
 export const octets = (text: string): Buffer => Buffer.from(text, 'latin1');
 
@@ -108,6 +109,28 @@ export function readResponses(pieces: readonly Buffer[], reader = new ResponseRe
       teller.take(event);
       if (event.kind === 'fault') return teller;
     }
+  }
+  return teller;
+}
+
+/** The same out of memory that is used again for each read, and read into it no more than so many octets at a time. */
+export function readReused(wire: Buffer, sizes: readonly number[], leaves: readonly boolean[]): ResponseTeller {
+  const teller = new ResponseTeller();
+  const reader = new ResponseReader();
+  const memory = new PassedMemory();
+  for (let at = 0, round = 0; at < wire.length; round += 1) {
+    const piece = memory.next();
+    const size = sizes[round % sizes.length] ?? piece.length;
+    const bytes = wire.copy(piece, 0, at, Math.min(wire.length, at + size));
+    at += bytes;
+    reader.push(piece.subarray(0, bytes));
+    for (let event = reader.next(); event !== undefined; event = reader.next()) {
+      teller.take(event);
+      if (event.kind === 'fault') return teller;
+    }
+    const moveRest = (to: Buffer): void => reader.moveRest(to);
+    memory.handled(bytes, { rest: reader.buffered, moveRest, passed: true, more: size > 1, waiting: false });
+    if (leaves[round % leaves.length] === true) memory.left();
   }
   return teller;
 }

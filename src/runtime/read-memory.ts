@@ -1,0 +1,87 @@
+/**
+ * Memory that sockets are read into. Fresh memory for each read costs more than the read: it has to be found, cleared,
+ * taken into the processor's cache and collected again. So memory is used again as soon as what was read has left.
+ */
+import { limits } from './limits.js';
+
+/** Where the octets of a socket go. */
+export interface ReadMemory {
+  /** For the next read; asked for again after each. */
+  next(): Buffer;
+}
+
+/** Large pieces that nobody uses now; all connections share them. */
+const spare: Buffer[] = [];
+
+/** What a session tells of the octets that it was given. */
+export interface Passing {
+  /** Those of the last call that are not understood yet. */
+  readonly rest: number;
+  /** Copies the rest to the front of this memory, which the next octets will follow. */
+  moveRest(memory: Buffer): void;
+  /** The others are referred to by nothing but what was written to the other side. */
+  readonly passed: boolean;
+  /** The other end owes more of what it has begun. */
+  readonly more: boolean;
+  /** What was written to the other side has not left the session yet. */
+  readonly waiting: boolean;
+}
+
+/**
+ * The memory of one connection whose octets are passed on. A piece is used again only where the session has said that
+ * nothing refers to it: by default it is left to whoever holds a slice of it.
+ *
+ * A connection that rests has a small piece, because there may be thousands of them.
+ */
+export class PassedMemory implements ReadMemory {
+  #current: Buffer | undefined;
+  #small: Buffer | undefined;
+  /** read; slices of them are written to the other side and may not have left */
+  #lent: Buffer[] = [];
+  /** of the read that was handled last */
+  #passing: Passing | undefined;
+  #bytes = 0;
+
+  next(): Buffer {
+    const { smallBytes, lentMax } = limits.readMemory;
+    const last = this.#current;
+    const passing = this.#passing;
+    const rest = passing?.rest ?? 0;
+    const large = rest > 0 || (passing?.more === true && this.#bytes >= smallBytes);
+    const piece = large ? takeLarge() : this.#takeSmall();
+    // What does not leave room for more stays where it is.
+    const moved = rest <= piece.length / 2 ? rest : 0;
+    if (moved > 0) passing?.moveRest(piece);
+    if (last !== undefined && passing?.passed === true && moved === rest) this.#lent.push(last);
+    // A reader who takes nothing: his octets wait where they are, and their memory is let go.
+    if (this.#lent.length > lentMax) this.#lent.shift();
+    this.#current = piece;
+    this.#passing = undefined;
+    return moved === 0 ? piece : piece.subarray(moved);
+  }
+
+  #takeSmall(): Buffer {
+    const piece = this.#small ?? Buffer.allocUnsafeSlow(limits.readMemory.smallBytes);
+    this.#small = undefined;
+    return piece;
+  }
+
+  /** The octets of a read were given to the session. */
+  handled(bytes: number, passing: Passing): void {
+    this.#bytes = bytes;
+    this.#passing = passing;
+  }
+
+  /** All that was written to the other side has left: what was passed is used again. */
+  left(): void {
+    const { smallBytes, spareMax } = limits.readMemory;
+    for (let lent = this.#lent.pop(); lent !== undefined; lent = this.#lent.pop()) {
+      if (lent.length === smallBytes) this.#small = lent;
+      else if (spare.length < spareMax) spare.push(lent);
+    }
+  }
+}
+
+function takeLarge(): Buffer {
+  return spare.pop() ?? Buffer.allocUnsafeSlow(limits.readMemory.largeBytes);
+}
