@@ -45,6 +45,7 @@ export class Vault implements Quarantine {
   readonly #lock: DirectoryLock | undefined;
   readonly #underWay = new Map<string, Promise<HoldResult>>();
   readonly #ending = new AbortController();
+  #purging: Promise<PurgeCounts> | undefined;
   #policy: QuarantinePolicy;
 
   private constructor(options: VaultOptions, store: StoreAccess, lock: DirectoryLock | undefined) {
@@ -270,8 +271,15 @@ export class Vault implements Quarantine {
     }
   }
 
-  /** Forgets what was known long enough. To be called every hour; nothing but space waits for it. */
-  async purge(): Promise<PurgeCounts> {
+  /** Forgets what was known long enough. To be called every hour; where there is much to do, the run before goes on. */
+  purge(): Promise<PurgeCounts> {
+    this.#purging ??= this.#purge().finally(() => {
+      this.#purging = undefined;
+    });
+    return this.#purging;
+  }
+
+  async #purge(): Promise<PurgeCounts> {
     const started = performance.now();
     const since = this.clock() - this.#policy.recordDays * dayMs;
     const removed = await purgeRecords(this.store, since, this.#ending.signal);
