@@ -97,9 +97,14 @@ export class CommandIntake {
     const rule = commandRule(head.verb);
     if (rule === undefined) return this.#refuse(head.tag, refusals.unknown, line.literal);
     const { alone, how } = handling(rule, session);
-    if (!session.answers.queue.admits(alone)) return false;
+    const overtaken = rule.alone === 'judged' && session.overtaken;
+    if (!session.answers.queue.admits(alone || overtaken)) return false;
     const problem = refusal(rule, session);
     if (problem !== undefined) return this.#refuse(head.tag, problem, line.literal);
+    if (overtaken) {
+      session.end('policyChanged');
+      return false;
+    }
     this.#held = undefined;
     this.commands += 1;
     if (how.kind === 'refuse') return this.#refuse(head.tag, `BAD ${how.why}\r\n`, line.literal);

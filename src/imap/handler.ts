@@ -13,8 +13,10 @@ export interface ImapPeer {
 }
 
 export interface ImapHandler {
-  /** Whether messages of this connection are judged; asked once, when the client's TLS, if any, stands. */
+  /** Whether messages of this connection are judged now; asked again as it goes on, since the policy may change. */
   inspects(peer: ImapPeer): boolean;
+  /** Somebody has logged in. @param judged what `inspects` said */
+  loggedIn(judged: boolean): void;
   /**
    * @param user authorisation identity; undefined when the mechanism did not tell it, and then nothing is remembered
    * beyond this connection but the notices themselves

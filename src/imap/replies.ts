@@ -15,6 +15,7 @@ export const endings = {
   tooManyConnections: '* BYE [LIMIT] Too many connections, try again later\r\n',
   shuttingDown: '* BYE [UNAVAILABLE] The gate is shutting down, try again later\r\n',
   pipelinedStartTls: '* BYE [CLIENTBUG] Commands were sent ahead of the TLS handshake\r\n',
+  policyChanged: '* BYE What is done with mail has changed, connect again\r\n',
   loop: '* BYE This is the gate itself: its upstream leads back to it\r\n',
   internal: '* BYE [SERVERBUG] Internal error, try again later\r\n',
 } as const;

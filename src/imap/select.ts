@@ -51,9 +51,10 @@ class Selection implements Exchange {
   begin(entry: UnderWay): void {
     const session = this.#session;
     const { beforeSelect } = session.services;
-    const { account } = session;
     // Whatever becomes of it, the mailbox that was open is closed (RFC 9051 §6.3.2).
     session.deselect();
+    session.reconsider();
+    const { account } = session;
     if (beforeSelect === undefined || account === undefined || this.#readOnly) {
       this.#select(entry);
       return;

@@ -264,8 +264,26 @@ export class ImapSession implements OutletHost {
   loggedIn(user: string | undefined): void {
     this.authenticated = true;
     this.#user = user;
-    this.inspected = this.services.handler.inspects(this.#peer);
-    if (this.inspected) this.account = this.services.handler.account(this.#peer, user);
+    const { handler } = this.services;
+    this.#judged(handler.inspects(this.#peer));
+    handler.loggedIn(this.inspected);
+  }
+
+  /** No mailbox is selected: a policy that has changed since the login holds from now on. */
+  reconsider(): void {
+    const judged = this.services.handler.inspects(this.#peer);
+    if (judged !== this.inspected) this.#judged(judged);
+  }
+
+  /** Messages are to be judged now, and were not when the selected mailbox was opened. */
+  get overtaken(): boolean {
+    return this.selected && !this.inspected && this.services.handler.inspects(this.#peer);
+  }
+
+  #judged(judged: boolean): void {
+    this.inspected = judged;
+    this.account?.close();
+    this.account = judged ? this.services.handler.account(this.#peer, this.#user) : undefined;
   }
 
   /** The client has its answer to LOGOUT, when all that was written has left. */

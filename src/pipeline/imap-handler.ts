@@ -24,10 +24,9 @@ export function createImapHandler(services: ImapServices, listener: ImapListener
   const upstream = `${normalServerName(listener.upstream.host)}:${listener.upstream.port}`;
   const revisions = new PolicyRevisions(() => services.policy(), services.scorer);
   return {
-    inspects: (peer) => {
-      const judged = inspects(services, listener, peer);
+    inspects: (peer) => inspects(services, listener, peer),
+    loggedIn: (judged) => {
       services.counts?.of(listener.name).add(judged ? 'interested' : 'ignored');
-      return judged;
     },
     account: (peer, user) => {
       const { address: clientAddress, port: clientPort } = peer;

@@ -238,6 +238,12 @@ export class ImapDialogueRun {
       'upstream-closes': () => session.upstreamClosed(),
       drain: () => session.drain(),
       judged: () => this.#judge.release(),
+      'all-judged': () => {
+        this.#judge.inspected = true;
+      },
+      'none-judged': () => {
+        this.#judge.inspected = false;
+      },
       'client-stalls': () => {
         this.#io.client.stalled = true;
       },

@@ -24,6 +24,8 @@ export class TrustingJudge implements ImapHandler {
     return this.inspected;
   }
 
+  loggedIn(): void {}
+
   release(): void {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
