@@ -15,12 +15,14 @@ const spare: Buffer[] = [];
 
 /** What a session tells of the octets that it was given. */
 export interface Passing {
-  /** Those of the last call that are not understood yet. */
+  /** Those that are not understood yet. */
   readonly rest: number;
   /** Copies the rest to the front of this memory, which the next octets will follow. */
   moveRest(memory: Buffer): void;
-  /** The others are referred to by nothing but what was written to the other side. */
+  /** Of the others, those since `renew` are referred to by nothing but what was written to the other side. */
   readonly passed: boolean;
+  /** What is read from now on lies in other memory, and so does the rest where it was moved. */
+  renew(): void;
   /** The other end owes more of what it has begun. */
   readonly more: boolean;
   /** What was written to the other side has not left the session yet. */
@@ -53,6 +55,7 @@ export class PassedMemory implements ReadMemory {
     const moved = rest <= piece.length / 2 ? rest : 0;
     if (moved > 0) passing?.moveRest(piece);
     if (last !== undefined && passing?.passed === true && moved === rest) this.#lent.push(last);
+    passing?.renew();
     // A reader who takes nothing: his octets wait where they are, and their memory is let go.
     if (this.#lent.length > lentMax) this.#lent.shift();
     this.#current = piece;
