@@ -1,6 +1,7 @@
 /** Memory that is read into again and again: no octet of one read, mail or user ever stands where another belongs. */
 import fc from 'fast-check';
 import t from 'tap';
+import { standings } from '../src/imap/handler.js';
 import { limits } from '../src/runtime/limits.js';
 import { FakeMailbox } from './support/fake-mailbox.js';
 import { judgedMail, type Kind } from './support/judged-mails.js';
@@ -40,6 +41,31 @@ t.test('what is understood only when the client reads on is not read over', asyn
     t.ok(text.includes(`* 1 FETCH (${flags})`), 'flags as they were');
     t.ok(text.endsWith('c OK done\r\n'));
     t.same(session.problems, []);
+  }
+});
+
+t.test('a client who takes nothing holds no more memory than a few times what waits for him', async (t) => {
+  const { clientBacklogBytes } = limits.imapSession;
+  for (const size of [3000, 20_000, 100_000]) {
+    for (const read of [1000, 1448, 4344, 8000, 16_000, 30_000, 65_536]) {
+      const mails = Array.from({ length: Math.ceil(1_500_000 / size) }, (_, index) =>
+        judgedMail(index + 1, 'clean', size),
+      );
+      const mailbox = new FakeMailbox(mails, { delay: () => undefined, metadataWaits: true }, directory);
+      for (const { uid, bytes } of mails) {
+        mailbox.standings.set(uid, standings.original);
+        mailbox.sizes.set(uid, bytes.length);
+      }
+      const server = new ModelServer(mails);
+      const answers = (command: string, tag: string) => server.answer([Buffer.from(command, 'latin1')], tag);
+      const session = await new MemorySession({ mailbox, messages: mails.length, answers, reuses: true }).open();
+      session.command('c FETCH 1:* (BODY.PEEK[])');
+      while (session.read(read));
+      const { backlog, heldBytes } = session.client;
+      t.ok(backlog > clientBacklogBytes, `mails of ${size}: ${backlog} octets wait`);
+      t.ok(heldBytes < 5 * clientBacklogBytes, `in ${heldBytes} octets, read ${read} at a time`);
+      await session.settle();
+    }
   }
 });
 

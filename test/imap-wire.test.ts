@@ -96,7 +96,7 @@ t.test('memory is used again only when what it held has left', (t) => {
   const memory = new PassedMemory();
   const { smallBytes, largeBytes, lentMax } = limits.readMemory;
   const told = { rest: 0, moveRest: () => {}, passed: true, renew: () => {}, more: true, waiting: false };
-  const read = (about: Partial<typeof told>, bytes = smallBytes): Buffer => {
+  const read = (about: Partial<typeof told>, bytes = largeBytes): Buffer => {
     const piece = memory.next();
     memory.handled(Math.min(bytes, piece.length), { ...told, ...about });
     return piece;

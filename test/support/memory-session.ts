@@ -27,6 +27,13 @@ class HeldSink implements Sink {
     else this.#callbacks.push(callback);
   }
 
+  /** octets of memory that what waits here holds on to */
+  get heldBytes(): number {
+    let bytes = 0;
+    for (const buffer of new Set(this.#waiting.map((piece) => piece.buffer))) bytes += buffer.byteLength;
+    return bytes;
+  }
+
   /** Copies of the next writes, as many as there are. */
   take(writes: number): Buffer[] {
     const taken = this.#waiting.splice(0, writes).map((bytes) => Buffer.from(bytes));
