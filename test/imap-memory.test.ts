@@ -21,7 +21,7 @@ t.test('what is understood only when the client reads on is not read over', asyn
     const content = 'SECRET OF ANOTHER. '.repeat(20_000);
     const session = await new MemorySession({
       mailbox: emptyMailbox(),
-      messages: 2,
+      messages: () => 2,
       reuses,
       // A server that says more than it was asked.
       answers: (_, tag) =>
@@ -58,7 +58,7 @@ t.test('a client who takes nothing holds no more memory than a few times what wa
       }
       const server = new ModelServer(mails);
       const answers = (command: string, tag: string) => server.answer([Buffer.from(command, 'latin1')], tag);
-      const session = await new MemorySession({ mailbox, messages: mails.length, answers, reuses: true }).open();
+      const session = await new MemorySession({ mailbox, messages: () => mails.length, answers, reuses: true }).open();
       session.command('c FETCH 1:* (BODY.PEEK[])');
       while (session.read(read));
       const { backlog, heldBytes } = session.client;
@@ -127,7 +127,7 @@ async function readAll(users: readonly User[], reuses: boolean): Promise<{ outpu
         command === 'NOOP' ? Buffer.from(`${tag} OK done\r\n`) : server.answer([Buffer.from(command, 'latin1')], tag);
       return {
         mailbox,
-        session: await new MemorySession({ mailbox, messages: judged.length, answers, reuses, inspected }).open(),
+        session: await new MemorySession({ mailbox, messages: () => judged.length, answers, reuses, inspected }).open(),
       };
     }),
   );

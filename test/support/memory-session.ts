@@ -48,7 +48,8 @@ export type Answers = (command: string, tag: string) => Buffer;
 
 export interface MemorySessionOptions {
   readonly mailbox: Mailbox;
-  readonly messages: number;
+  /** in the mailbox when it is opened */
+  readonly messages: () => number;
   readonly answers: Answers;
   /** false: each read has memory of its own */
   readonly reuses: boolean;
@@ -116,7 +117,7 @@ export class MemorySession implements SessionIo {
 
   #answerTo(command: string, tag: string): Buffer {
     if (command.startsWith('SELECT')) {
-      return Buffer.from(`* ${this.#options.messages} EXISTS\r\n* OK [UIDVALIDITY 7] u\r\n${tag} OK done\r\n`);
+      return Buffer.from(`* ${this.#options.messages()} EXISTS\r\n* OK [UIDVALIDITY 7] u\r\n${tag} OK done\r\n`);
     }
     if (command.startsWith('LOGIN')) return Buffer.from(`${tag} OK done\r\n`);
     return this.#options.answers(command, tag);
@@ -156,6 +157,19 @@ export class MemorySession implements SessionIo {
       this.take(Number.MAX_SAFE_INTEGER);
       await new Promise((resolve) => setImmediate(resolve));
     }
+  }
+
+  /** Runs a command to its end. Returns what the client got meanwhile. */
+  async ask(line: string, readBytes = 65_536): Promise<string> {
+    this.#received.length = 0;
+    this.command(line);
+    for (let turn = 0; this.busy && turn < 5000; turn += 1) {
+      this.read(readBytes);
+      this.take(Number.MAX_SAFE_INTEGER);
+      await new Promise((resolve) => (turn % 20 === 19 ? setTimeout(resolve, 1) : setImmediate(resolve)));
+    }
+    if (this.busy) this.problems.push(`no end of ${line}`);
+    return this.output.toString('latin1');
   }
 
   /** Something is under way. */
