@@ -2,6 +2,7 @@
  * Takes whole messages that we asked for ourselves: each goes to the judge, none to the client. Also the answers of
  * which only flags are wanted.
  */
+import { limits } from '../runtime/limits.js';
 import type { ExchangePort } from './exchange.js';
 import { type Response, type ResponsePart, reduced } from './fetch-answer.js';
 import { tooLong } from './fetch-answers.js';
@@ -67,8 +68,7 @@ export class FlagTaker implements ResponseTaker {
 
 export class BodyTaker extends FlagTaker {
   readonly #judged: ((uid: number, ruling: Ruling) => void) | undefined;
-  /** messages taken so far, and their octets */
-  messages = 0;
+  /** octets of the messages taken so far */
   bytes = 0;
 
   /** @param judged told of every ruling. When nobody is told, what is only being written down is not waited for */
@@ -99,7 +99,6 @@ export class BodyTaker extends FlagTaker {
   }
 
   #intakeOf(whole: Parameters<typeof wholeValue>[0]): Intake | undefined {
-    this.messages += 1;
     this.bytes += wholeBytes(whole);
     const { part, item } = whole;
     if (part.open && item === part.items[part.items.length - 1]) return part.body;
@@ -132,5 +131,25 @@ export class StructureTaker extends FlagTaker {
     const { uid } = survey(response);
     const structure = structureOf(response);
     if (uid !== undefined && structure !== undefined) this.structures.set(uid, structure);
+  }
+}
+
+const size = 'RFC822.SIZE';
+
+/** What is asked to tell how large messages are. */
+export const sizeItems: readonly FetchItem[] = [uidItem, plainItem(size)];
+
+/** Takes sizes; the client sees nothing of them. */
+export class SizeTaker extends FlagTaker {
+  readonly messages: { readonly sequence: number; readonly uid: number; readonly bytes: number }[] = [];
+
+  override conclude(response: Response): void {
+    super.conclude(response);
+    const { sequence, parts } = response;
+    const { uid } = survey(response);
+    const told = parts.flatMap(({ items }) => items).find(({ name, form }) => name === size && form === 'number');
+    if (uid !== undefined && told !== undefined && this.messages.length < limits.readAhead.messagesMax) {
+      this.messages.push({ sequence, uid, bytes: told.number });
+    }
   }
 }

@@ -6,7 +6,15 @@ import { limits } from '../runtime/limits.js';
 import type { Exchange, ExchangePort, TaggedResponse } from './exchange.js';
 import { type AnswerHost, AnswerTaker, notWritten } from './fetch-answers.js';
 import { ResponseAssembly, type ResponseTaker } from './fetch-assembly.js';
-import { BodyTaker, bodyItems, FlagTaker, StructureTaker, structureItems } from './fetch-bodies.js';
+import {
+  BodyTaker,
+  bodyItems,
+  FlagTaker,
+  SizeTaker,
+  StructureTaker,
+  sizeItems,
+  structureItems,
+} from './fetch-bodies.js';
 import { Holdings } from './fetch-hold.js';
 import {
   areOriginals,
@@ -189,12 +197,18 @@ class JudgedFetch implements Exchange, AnswerHost {
     const { ahead, mailbox } = this.port;
     const set = this.plan.needs === 'content' ? ahead.next(mailbox) : undefined;
     if (set === undefined) return;
-    const taker = new BodyTaker(this.port, this.holdings, this.plan.edit.cut);
-    const answer = await this.#command(set, bodyItems, taker);
-    ahead.read(taker.messages, taker.bytes, answer?.status === 'OK');
+    const { cut } = this.plan.edit;
+    const sizes = new SizeTaker(this.port, this.holdings, cut);
+    let answer = await this.#command(set, sizeItems, sizes);
+    const messages = answer?.status === 'OK' ? ahead.chosen(sizes.messages, mailbox) : [];
+    const [batch] = batches(messages, this.#numberOf);
+    if (batch !== undefined)
+      answer = await this.#command(batch.set, bodyItems, new BodyTaker(this.port, this.holdings, cut));
+    ahead.read(answer?.status === 'OK');
   }
 
-  readonly #numberOf = (message: PendingMessage): number => (this.plan.request.uid ? message.uid : message.sequence);
+  readonly #numberOf = (message: Pick<PendingMessage, 'uid' | 'sequence'>): number =>
+    this.plan.request.uid ? message.uid : message.sequence;
 
   /** Judges messages that were not answered, and asks for them again, all in their order. */
   async #again(messages: readonly PendingMessage[]): Promise<void> {
