@@ -7,11 +7,11 @@ import { ReadAhead } from '../src/imap/read-ahead.js';
 import { limits } from '../src/runtime/limits.js';
 import { goThrough, standingOf, walk } from './support/ahead-walk.js';
 import { CountingRelay } from './support/counting-relay.js';
-import { dovecotPrograms, startDovecot } from './support/dovecot.js';
+import { type Dovecot, dovecotPrograms, startDovecot } from './support/dovecot.js';
 import { FakeMailbox } from './support/fake-mailbox.js';
 import { requestOf } from './support/fetch-check.js';
 import { FakePort } from './support/fetch-port.js';
-import { ImapClient } from './support/imap-client.js';
+import { ImapClient, type ImapClientOptions } from './support/imap-client.js';
 import { cleanMails, maliciousMails } from './support/imap-mails.js';
 import { messagesIn } from './support/imap-matrix.js';
 import { bytesOf } from './support/imap-values.js';
@@ -95,6 +95,65 @@ t.test('a server that has much to tell meanwhile is heard to its end', async (t)
   t.same(session.problems, []);
 });
 
+/** What a client asks for, message by message: a name, the order, and each command. */
+type OneByOne = readonly [string, readonly number[], (number: number) => string];
+
+function walksOver(numbers: readonly number[]): readonly OneByOne[] {
+  const down = [...numbers].reverse();
+  const third = numbers.filter((number) => number % 3 === 0);
+  return [
+    ['up by number', numbers, (number) => `FETCH ${number} (BODY.PEEK[])`],
+    ['down by number', down, (number) => `FETCH ${number} (FLAGS BODY.PEEK[])`],
+    ['up by UID', numbers, (number) => `UID FETCH ${number} (BODY.PEEK[])`],
+    ['down by UID', down, (number) => `UID FETCH ${number} (UID BODY.PEEK[])`],
+    ['every third by UID', third, (number) => `UID FETCH ${number} (BODY.PEEK[])`],
+    ['parts by UID', numbers, (number) => `UID FETCH ${number} (BODY.PEEK[TEXT])`],
+    ['marking as read', numbers, (number) => `FETCH ${number} BODY[]`],
+  ];
+}
+
+type Contents = ReadonlyMap<number, Buffer | undefined>;
+
+/** Of all messages of `reader`, in one command. */
+async function contentsOf(port: number, dovecot: Dovecot, options: ImapClientOptions, item: string): Promise<Contents> {
+  const client = await ImapClient.login(port, 'reader', dovecot.password, options);
+  await client.ok('EXAMINE INBOX');
+  const all = messagesIn(await client.ok(`FETCH 1:* (${item})`));
+  client.destroy();
+  return new Map([...all].map(([number, items]) => [number, bytesOf(items.get(item.replace('.PEEK', '')))]));
+}
+
+/** Asks one after the other. What is not as it should be, one line each. */
+async function wrongSteps(
+  client: ImapClient,
+  steps: readonly (readonly [number, string])[],
+  shown: Contents,
+  texts: Contents,
+): Promise<string[]> {
+  const wrong: string[] = [];
+  for (const [number, command] of steps) {
+    const answer = await client.command(command);
+    const given = messagesIn(answer);
+    const text = given.get(number)?.get('BODY[TEXT]');
+    const content = bytesOf(text ?? given.get(number)?.get('BODY[]'));
+    const expected = (text === undefined ? shown : texts).get(number);
+    const same = expected !== undefined && content?.equals(expected) === true;
+    if (answer.status !== 'OK' || given.size !== 1) wrong.push(`${number}: ${answer.status}, ${given.size} messages`);
+    else if (!same) wrong.push(`${number}: ${content?.length} octets`);
+  }
+  return wrong;
+}
+
+/** How many messages are marked as read. */
+async function seenIn(dovecot: Dovecot, user: string): Promise<number> {
+  const client = await ImapClient.login(dovecot.port, user, dovecot.password);
+  await client.ok('EXAMINE INBOX');
+  const { untagged } = await client.ok('SEARCH SEEN');
+  client.destroy();
+  const found = untagged.find(({ name }) => name === 'SEARCH')?.raw.toString('latin1') ?? '';
+  return found.trim().split(' ').length - 2;
+}
+
 t.test('with a real server, all that is asked step by step is there to the octet, and sooner', { skip }, async (t) => {
   const dovecot = await startDovecot(t);
   const bad = maliciousMails().slice(0, 24);
@@ -107,21 +166,15 @@ t.test('with a real server, all that is asked step by step is there to the octet
   const relay = await CountingRelay.start(t, dovecot.port);
   const gate = await startGate(t, { imapUpstreamPort: relay.port });
   // What a client gets that takes all at once is what one gets that goes step by step.
-  const contents = async (port: number, user: string, item = 'BODY.PEEK[]') => {
-    const look = port === dovecot.port ? {} : { watch: watch.connection(user) };
-    const client = await ImapClient.login(port, user, dovecot.password, look);
-    await client.ok('EXAMINE INBOX');
-    const all = messagesIn(await client.ok(`FETCH 1:* (${item})`));
-    client.destroy();
-    return new Map([...all].map(([number, items]) => [number, bytesOf(items.get(item.replace('.PEEK', '')))]));
-  };
+  const contents = (port: number, item = 'BODY.PEEK[]') =>
+    contentsOf(port, dovecot, port === dovecot.port ? {} : { watch: watch.connection('reader') }, item);
   dovecot.putMaildir(
     reader,
     mails.map(({ mail }) => mail),
   );
-  const shown = await contents(gate.imapPort, reader);
-  const direct = await contents(dovecot.port, reader);
-  const texts = await contents(gate.imapPort, reader, 'BODY.PEEK[TEXT]');
+  const shown = await contents(gate.imapPort);
+  const direct = await contents(dovecot.port);
+  const texts = await contents(gate.imapPort, 'BODY.PEEK[TEXT]');
   const withheld = [...direct].filter(
     ([number, content]) => content?.equals(shown.get(number) ?? Buffer.alloc(0)) !== true,
   );
@@ -129,19 +182,7 @@ t.test('with a real server, all that is asked step by step is there to the octet
   t.equal(withheld.length, bad.length, 'what is withheld');
 
   const numbers = mails.map((_, index) => index + 1);
-  const walks: readonly [string, readonly number[], (number: number) => string][] = [
-    ['up by number', numbers, (number) => `FETCH ${number} (BODY.PEEK[])`],
-    ['down by number', [...numbers].reverse(), (number) => `FETCH ${number} (FLAGS BODY.PEEK[])`],
-    ['up by UID', numbers, (number) => `UID FETCH ${number} (BODY.PEEK[])`],
-    ['down by UID', [...numbers].reverse(), (number) => `UID FETCH ${number} (UID BODY.PEEK[])`],
-    [
-      'every third by UID',
-      numbers.filter((number) => number % 3 === 0),
-      (number) => `UID FETCH ${number} (BODY.PEEK[])`,
-    ],
-    ['parts by UID', numbers, (number) => `UID FETCH ${number} (BODY.PEEK[TEXT])`],
-    ['marking as read', numbers, (number) => `FETCH ${number} BODY[]`],
-  ];
+  const walks = walksOver(numbers);
   for (const [name, order, command] of walks) {
     const user = dovecot.user(name.replaceAll(' ', '-'));
     dovecot.putMaildir(
@@ -152,18 +193,16 @@ t.test('with a real server, all that is asked step by step is there to the octet
     const marks = command(1).includes('BODY[]');
     await client.ok(marks ? 'SELECT INBOX' : 'EXAMINE INBOX');
     const before = relay.fetches;
-    const wrong: string[] = [];
-    for (const number of order) {
-      const answer = await client.command(command(number));
-      const given = messagesIn(answer);
-      const text = given.get(number)?.get('BODY[TEXT]');
-      const content = bytesOf(text ?? given.get(number)?.get('BODY[]'));
-      const expected = (text === undefined ? shown : texts).get(number);
-      if (answer.status !== 'OK' || given.size !== 1) wrong.push(`${number}: ${answer.status}, ${given.size} messages`);
-      else if (expected === undefined || content?.equals(expected) !== true)
-        wrong.push(`${number}: ${content?.length} octets`);
-    }
-    t.same(wrong, [], name);
+    t.same(
+      await wrongSteps(
+        client,
+        order.map((number) => [number, command(number)]),
+        shown,
+        texts,
+      ),
+      [],
+      name,
+    );
     const asked = relay.fetches - before;
     // Without it, one for each whole message and two for each part; a third question comes before what marks as read.
     t.ok(
@@ -171,12 +210,8 @@ t.test('with a real server, all that is asked step by step is there to the octet
       `${asked} commands of the gate for ${order.length}`,
     );
     client.destroy();
-    const second = await ImapClient.login(dovecot.port, user, dovecot.password);
-    await second.ok('EXAMINE INBOX');
-    const seen =
-      (await second.ok('SEARCH SEEN')).untagged.find(({ name }) => name === 'SEARCH')?.raw.toString('latin1') ?? '';
-    t.equal(seen.trim().split(' ').length - 2, marks ? order.length : 0, 'read is what was read');
-    second.destroy();
+    const seen = await seenIn(dovecot, user);
+    t.equal(seen, marks ? order.length : 0, 'read is what was read');
   }
   t.same(watch.found, [], `nothing of a payload in ${watch.octets} octets`);
   const told = await incidents(gate, 6 * (bad.length - 1));
@@ -212,21 +247,24 @@ t.test('large messages are not read ahead, however small those before them were'
   }
 });
 
+/** A command without its items, and ms since the one before. */
+type Asked = readonly [string, number?];
+
+function after(exists: number | undefined, ...asked: readonly Asked[]): ReadAhead {
+  let now = 0;
+  const ahead = new ReadAhead(() => now);
+  ahead.counted(exists);
+  for (const [text, wait = 10] of asked) {
+    now += wait;
+    ahead.asked(requestOf(`${text} (BODY.PEEK[])`));
+  }
+  return ahead;
+}
+
 t.test('what a client asks tells where it goes', (t) => {
   const { paceMs, uidGap, messagesLeast, messagesMax, bytesMax } = limits.readAhead;
   const mailbox = new FakeMailbox([], { delay: () => undefined, metadataWaits: true }, directory);
-  let now = 0;
-  const after = (exists: number | undefined, ...asked: readonly (readonly [string, number?])[]) => {
-    const ahead = new ReadAhead(() => now);
-    ahead.counted(exists);
-    for (const [text, wait = 10] of asked) {
-      now += wait;
-      ahead.asked(requestOf(`${text} (BODY.PEEK[])`));
-    }
-    return ahead;
-  };
-  const told = (exists: number | undefined, ...asked: Parameters<typeof after>[1][]) =>
-    after(exists, ...asked).next(mailbox);
+  const told = (exists: number | undefined, ...asked: readonly Asked[]) => after(exists, ...asked).next(mailbox);
   t.equal(told(9, ['FETCH 1'], ['FETCH 2'], ['FETCH 3']), '4:5');
   t.equal(told(9, ['FETCH 9'], ['FETCH 8'], ['FETCH 7']), '5:6');
   t.equal(told(4, ['FETCH 1'], ['FETCH 2'], ['FETCH 3']), '4:4', 'to the end');

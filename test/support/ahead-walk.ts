@@ -78,17 +78,35 @@ export interface Walked {
   readonly commands: readonly string[];
 }
 
-/** @param slowly never two steps in the pace of a program */
-export async function goThrough(one: Walk, slowly: boolean, directory: string): Promise<Walked> {
+/** Those of the mailbox, and those that come later. */
+function mailsOf({ mails }: Walk): { readonly mails: readonly JudgedMail[]; readonly later: JudgedMail[] } {
   let lastUid = 0;
   const mailOf = ([kind, size, gap]: Walk['mails'][number]) => {
     lastUid += gap;
     return judgedMail(lastUid, kind, size);
   };
-  const mails = one.mails.map(mailOf);
-  const later = Array.from({ length: 30 }, (_, index) =>
-    mailOf(one.mails[index % one.mails.length] ?? ['clean', 0, 1]),
-  );
+  const now = mails.map(mailOf);
+  return {
+    mails: now,
+    later: Array.from({ length: 30 }, (_, index) => mailOf(mails[index % mails.length] ?? ['clean', 0, 1])),
+  };
+}
+
+/** What the client was told of the message that it asked for, in one line. */
+function answerIn(output: string, asked: string, sequence: number, problems: string[], inTwo: boolean): string {
+  const { told, ends } = readTold(Buffer.from(output, 'latin1'), inTwo ? [] : problems);
+  for (const [other, { items }] of told) {
+    if (other !== sequence && items.size > 0) problems.push(`${asked} told of ${other}`);
+  }
+  if (/MARK\d+(?:BAD|LATEBAD|DEFERRED)Z/.test(output)) problems.push(`${asked} told what is withheld`);
+  const of = told.get(sequence);
+  const [items, others] = [[...(of?.items ?? [])].sort(), [...(of?.other ?? [])].sort()];
+  return JSON.stringify([asked, of?.uid, of?.flags, items, others, ends[0]?.replace(/ \(run \d+\)/, '')]);
+}
+
+/** @param slowly never two steps in the pace of a program */
+export async function goThrough(one: Walk, slowly: boolean, directory: string): Promise<Walked> {
+  const { mails, later } = mailsOf(one);
   let turn = 0;
   const delay = () => one.delays[turn++ % one.delays.length];
   const mailbox = new FakeMailbox([...mails, ...later], { delay, metadataWaits: true }, directory);
@@ -133,22 +151,7 @@ export async function goThrough(one: Walk, slowly: boolean, directory: string): 
     at = Math.max(0, Math.min(at, server.messages.length - 1));
     const asked = uid ? `UID FETCH ${server.messages[at]?.uid}` : `FETCH ${at + 1}`;
     const output = await session.ask(`c${number} ${asked} ${one.form}`, one.readBytes);
-    const { told, ends } = readTold(Buffer.from(output, 'latin1'), one.habits.inTwo ? [] : problems);
-    const of = told.get(at + 1);
-    answers.push(
-      JSON.stringify([
-        asked,
-        of?.uid,
-        of?.flags,
-        [...(of?.items ?? [])].sort(),
-        [...(of?.other ?? [])].sort(),
-        ends[0]?.replace(/ \(run \d+\)/, ''),
-      ]),
-    );
-    for (const [sequence, { items }] of told) {
-      if (sequence !== at + 1 && items.size > 0) problems.push(`${asked} told of ${sequence}`);
-    }
-    if (/MARK\d+(?:BAD|LATEBAD|DEFERRED)Z/.test(output)) problems.push(`${asked} told what is withheld`);
+    answers.push(answerIn(output, asked, at + 1, problems, one.habits.inTwo));
     if (mailbox.openIntakes > 0) problems.push(`${asked} leaves ${mailbox.openIntakes} intakes open`);
   }
   problems.push(...mailbox.strange);
