@@ -3,12 +3,24 @@ import fc from 'fast-check';
 import t from 'tap';
 import { standings } from '../src/imap/handler.js';
 import { limits } from '../src/runtime/limits.js';
+import { dovecotPrograms } from './support/dovecot.js';
 import { FakeMailbox } from './support/fake-mailbox.js';
+import { startBed } from './support/imap-bed.js';
+import { type ImapAnswer, ImapClient } from './support/imap-client.js';
+import { maliciousMails } from './support/imap-mails.js';
+import { differences } from './support/imap-matrix.js';
+import { type Random, randomFrom } from './support/imap-stress.js';
 import { judgedMail, type Kind } from './support/judged-mails.js';
 import { MemorySession } from './support/memory-session.js';
+import { skipWithout } from './support/missing.js';
 import { ModelServer } from './support/model-server.js';
+import { SecretWatch } from './support/secret-watch.js';
+import { startSlowRelay } from './support/slow-relay.js';
+
+t.setTimeout(400_000);
 
 const directory = t.testdir({});
+const skip = skipWithout(...dovecotPrograms);
 
 const emptyMailbox = () => new FakeMailbox([], { delay: () => undefined, metadataWaits: true }, directory);
 
@@ -179,4 +191,66 @@ t.test('users who read side by side get what each gets in memory of his own', as
     { numRuns: Number(process.env.MEMORY_RUNS ?? 60) },
   );
   t.ok(octets > 5_000_000, `${octets} octets`);
+});
+
+/** A mail that tells in each line whose it is, with a file of random octets. */
+function ownMail(user: string, number: number, size: number, random: Random): Buffer {
+  const line = `${user} ${number} ${'.'.repeat(40)}\r\n`;
+  const file = Buffer.from(Array.from({ length: Math.ceil(size / 40) }, () => random(256)));
+  const head = `From: ${user}@example.org\r\nSubject: ${user} ${number}\r\nMIME-Version: 1.0\r\n`;
+  const parts = [
+    `Content-Type: text/plain\r\n\r\n${line.repeat(Math.ceil(size / line.length))}`,
+    `Content-Type: application/octet-stream; name="${number}.dat"\r\nContent-Transfer-Encoding: base64\r\n\r\n${file.toString('base64').replace(/.{76}/g, '$&\r\n')}\r\n`,
+  ];
+  const body = parts.map((part) => `--b\r\n${part}\r\n`).join('');
+  return Buffer.from(`${head}Content-Type: multipart/mixed; boundary=b\r\n\r\n${body}--b--\r\n`);
+}
+
+t.test('many clients, fast and slow, get of a real server what is theirs', { skip }, async (t) => {
+  const bed = await startBed(t);
+  const { dovecot } = bed;
+  const random = randomFrom(7);
+  const slow = await startSlowRelay(t, bed.through, () => random(4));
+  const bad = maliciousMails().slice(0, 5);
+  const watch = new SecretWatch(bad.flatMap(({ secrets }) => secrets));
+  const sizes = [100, 2000, 9000, 33_000, 70_000, 150_000, 500_000, 3_000_000];
+  const commands = [
+    ...['FETCH 1:* (BODY.PEEK[])', 'UID FETCH 1:* (FLAGS BODY.PEEK[1])', 'FETCH 1:* (UID BODY.PEEK[TEXT]<100.70000>)'],
+    ...[
+      'UID FETCH 1:* (BODY.PEEK[] BODY.PEEK[2])',
+      'FETCH 1:* (ENVELOPE BODYSTRUCTURE)',
+      'UID FETCH 3:9 RFC822.HEADER',
+    ],
+    ...[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].map((number) => `FETCH ${number} (BODY.PEEK[])`),
+  ];
+  const found: string[] = [];
+  let octets = 0;
+  const readAll = async (number: number) => {
+    const user = dovecot.user(`user${number}`);
+    const mails = Array.from({ length: 12 }, (_, index) =>
+      index === number % 12 ? bad[number % bad.length]?.mail : undefined,
+    ).map((mail, index) => mail ?? ownMail(user, index, sizes[random(sizes.length)] ?? 100, random));
+    dovecot.putMaildir(user, mails);
+    const direct = await ImapClient.login(bed.direct, user, dovecot.password);
+    const port = number % 2 === 0 ? slow : bed.through;
+    const through = await ImapClient.login(port, user, dovecot.password, { watch: watch.connection(user) });
+    through.patienceMs = 100_000;
+    for (const client of [direct, through]) await client.ok('EXAMINE INBOX');
+    const order = commands.map((command) => ({ command, key: random(1000) })).sort((one, other) => one.key - other.key);
+    const own = (answer: ImapAnswer): ImapAnswer => ({
+      ...answer,
+      untagged: answer.untagged.filter(({ number: sequence }) => sequence !== (number % 12) + 1),
+    });
+    for (const { command } of order) {
+      const [expected, actual] = [await direct.command(command), await through.command(command)];
+      for (const { raw } of actual.untagged) octets += raw.length;
+      const other = differences(own(expected), own(actual), () => user);
+      found.push(...other.map((line) => `${command}: ${line.slice(0, 200)}`));
+    }
+    for (const client of [direct, through]) client.destroy();
+  };
+  await Promise.all(Array.from({ length: 16 }, (_, number) => readAll(number)));
+  t.same(found, []);
+  t.same(watch.found, [], `nothing of a payload in ${octets} octets`);
+  t.ok(octets > 50_000_000, 'and a lot was read');
 });
