@@ -1,7 +1,6 @@
 /** The composition root: makes every part from the configuration, starts them in order, stops them in the other. */
-import { mkdirSync, readdirSync, unlinkSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import type { Server } from 'node:http';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseHostPort } from './config/host-port.js';
 import { LiveConfig, type ReloadResult } from './config/live-config.js';
@@ -16,6 +15,7 @@ import { LogCollector } from './daemon/log-collector.js';
 import { type PortalStart, startPortal } from './daemon/portal.js';
 import { quarantinePolicy } from './daemon/quarantine-policy.js';
 import { newDeliver, newSender, routeTable } from './daemon/routes.js';
+import { emptySpoolDirectory } from './daemon/spool-directory.js';
 import { reportTurnedBad } from './daemon/turned-bad.js';
 import { SwapLocks } from './imap/release-swap.js';
 import { createInspector, type Inspector } from './inspect/inspection.js';
@@ -155,7 +155,7 @@ export class Daemon {
     await this.#startListeners(pipeline, quarantine, this.#spools);
     await this.#startStatus();
     await this.#startPortal(quarantine);
-    this.#every(hourMs, 'retention', () => this.#vault?.sweep());
+    this.#every(hourMs, 'retention', () => this.#vault?.sweep().then(() => this.#vault?.purge()));
     this.#every(hourMs, 'old verdicts', () =>
       this.#vault?.store.call('expireVerdicts', Date.now(), this.#live.snapshot.scorer.cache),
     );
@@ -184,7 +184,7 @@ export class Daemon {
     if (imap.listeners.length === 0) return;
     const services = { imap: createImapServices(pipeline, vault, spools), locks: new SwapLocks(), outbound };
     this.#tally = services.imap.tally;
-    const keptMs = this.config.quarantine.retentionDays * 24 * hourMs;
+    const keptMs = this.config.quarantine.recordDays * 24 * hourMs;
     this.#every(hourMs, 'unopened mailboxes', () => services.imap.mailboxes.expire(Date.now() - keptMs));
     for (const listener of imap.listeners) {
       const server = createImapListener(this.config, listener, services);
@@ -368,6 +368,7 @@ export class Daemon {
   async #stop(): Promise<void> {
     const graceMs = this.config.smtp.timeouts.shutdownSeconds * 1000;
     this.#live.close();
+    this.#vault?.end();
     await Promise.all([
       ...this.#servers.map(({ server, graceMs }) => server.stop(graceMs)),
       this.#portal.running?.close(),
@@ -387,14 +388,4 @@ export class Daemon {
     this.#logger.info('stopped');
     this.#log.flush();
   }
-}
-
-/** Spool files have no names while they are in use, so whatever has one is left from a crash between two calls. */
-function emptySpoolDirectory(dataDirectory: string): string {
-  const directory = join(dataDirectory, 'spool');
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  for (const name of readdirSync(directory)) {
-    if (name.startsWith('spool-')) unlinkSync(join(directory, name));
-  }
-  return directory;
 }

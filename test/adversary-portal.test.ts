@@ -10,8 +10,10 @@ import type { Deliver } from '../src/quarantine/deliver.js';
 import { buildParcel } from '../src/quarantine/parcel-build.js';
 import { newOwner } from '../src/quarantine/process-owner.js';
 import { releaseNow } from '../src/quarantine/release.js';
+import { openConsole } from './support/console-stage.js';
 import { sourceOf } from './support/held-message.js';
 import { anna, carl, holdWithLinks, publicUrl } from './support/lifecycle-stage.js';
+import { ask, hold, openPortal, stateOf } from './support/portal-stage.js';
 import { accepted, refused, routeTo, toolsOf } from './support/postman.js';
 import { openVault, type TestVault } from './support/test-vault.js';
 
@@ -167,4 +169,104 @@ t.test('notices without a sender that mail servers take are not configured by a 
     'A.B <a@b>',
   ];
   for (const from of right) t.equal(problemsOf(from), 0, from);
+});
+
+/** One release in this form; carl's address is answered with this code. */
+async function releaseAs(test: TestVault, id: string, as: 'original' | 'zip', code: number): Promise<void> {
+  const tools = toolsOf(
+    test,
+    refusing(() => code),
+    routeTo(1),
+  );
+  test.clock.now += 60_000;
+  await releaseNow(id, 'cli:root', newOwner(), tools, new AbortController().signal, { as });
+}
+
+t.test('who has his copy is told so, and how it came, and who has not sees the message held', async (t) => {
+  const stage = await openPortal(t, { recipientMay: 'release' });
+  const { id, tokens } = await hold(stage, {}, Buffer.from('Subject: a\r\n\r\npartly\r\n'));
+  const [first = '', second = ''] = tokens;
+  const pageOf = async (token: string) => (await ask(stage.port, `/q/${token}`)).body;
+  const zip = 'as a new message with its attachments in an encrypted ZIP archive and the password in a text file';
+  t.match(await pageOf(first), 'This message is held in quarantine.');
+  await releaseAs(stage, id, 'zip', 451);
+  const taken = 'your mail server took it for you at 2026-03-01 00:01 UTC';
+  for (const [code, when] of [
+    [451, 'while it is tried again'],
+    [550, 'when that is given up'],
+  ] as const) {
+    if (code === 550) await releaseAs(stage, id, 'zip', code);
+    t.equal(await stateOf(stage, id), 'held');
+    const [has, lacks] = [await pageOf(first), await pageOf(second)];
+    t.match(has, `The message was released ${zip}, and ${taken}.`, when);
+    t.notMatch(has, 'held in quarantine');
+    t.notMatch(has, 'Ask for release');
+    t.notMatch(has, carl, 'nobody learns who has not got it');
+    t.notMatch(lacks, 'took it for you');
+    t.notMatch(lacks, anna);
+    t.match(
+      lacks,
+      code === 451
+        ? `The message is released and on its way to all its recipients, ${zip}.`
+        : 'This message is held in quarantine.',
+    );
+  }
+  const asked = await stage.vault.requestRelease(first);
+  t.match(asked, { outcome: 'refused', asked: false }, 'who has it has nothing to ask for');
+  await releaseAs(stage, id, 'original', 250);
+  t.equal(await stateOf(stage, id), 'released');
+  t.match(
+    await pageOf(first),
+    `The message was released to all recipients ${zip}. It was released by an administrator`,
+  );
+  t.match(await pageOf(second), 'The original was released to all recipients. It was released by an administrator');
+});
+
+t.test('a deletion after the first copies does not say that nobody has got one', async (t) => {
+  const stage = await openPortal(t);
+  const { id, tokens } = await hold(stage);
+  const [first = '', second = ''] = tokens;
+  await releaseAs(stage, id, 'original', 550);
+  await stage.vault.delete(id, 'cli:root');
+  const has = (await ask(stage.port, `/q/${first}`)).body;
+  t.match(has, 'The message was delivered to you');
+  t.match(has, 'Its original was deleted for all recipients and cannot be released any more.');
+  const lacks = (await ask(stage.port, `/q/${second}`)).body;
+  t.match(lacks, 'The message was deleted');
+  t.notMatch(lacks, 'delivered to you');
+});
+
+t.test('the question before a release says in which form it goes out', async (t) => {
+  for (const form of ['original', 'zip'] as const) {
+    const stage = await openPortal(t, { recipientMay: 'release', releaseAs: form });
+    const { tokens } = await hold(stage);
+    const { body } = await ask(stage.port, `/q/${tokens[0]}/release`);
+    t.equal(body.includes('encrypted ZIP archive'), form === 'zip');
+    t.equal(body.includes('The original, with its attachments, is delivered to everybody'), form === 'original');
+  }
+});
+
+t.test('administrators see who has got a message, in which form, and who has not', async (t) => {
+  const stage = await openConsole(t);
+  const browser = stage.browser();
+  await browser.signIn();
+  const { id } = await holdWithLinks(stage.vault, Buffer.from('Subject: a\r\n\r\npartly\r\n'));
+  const pageOf = async () =>
+    (await browser.get(`/admin/quarantine/${id}`)).body.replace(/<[^>]+>/g, ' ').replace(/\s+/g, ' ');
+  t.notMatch(await pageOf(), 'recipients have got it');
+  await releaseAs(stage, id, 'zip', 550);
+  const part = await pageOf();
+  t.match(part, '1 of 2 recipients have got it. A release goes only to those who have not.');
+  t.match(part, new RegExp(`Has it ${anna}.* Has it not ${carl}`));
+  t.match(part, new RegExp(`${anna} delivered encrypted ZIP`));
+  t.match(part, new RegExp(`${carl} failed 550`));
+  await releaseAs(stage, id, 'original', 250);
+  const whole = await pageOf();
+  t.notMatch(whole, 'recipients have got it');
+  t.match(whole, 'It was released on ');
+  t.match(whole, new RegExp(`${anna} delivered encrypted ZIP .* ${carl} delivered original`));
+  const other = await holdWithLinks(stage.vault, Buffer.from('Subject: b\r\n\r\nb\r\n'));
+  await releaseAs(stage, other.id, 'zip', 250);
+  const page = (await browser.get(`/admin/quarantine/${other.id}`)).body.replace(/<[^>]+>/g, ' ').replace(/\s+/g, ' ');
+  t.match(page, 'It was released with its attachments in an encrypted ZIP archive on');
 });

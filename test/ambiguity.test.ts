@@ -13,6 +13,7 @@ import { type AmbiguousCase, ambiguousMails } from './support/ambiguous-mail.js'
 import { numberOf } from './support/ambiguous-payload.js';
 import { Client } from './support/client.js';
 import { inspectBuffer } from './support/inspect-buffer.js';
+import { inLanes } from './support/lanes.js';
 import { eicar } from './support/mail.js';
 import { folderOf, startGate, startSink } from './support/running.js';
 
@@ -38,14 +39,14 @@ t.test('every payload is found byte by byte, or the mail is called unscannable',
   const inspector = createInspector();
   t.teardown(() => inspector.close());
   const missed = new Map<string, string[]>();
-  for (const { id, mail, payload, class: name } of mails) {
+  await inLanes(mails, async ({ id, mail, payload, class: name }) => {
     const report = await inspectBuffer(mail, { inspector });
     const digest = digestOf(payload);
     const found = [...everyPart(report.parts)].some(({ sha256 }) => sha256 === digest);
     const row = missed.get(name) ?? [];
     missed.set(name, row);
     if (!found && !report.unscannable) row.push(report.ambiguous ? id : `${id} (nothing suspected)`);
-  }
+  });
   const expected = new Set(Object.keys(knownGaps));
   for (const [name, ids] of [...missed].sort(([one], [other]) => one.localeCompare(other))) {
     const surprising = ids.filter((id) => !expected.has(id.replace(/ \(.*$/, '')));
@@ -68,17 +69,21 @@ t.test(
     writeFileSync(list, `${[...digests].join('\n')}\n`);
     const sink = await startSink(t);
     const gate = await startGate(t, { upstreamPort: sink.port, config: { lists: { blockHashes: [list] } } });
-    const client = await Client.greet(gate.port);
-    t.teardown(() => client.destroy());
+    const idle: Client[] = [];
+    t.teardown(() => {
+      for (const client of idle) client.destroy();
+    });
     const odd: string[] = [];
     const delivered: string[] = [];
     const deliver = async ({ id, mail }: AmbiguousCase, index: number) => {
+      const client = idle.pop() ?? (await Client.greet(gate.port));
       const reply = await client.mail(`case${index}@client.example`, ['bob@example.org'], mail);
+      idle.push(client);
       if (reply.code !== 250 && reply.code !== 554 && reply.code !== 451) odd.push(`${id}: ${reply.raw}`);
       // Notices have the null reverse-path (RFC 3834); anything else is the mail itself.
       if (sink.messages.some(({ mail: from }) => from.startsWith(`<case${index}@`))) delivered.push(id);
     };
-    for (const [index, one] of chosen.entries()) await deliver(one, index);
+    await inLanes(chosen, deliver);
     t.same(odd, [], 'every mail gets an answer that mail servers understand');
     t.same(
       delivered.filter((id) => knownGaps[id] === undefined),

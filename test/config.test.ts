@@ -72,6 +72,14 @@ t.test('shipped configurations pass without a problem', async (t) => {
   }
 });
 
+t.test('a record is kept for a year, or for as long as its original', (t) => {
+  const daysOf = (quarantine: string) => mustParse(`${minimal}\n${quarantine}`).quarantine.recordDays;
+  t.equal(daysOf(''), 365);
+  t.equal(daysOf('quarantine: { retentionDays: 400 }'), 400);
+  t.equal(daysOf('quarantine: { retentionDays: 400, recordDays: 500 }'), 500);
+  t.end();
+});
+
 t.test('srx.yaml fails open for every cause, the default configuration for none that hides content', async (t) => {
   const { config: srx } = await loadConfig(join(root, 'config', 'srx.yaml'));
   t.same(new Set(Object.values(srx?.policy.fallback.causes ?? {})), new Set(['permit']));

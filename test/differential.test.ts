@@ -13,6 +13,7 @@ import { numberOf } from './support/ambiguous-payload.js';
 import { digestsOf, foreignFiles } from './support/foreign-parsers.js';
 import { honestMails } from './support/honest-mail.js';
 import { inspectBuffer } from './support/inspect-buffer.js';
+import { inLanes } from './support/lanes.js';
 import { mutate, mutatedMail } from './support/mail-mutation.js';
 import { folderOf } from './support/running.js';
 
@@ -43,7 +44,7 @@ async function missedIn(mail: Buffer, report: InspectionReport): Promise<string[
 }
 
 function inspectorOf(test: Test): Inspector {
-  const inspector = createInspector({ threads: 1, digests: 'all' });
+  const inspector = createInspector({ threads: 2, digests: 'all' });
   test.teardown(() => inspector.close());
   return inspector;
 }
@@ -53,13 +54,13 @@ t.test('whatever mailparser or postal-mime attach is in the report', { timeout }
   const ambiguous = ambiguousMails().filter(({ id, mail }) => isCarriable(mail) && numberOf(`other ${id}`, 3) === 0);
   const missed: string[] = [];
   let files = 0;
-  for (const { id, mail } of [...honestMails(), ...ambiguous]) {
+  await inLanes([...honestMails(), ...ambiguous], async ({ id, mail }) => {
     files += 1;
     const report = await inspectBuffer(mail, { inspector });
     for (const one of await missedIn(mail, report)) {
       if (knownGaps[id] === undefined) missed.push(`${id}: ${one}`);
     }
-  }
+  });
   t.ok(files > 2000, `${files} mails`);
   t.same(missed, []);
 });

@@ -1,5 +1,5 @@
 /** Proves the judges that other tests rely on: the capturing sink, the raw client, the reporter and its minimums. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -7,6 +7,7 @@ import { Client, cut } from './support/client.js';
 import { attachmentMail, dotMail, dotStuff, dotUnstuff, eicar, everyOctetMail, longLineMail } from './support/mail.js';
 import { skipWithout } from './support/missing.js';
 import { parseProxyHeader, proxyV1, proxyV2 } from './support/proxy-header.js';
+import { folderOf } from './support/running.js';
 import { Sink, type SinkOptions } from './support/sink.js';
 import { makeCertificates } from './support/tls.js';
 
@@ -186,8 +187,11 @@ interface Judged {
 }
 
 interface ReporterModule {
-  default: new () => NodeJS.ReadWriteStream;
-  summaryLine(total: { passed: number; failed: number; skipped: number }): string;
+  formatResult(result: Judged): string;
+}
+
+interface RunnerModule {
+  runFile(file: string, command: string[], options: { cwd: string; timeoutMs: number }): Promise<Judged>;
 }
 
 interface MinimumsModule {
@@ -199,42 +203,44 @@ const support = new URL('../../test/support/', import.meta.url);
 const reporter = (await import(new URL('reporter.mjs', support).href)) as ReporterModule;
 const minimums = (await import(new URL('minimums.mjs', support).href)) as MinimumsModule;
 
-async function report(tap: string): Promise<string> {
-  const stream = new reporter.default();
-  let text = '';
-  stream.on('data', (chunk: Buffer) => {
-    text += chunk.toString();
-  });
-  const ended = new Promise((resolve) => {
-    stream.on('end', resolve);
-  });
-  const results = process.env.SLUICE_TEST_RESULTS;
-  delete process.env.SLUICE_TEST_RESULTS;
-  stream.end(tap);
-  await ended;
-  if (results !== undefined) process.env.SLUICE_TEST_RESULTS = results;
-  return text;
+const runner = (await import(new URL('run-file.mjs', support).href)) as RunnerModule;
+
+/** What is said of a file that prints this and then runs the code. */
+async function report(tap: string, code = '', timeoutMs = 20_000): Promise<string> {
+  const program = `process.stdout.write(${JSON.stringify(`TAP version 14\n${tap}`)});${code}`;
+  const result = await runner.runFile('a.test.ts', ['-e', program], { cwd: '.', timeoutMs });
+  return reporter.formatResult(result);
 }
 
 t.test('the reporter counts assertions, and a file that crashed without one', async (t) => {
-  const file = (name: string, body: string, ok: boolean) =>
-    `# Subtest: dist/test/${name}\n${body.replace(/^(?=.)/gm, '    ')}${ok ? 'ok' : 'not ok'} 1 - dist/test/${name}\n`;
   const inner =
     '# Subtest: deep\n    ok 1 - a\n    not ok 2 - b\n      ---\n      diff: |\n        -1\n        +2\n      at:\n        fileName: test/x.ts\n        lineNumber: 7\n      ...\n    1..2\nnot ok 1 - deep\n1..1\n';
-  const bad = await report(`TAP version 14\n${file('a.test.js', inner, false)}1..1\n`);
+  const bad = await report(inner, 'process.exitCode = 1');
   t.match(bad, /FAIL a\.test\.ts 1 passed, 1 failed/);
   t.match(bad, /not ok deep › b {2}\(test\/x\.ts:7\)\n\s+-1\n\s+\+2\n/);
-  t.match(bad, /\n1 passed, 1 failed\n$/);
-  const crashed = await report(`TAP version 14\n${file('b.test.js', '1..0 # no tests found\n', false)}1..1\n`);
-  t.match(crashed, /the file itself failed/);
-  t.match(crashed, /\n0 passed, 1 failed\n$/);
-  const late = await report(`TAP version 14\n${file('c.test.js', 'ok 1 - x\n1..1\n', false)}1..1\n`);
-  t.match(late, /\n1 passed, 1 failed\n$/, 'a crash after the last assertion');
-  const skipped = await report(
-    `TAP version 14\n${file('d.test.js', 'ok 1 - x # SKIP no server\nok 2 - y\n1..2\n', true)}1..1\n`,
+  const crash = 'process.exitCode = 7';
+  t.match(
+    await report('1..0 # no tests found\n', crash),
+    /0 passed, 1 failed[\s\S]+the file itself failed[\s\S]+exit code 7/,
   );
+  t.match(await report('ok 1 - x\n1..1\n', crash), /1 passed, 1 failed/, 'a crash after the last assertion');
+  t.match(await report('ok 1 - x\n1..2\n'), /1 passed, 1 failed/, 'fewer than were planned');
+  t.match(await report('ok 1 - x\n'), /1 passed, 1 failed/, 'no plan');
+  t.match(await report('ok 1 - x\n1..1\n', "process.kill(process.pid, 'SIGKILL')"), /1 passed, 1 failed[\s\S]+SIGKILL/);
+  const skipped = await report('ok 1 - x # SKIP no server\nok 2 - y\n1..2\n');
+  t.match(skipped, /ok {3}a\.test\.ts 1 passed, 0 failed, 1 skipped/);
   t.match(skipped, /skipped x: no server/);
-  t.match(skipped, /\n1 passed, 0 failed, 1 skipped\n$/);
+  t.match(await report('1..0 # SKIP nothing here\n'), /0 passed, 0 failed, 1 skipped[\s\S]+whole file: /);
+});
+
+t.test('a file that does not end is ended, with what it started', async (t) => {
+  const mark = join(folderOf(t), 'stopped');
+  const code = `const { writeFileSync } = require('node:fs');
+    process.once('SIGTERM', () => { writeFileSync(${JSON.stringify(mark)}, ''); process.exit(1); });
+    setInterval(() => {}, 1000);`;
+  const said = await report('ok 1 - x\n', code, 1500);
+  t.match(said, /1 passed, 1 failed[\s\S]+it did not end within 1.5 s/);
+  t.ok(existsSync(mark), 'it was told before it was killed');
 });
 
 t.test('a file that fell silent is a failure', async (t) => {

@@ -209,6 +209,9 @@ t.test('answers are written as clients read them', (t) => {
   t.equal(raw(zeros, 'BINARY[1]'), 'BINARY[1] ~{3}\r\na\0b');
   t.equal(raw(zeros, 'BINARY.PEEK[1]<2.4>'), 'BINARY[1]<2> {1}\r\nb');
   t.equal(raw(zeros, 'BINARY.SIZE[1]'), 'BINARY.SIZE[1] 3');
+  t.equal(raw(zeros, 'BINARY[TEXT]<1>'), 'BINARY[TEXT]<1> ~{2}\r\n\0b');
+  t.equal(raw(zeros, 'BODY[]<5.0>'), 'BODY[]<5> ""');
+  t.equal(raw(zeros, 'BODY[]<100>'), 'BODY[]<100> ""');
   t.end();
 });
 
@@ -343,7 +346,8 @@ function everyForm(): string[] {
   for (const words of ['', 'HEADER', 'TEXT', 'HEADER.FIELDS (SUBJECT FROM)', 'HEADER.FIELDS.NOT (SUBJECT FROM)']) {
     forms.push(`BODY[${words}]`, `BODY[${words}]<0.5>`, `BODY[${words}]<3.7>`, `BODY[${words}]<100000.5>`);
   }
-  forms.push('BINARY[]', 'BINARY.SIZE[]');
+  forms.push('BINARY[]', 'BINARY.SIZE[]', 'BODY[]<9>', 'BODY[]<100000>', 'BODY[TEXT]<2.0>');
+  forms.push('BINARY[HEADER]', 'BINARY[TEXT]', 'BINARY[TEXT]<1>', 'BINARY[2.TEXT]', 'BINARY[1.MIME]');
   for (const part of ['1', '2', '3', '1.1', '1.2', '2.1', '2.2', '1.1.1', '2.1.1', '2.2.1', '2.2.2', '7']) {
     for (const word of ['', '.MIME', '.HEADER', '.TEXT', '.HEADER.FIELDS (SUBJECT)', '.HEADER.FIELDS.NOT (SUBJECT)']) {
       forms.push(`BODY[${part}${word}]`);

@@ -693,6 +693,9 @@ const requests: readonly (readonly [string, string])[] = [
   ['1 BODY.PEEK[3.header.fields.not ("a b" c]d)]<7.9>', '1 (BODY.PEEK[3.HEADER.FIELDS.NOT ("a b" "c]d")]<7.9>)'],
   ['1 BODY[HEADER.FIELDS ( from  to )]', '1 (BODY[HEADER.FIELDS (from to)])'],
   ['1 (BINARY[] BINARY.PEEK[1.2]<0.5> binary.size[1])', '1 (BINARY[] BINARY.PEEK[1.2]<0.5> BINARY.SIZE[1])'],
+  ['1 (BINARY[1.text] BINARY.SIZE[1.mime])', '1 (BINARY[1.TEXT] BINARY.SIZE[1.MIME])'],
+  ['1 BINARY[2.header.fields (To)]<7>', '1 (BINARY[2.HEADER.FIELDS (To)]<7>)'],
+  ['1 (BODY[]<5> BODY[]<5.0> BODY[]<5.1>)', '1 (BODY[]<5> BODY[]<5.0> BODY[]<5.1>)'],
   ['1 PREVIEW', '1 (PREVIEW)'],
   ['1 preview (lazy)', '1 (PREVIEW (LAZY))'],
   ['1 (UID PREVIEW (LAZY) FLAGS)', '1 (UID PREVIEW (LAZY) FLAGS)'],
@@ -707,11 +710,25 @@ const requests: readonly (readonly [string, string])[] = [
   ['1 (UID uid BODY[] BODY[])', '1 (UID BODY[])'],
 ];
 
+/** Whether a command passes that is never read as a whole. */
+function piecewise(text: string): boolean {
+  const [pieces = []] = wholeCommands(readCommandPieces([octets(`a ${text}\r\n`)]));
+  return passesLineByLine(pieces);
+}
+
 t.test('FETCH requests are read with every item, modifier and form', (t) => {
   for (const [args, expected] of requests) {
     t.equal(formatted(args), `UID FETCH ${expected}`, args);
     t.equal(formatted(expected), `UID FETCH ${expected}`, 'and it is read as it was written');
+    t.ok(piecewise(`UID FETCH ${args}`), 'and line by line');
   }
+  for (const args of ['1 BODY[TEXT (a)]', '1 (BODY[HEADER.FIELDS (a)] BINARY[HEADER.FIELDS ({1}\r\na)]<0.5> FLAGS)']) {
+    t.ok(piecewise(`fetch ${args}`), args);
+  }
+  for (const args of ['1 FLAGS[X (a)]', '1 (BODY[X (a) FLAGS)', '1 BODY[X (a)', '1 BODY[X (a)](b)', '1 (a)]']) {
+    t.notOk(piecewise(`FETCH ${args}`), args);
+  }
+  t.notOk(piecewise('APPEND BODY[X (a)]'), 'which is not for other commands');
   t.equal(formatted('1 FLAGS', 'fetch'), 'FETCH 1 (FLAGS)');
   t.end();
 });
@@ -774,8 +791,8 @@ const wrongItems = [
   ],
   ...['BODY[HEADER.FIELDS ({1+}\r\n\xe4)]', 'BODY[HEADER.FIELDS ("a\\b")]', 'BODY[HEADER.FIELDS (a%b)]'],
   ...[
-    'BODY[]<0>',
-    'BODY[]<0.0>',
+    'BODY[]<>',
+    'BODY[]<01>',
     'BODY[]<01.5>',
     'BODY[]<0.05>',
     'BODY[]<.5>',
@@ -785,10 +802,10 @@ const wrongItems = [
   ],
   ...['BODY[]<0.9007199254740993>', 'BODY[]<9007199254740991.1>', 'BODY[]<0.18446744073709551616>', 'BODY[]<0.5'],
   ...[
-    'BINARY[1.TEXT]',
-    'BINARY[HEADER]',
-    'BINARY[1.MIME]',
+    'BINARY[MIME]',
+    'BINARY[1.TEXTS]',
     'BINARY.SIZE[1]<0.5>',
+    'BINARY.SIZE[1]<0>',
     'PREVIEW (FUZZY)',
     'PREVIEW (LAZY=FUZZY)',
   ],
@@ -967,6 +984,9 @@ t.test('every item has a class, and so has every answer', (t) => {
     'BODY[1.HEADER.FIELDS (A)]',
     'BINARY[]',
     'BINARY[1]',
+    'BINARY[HEADER]',
+    'BINARY[HEADER.FIELDS (A)]',
+    'BINARY[1.MIME]',
   ]) {
     t.same([asked(item), answered(`${item} {1}\r\nx`)], ['content', 'content'], item);
   }
@@ -977,7 +997,6 @@ t.test('every item has a class, and so has every answer', (t) => {
     'BODY[HEADER (A)]',
     'BODY.PEEK[HEADER]',
     'X[HEADER]',
-    'BINARY[HEADER]',
     'BODY[1.2.HEADER]',
     'UID[]',
     'FLAGS[1]',
@@ -1174,13 +1193,13 @@ const garbage = fc
 
 /** What a command that is never in memory as a whole is held to. */
 function passesLineByLine(pieces: readonly CommandPiece[]): boolean {
-  const check = new ArgumentCheck();
+  const check = new ArgumentCheck(isFetch(pieces));
   const [first] = pieces;
   if (first?.kind !== 'line' || firstWords(first.bytes) === undefined) return false;
   return pieces.every((piece) => piece.kind !== 'line' || check.line(piece.bytes, piece.literal));
 }
 
-/** Only there have arguments brackets with lists in them. */
+/** Only there have arguments brackets with lists in them, of which not all is looked at line by line. */
 function isFetch([first]: readonly CommandPiece[]): boolean {
   return first?.kind === 'line' && firstWords(first.bytes)?.verb.endsWith('FETCH') === true;
 }
@@ -1205,8 +1224,11 @@ t.test('no octets make a reader throw, and cutting them changes nothing', (t) =>
         throw new Error(`${JSON.stringify(commands)}\nis not\n${JSON.stringify(again)}`);
       for (const [index, command] of commands.entries()) {
         const pieces = wholeCommands(readCommandPieces([wire]))[index] ?? [];
-        if (passesLineByLine(pieces) === 'fault' in command && !isFetch(pieces)) {
-          throw new Error(`line by line it is ${passesLineByLine(pieces)}: ${JSON.stringify(command)}`);
+        const [passes, good] = [passesLineByLine(pieces), !('fault' in command)];
+        // What is in a literal is the server's to judge, as with mail that holds NUL.
+        const looser = isFetch(pieces) || pieces.some((piece) => piece.kind === 'data' && piece.bytes.includes(0));
+        if (looser ? good && !passes : good !== passes) {
+          throw new Error(`line by line it is ${passes}: ${JSON.stringify(command)}`);
         }
         if ('fault' in command) continue;
         commandsRead += 1;

@@ -214,7 +214,9 @@ async function denied(t: Test, { bed, into }: World): Promise<void> {
   await root.press('Deny the request');
   await checkPage(t, root, 'denied');
   await root.page.goBack();
-  await root.press('Deny the request').catch(() => undefined);
+  // Where the browser shows the page as it was, the form is sent again.
+  const again = root.page.getByRole('button', { name: 'Deny the request', exact: true });
+  if ((await again.count()) > 0) await root.press('Deny the request');
   await root.leave();
   const [answer] = await bed.arrived(bert, ({ subject }) => subject === 'Your request was denied');
   t.match(answer?.text, 'Nobody ordered <b>this</b>.', 'the reason goes along');

@@ -138,6 +138,14 @@ function checkQuarantine(settings: Settings): Finding[] {
       expected: 'quarantine.identityFile as well: without it this gate can neither preview nor release what it seals',
     });
   }
+  if (quarantine.recordDays !== undefined && quarantine.recordDays < quarantine.retentionDays) {
+    findings.push({
+      severity: 'error',
+      path: ['quarantine', 'recordDays'],
+      value: quarantine.recordDays,
+      expected: `at least quarantine.retentionDays (${quarantine.retentionDays}): an original is never kept without its record`,
+    });
+  }
   if (notice.validDays > quarantine.retentionDays) {
     findings.push({
       severity: 'warning',

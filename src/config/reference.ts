@@ -49,6 +49,7 @@ const examples: Readonly<Record<string, unknown>> = {
   'scoring.backends[].tokenFile': '/etc/sluice/scoring-token',
   'scoring.backends[].caFile': '/etc/sluice/scoring-ca.crt',
   'quarantine.identityFile': '/etc/sluice/identity.txt',
+  'quarantine.recordDays': 365,
   'quarantine.releaseRelay.host': '127.0.0.1',
   'notice.from': 'Mail Security <postmaster@example.org>',
   'administrators[].address': 'secops@example.org',

@@ -4,6 +4,9 @@ import { dirname, resolve } from 'node:path';
 import { type HostPort, isHost, parseHostPort } from './host-port.js';
 import type { Config, ImapListenerConfig, ListenerConfig, Settings, TlsFiles, WrittenTlsFiles } from './schema.js';
 
+/** as long as whoever asks about a mail of last year may expect an answer */
+const recordDaysUsual = 365;
+
 /** @param file absolute name of the configuration file */
 export function resolveConfig(settings: Settings, file: string): Config {
   const folder = dirname(file);
@@ -36,7 +39,11 @@ export function resolveConfig(settings: Settings, file: string): Config {
       ...scoring,
       backends: scoring.backends.map((backend) => resolveBackend(backend, settings, optional)),
     },
-    quarantine: { ...quarantine, ...optional('identityFile', quarantine.identityFile) },
+    quarantine: {
+      ...quarantine,
+      ...optional('identityFile', quarantine.identityFile),
+      recordDays: quarantine.recordDays ?? Math.max(recordDaysUsual, quarantine.retentionDays),
+    },
     notice: { ...notice, from: notice.from ?? `Mail Security <postmaster@${ownName}>` },
     portal: resolvePortal(portal, absolute),
     log: {

@@ -63,6 +63,14 @@ const quarantineSchema = z
         'Private key file of the age tools, needed to preview and release. Default: the one made in `dataDirectory`.',
       ),
     retentionDays: z.int().min(1).max(3650).default(30).describe('Days until a held original is deleted.'),
+    recordDays: z
+      .int()
+      .min(1)
+      .max(3650)
+      .optional()
+      .describe(
+        'Days that is kept what is known of a message, from the day it was withheld: its page, incidents, deliveries and links; also what was shown of a mailbox that nobody opens any more. The audit log is kept for good. Default: 365, or retentionDays where that is more.',
+      ),
     recipientMay: z
       .enum(['request', 'release'])
       .default('request')
@@ -241,13 +249,14 @@ export interface ImapListenerConfig extends Omit<ImapListenerSettings, 'name' | 
 }
 
 /** The configuration that the gate runs with: all file names absolute, all dependent defaults settled. */
-export interface Config extends Omit<Settings, 'hostname' | 'smtp' | 'imap' | 'notice'> {
+export interface Config extends Omit<Settings, 'hostname' | 'smtp' | 'imap' | 'notice' | 'quarantine'> {
   /** absolute name of the file that it was read from */
   readonly file: string;
   readonly hostname: string;
   readonly smtp: Omit<Settings['smtp'], 'listeners'> & { readonly listeners: readonly ListenerConfig[] };
   readonly imap: Omit<Settings['imap'], 'listeners'> & { readonly listeners: readonly ImapListenerConfig[] };
   readonly notice: Omit<Settings['notice'], 'from'> & { readonly from: string };
+  readonly quarantine: Settings['quarantine'] & { readonly recordDays: number };
 }
 
 function isWebAddress(text: string): boolean {

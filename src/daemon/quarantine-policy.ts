@@ -13,6 +13,7 @@ export function quarantinePolicy(
   return {
     ...policy.release,
     retentionDays: quarantine.retentionDays,
+    recordDays: quarantine.recordDays,
     notice,
     administrators,
     publicUrl: linked ? publicUrl : undefined,

@@ -4,12 +4,23 @@
  * as if another command began there.
  */
 import { limits } from '../runtime/limits.js';
-import { isArgumentOctet, octet } from './octet-scan.js';
+import { isArgumentOctet, octet, upperCase } from './octet-scan.js';
+import { sectionNames } from './section-brackets.js';
 import type { Literal } from './wire.js';
 
+const nowhere = Number.POSITIVE_INFINITY;
+
 export class ArgumentCheck {
+  readonly #sections: boolean;
   #depth = 0;
   #lines = 0;
+  /** how deep the brackets stand that have been opened last and hold a list */
+  #section = nowhere;
+
+  /** @param sections lists may stand in brackets, as in `BODY[HEADER.FIELDS (To)]` (RFC 9051 §9 section) */
+  constructor(sections: boolean) {
+    this.#sections = sections;
+  }
 
   /**
    * @param line of the command, each in its turn, with the literal's announcement
@@ -29,20 +40,39 @@ export class ArgumentCheck {
         this.#depth -= 1;
         if (this.#depth < 0) return false;
         apart = false;
-        at += 1;
+        at = this.#closed(line, at + 1, end);
+        if (at === -1) return false;
       } else if (!apart) return false;
       else if (byte === octet.openParen) {
         this.#depth += 1;
         if (this.#depth > limits.imap.commandDepthMax) return false;
         at += 1;
       } else {
+        const from = at;
         at = byte === octet.quote ? stringEnd(line, at + 1, end) : atomEnd(line, at, end);
         if (at === -1) return false;
+        if (this.#sections && this.#depth <= this.#section) {
+          this.#section = opensSection(line, from, at) ? this.#depth : nowhere;
+        }
         apart = false;
       }
     }
     return literal === undefined ? this.#depth === 0 : apart;
   }
+
+  /** Behind a list, and behind what ends the brackets that it stood in; -1 when they do not end there. */
+  #closed(line: Buffer, at: number, end: number): number {
+    if (this.#depth !== this.#section) return at;
+    this.#section = nowhere;
+    return at < end && line[at] === octet.closeBracket ? atomEnd(line, at, end) : -1;
+  }
+}
+
+/** Whether this is the beginning of `BODY[HEADER.FIELDS (To)]`. */
+function opensSection(line: Buffer, from: number, to: number): boolean {
+  const text = line.toString('latin1', from, to);
+  const open = text.indexOf('[');
+  return open !== -1 && !text.includes(']', open) && sectionNames.has(upperCase(text.slice(0, open)));
 }
 
 /** Octets of `{n}`, `{n+}` or `~{n}` at the end of a line. */

@@ -3,7 +3,7 @@ import { limits } from '../runtime/limits.js';
 import { CommandSource } from './command-source.js';
 import type { OutgoingCommand } from './exchange.js';
 import { isArgumentOctet, isTagOctet, octet, upperCase, wordEnd } from './octet-scan.js';
-import { readBrackets, sectionNames } from './section-brackets.js';
+import { hasSections, readBrackets, sectionNames } from './section-brackets.js';
 import type { Command, CommandPiece, Token, WireFault } from './wire.js';
 
 /** Not a command. With its tag, if it had one, for the answer. */
@@ -39,7 +39,7 @@ function parse(pieces: readonly CommandPiece[], head: boolean): Command | Comman
   const { tag, verb, end } = readWords(source.bytes);
   if (tag === undefined || verb === undefined) return { fault: 'syntax', tag };
   source.at = end;
-  const args = readArguments(source, verb === 'FETCH' || verb === 'UID FETCH', head);
+  const args = readArguments(source, hasSections(verb), head);
   return typeof args === 'string' ? { fault: args, tag } : { tag, verb, args };
 }
 

@@ -43,13 +43,19 @@ const plainItems: ReadonlyMap<string, ItemClass> = new Map([
 ]);
 
 /** Items with brackets, and whether `<offset.count>` may follow. */
-const sectionItems: ReadonlyMap<string, { readonly partial: boolean; readonly binary: boolean }> = new Map([
-  ['BODY[]', { partial: true, binary: false }],
-  ['BODY.PEEK[]', { partial: true, binary: false }],
-  ['BINARY[]', { partial: true, binary: true }],
-  ['BINARY.PEEK[]', { partial: true, binary: true }],
-  ['BINARY.SIZE[]', { partial: false, binary: true }],
+const sectionItems: ReadonlyMap<string, { readonly partial: boolean }> = new Map([
+  ['BODY[]', { partial: true }],
+  ['BODY.PEEK[]', { partial: true }],
+  ['BINARY[]', { partial: true }],
+  ['BINARY.PEEK[]', { partial: true }],
+  ['BINARY.SIZE[]', { partial: false }],
 ]);
+
+/**
+ * What stands behind the section. Dovecot reads on where RFC 9051 §9 partial ends: `<offset>` is all from there on,
+ * and of a part nothing may be asked for. Whether it takes that, the server says.
+ */
+const sectionEnd = /\](?:<(0|[1-9][0-9]{0,15})(?:\.(0|[1-9][0-9]{0,15}))?>)?$/;
 
 export interface FetchError {
   /** for the client, one line of ASCII */
@@ -114,14 +120,13 @@ function parseItem(text: string): FetchItem | FetchError {
   const name = `${upperCase(text.slice(0, open))}[]`;
   const known = sectionItems.get(name);
   if (known === undefined) return { error: `Unknown item ${shown(text)}` };
-  const found = /\](?:<(0|[1-9][0-9]{0,15})\.([1-9][0-9]{0,15})>)?$/.exec(text);
+  const found = sectionEnd.exec(text);
   const section = found === null ? undefined : parseSection(text.slice(open + 1, found.index));
   if (found === null || section === undefined) return { error: `Invalid section in ${shown(text)}` };
-  if (known.binary && section.text !== undefined) return { error: `Invalid section in ${shown(text)}` };
-  if (found[1] === undefined || found[2] === undefined) return { name, section, partial: undefined, lazy: false };
+  if (found[1] === undefined) return { name, section, partial: undefined, lazy: false };
   if (!known.partial) return { error: `No part can be asked for of ${shown(text)}` };
-  const partial = { offset: Number(found[1]), count: Number(found[2]) };
-  if (!Number.isSafeInteger(partial.offset + partial.count)) return { error: `Invalid range in ${shown(text)}` };
+  const partial = { offset: Number(found[1]), count: found[2] === undefined ? undefined : Number(found[2]) };
+  if (!Number.isSafeInteger(partial.offset + (partial.count ?? 0))) return { error: `Invalid range in ${shown(text)}` };
   return { name, section, partial, lazy: false };
 }
 
@@ -161,8 +166,12 @@ function atomText(token: Token | undefined): string | undefined {
 /** As a client writes it: ASCII, one line. */
 export function formatItem(item: FetchItem): string {
   if (item.section === undefined) return item.lazy ? `${item.name} (LAZY)` : item.name;
-  const partial = item.partial === undefined ? '' : `<${item.partial.offset}.${item.partial.count}>`;
-  return `${item.name.slice(0, -1)}${formatSection(item.section)}]${partial}`;
+  return `${item.name.slice(0, -1)}${formatSection(item.section)}]${formatPartial(item.partial)}`;
+}
+
+function formatPartial(partial: FetchItem['partial']): string {
+  if (partial === undefined) return '';
+  return partial.count === undefined ? `<${partial.offset}>` : `<${partial.offset}.${partial.count}>`;
 }
 
 /** Most plans share their items, which are asked for again and again. */
@@ -183,7 +192,8 @@ export function formatFetch(request: FetchRequest): OutgoingCommand {
 export function itemClass(item: FetchItem): ItemClass {
   if (item.section === undefined) return plainItems.get(item.name) ?? 'content';
   if (item.name === 'BINARY.SIZE[]') return 'metadata';
-  return isMessageHeader(item.section) ? 'metadata' : 'content';
+  // As in answers: what comes under BINARY is content, whatever it is said to be of.
+  return !item.name.startsWith('BINARY') && isMessageHeader(item.section) ? 'metadata' : 'content';
 }
 
 function isMessageHeader(section: Section): boolean {

@@ -22,8 +22,10 @@ function chosenFields(bytes: Buffer, message: MessagePart, chosen: (field: Messa
 }
 
 /** The message that HEADER and TEXT are about: the whole, or that in a message/rfc822 part. */
-function messageOf(part: MessagePart, numbers: readonly number[]): MessagePart | undefined {
-  return numbers.length === 0 ? part : part.kind === 'message' ? part.parts[0] : undefined;
+export function messageOf(root: MessagePart, numbers: readonly number[]): MessagePart | undefined {
+  if (numbers.length === 0) return root;
+  const part = partNumbered(root, numbers);
+  return part?.kind === 'message' ? part.parts[0] : undefined;
 }
 
 /** The octets of a section, a slice wherever it can be; undefined when the message has no such section. */
@@ -33,7 +35,7 @@ export function sectionBytes(bytes: Buffer, root: MessagePart, section: Section)
   const slice = ({ start, end }: Range) => bytes.subarray(start, end);
   if (section.text === undefined) return section.part.length === 0 ? bytes : slice(body(part));
   if (section.text === 'MIME') return section.part.length === 0 ? undefined : slice(header(part));
-  const message = messageOf(part, section.part);
+  const message = messageOf(root, section.part);
   if (message === undefined) return undefined;
   if (section.text === 'HEADER') return slice(header(message));
   if (section.text === 'TEXT') return slice(body(message));

@@ -35,7 +35,7 @@ export const refusals = {
   nothingSelected: 'BAD No mailbox is selected\r\n',
   done: 'BAD Expected DONE\r\n',
   unknownMailbox: 'NO [UNAVAILABLE] What is known of this mailbox cannot be read, try again later\r\n',
-  noContext: 'BAD No search with such a tag is kept up to date\r\n',
+  noContext: 'NO No search with such a tag is kept up to date\r\n',
 } as const;
 
 export const startTlsNow = 'OK Begin TLS negotiation now\r\n';

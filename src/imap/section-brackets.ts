@@ -9,6 +9,11 @@ export const sectionNames: ReadonlySet<string> = new Set([
   ...['BODY', 'BODY.PEEK', 'BINARY', 'BINARY.PEEK', 'BINARY.SIZE'],
 ]);
 
+/** @param verb of a command, upper case */
+export function hasSections(verb: string): boolean {
+  return verb === 'FETCH' || verb === 'UID FETCH';
+}
+
 /**
  * Reads `[section]<o.c>` with the literals in it.
  * @returns undefined: see the source's `fault`

@@ -7,7 +7,7 @@ import { envelope } from './message-envelope.js';
 import { readFields } from './message-field.js';
 import { type MessagePart, partNumbered, readParts } from './message-parts.js';
 import { decodedContent, preview } from './message-preview.js';
-import { header, sectionBytes, sectionText } from './message-section.js';
+import { header, messageOf, sectionBytes, sectionText } from './message-section.js';
 import { bodyStructure } from './message-structure.js';
 import { contentLiteral, imapString } from './nstring.js';
 import type { FetchItem, Section } from './wire.js';
@@ -34,15 +34,24 @@ function label(name: string, item: FetchItem): Buffer {
 
 /** RFC 9051 §6.4.5: what lies behind the end is cut, and past the end there is the empty string. */
 function clamped(bytes: Buffer, { partial }: FetchItem): Buffer {
-  return partial === undefined ? bytes : bytes.subarray(partial.offset, partial.offset + partial.count);
+  if (partial === undefined) return bytes;
+  return bytes.subarray(partial.offset, partial.count === undefined ? bytes.length : partial.offset + partial.count);
 }
 
 function content(item: FetchItem, bytes: Buffer | undefined, binary = false): readonly Buffer[] {
   return bytes === undefined ? nil : contentLiteral(clamped(bytes, item), binary);
 }
 
-/** A section of RFC 3516: numbers only, decoded; the whole message has no encoding of its own. */
+/**
+ * A section of RFC 3516, decoded; the whole message has no encoding of its own. Sections with words, which are Dovecot's
+ * addition, name what they name in BODY: fields are not encoded, and a text is encoded as its message says.
+ */
 function binaryContent({ bytes, root }: StoredMessage, section: Section): Buffer | undefined {
+  if (section.text === 'TEXT') {
+    const message = messageOf(root, section.part);
+    return message === undefined ? undefined : decodedContent(bytes, message);
+  }
+  if (section.text !== undefined) return sectionBytes(bytes, root, section);
   if (section.part.length === 0) return bytes;
   const part = partNumbered(root, section.part);
   return part === undefined ? undefined : decodedContent(bytes, part);

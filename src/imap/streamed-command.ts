@@ -8,6 +8,7 @@ import type { UnderWay } from './command-queue.js';
 import type { PassRule } from './commands.js';
 import type { TaggedResponse } from './exchange.js';
 import { refusals } from './replies.js';
+import { hasSections } from './section-brackets.js';
 import type { ImapSession } from './session.js';
 import type { CommandPiece, Literal } from './wire.js';
 
@@ -19,7 +20,7 @@ export class StreamedCommand implements PieceTaker {
   readonly #head: CommandHead;
   readonly #rule: PassRule;
   readonly #alone: boolean;
-  readonly #arguments = new ArgumentCheck();
+  readonly #arguments: ArgumentCheck;
   #tag = '';
   #entry: UnderWay | undefined;
   /** the literal that the server was asked for and has not agreed to */
@@ -31,6 +32,7 @@ export class StreamedCommand implements PieceTaker {
   constructor(session: ImapSession, head: CommandHead, alone: boolean, rule: PassRule) {
     this.#session = session;
     this.#head = head;
+    this.#arguments = new ArgumentCheck(hasSections(head.verb));
     this.#alone = alone;
     this.#rule = rule;
   }

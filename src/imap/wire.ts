@@ -64,8 +64,8 @@ export interface FetchItem {
   readonly name: string;
   /** of the names that end in `[]` */
   readonly section: Section | undefined;
-  /** `<offset.count>` */
-  readonly partial: { readonly offset: number; readonly count: number } | undefined;
+  /** `<offset.count>`; without a count, up to the end */
+  readonly partial: { readonly offset: number; readonly count: number | undefined } | undefined;
   /** `PREVIEW (LAZY)` (RFC 8970) */
   readonly lazy: boolean;
 }

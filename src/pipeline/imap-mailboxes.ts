@@ -157,11 +157,13 @@ export class ImapMailboxes {
   async expire(before: number): Promise<number> {
     const open = [...this.#entries.values()].flatMap(({ mailbox }) => mailbox?.id ?? []);
     let expired = 0;
-    for (;;) {
-      const some = await this.#tools.store.call('expireMailboxes', before, open, this.#tools.clock());
-      expired += some;
-      if (some < limits.imapJudge.expireBatch) return expired;
+    for (let more = true; more; ) {
+      const step = await this.#tools.store.call('expireMailboxes', before, open, this.#tools.clock());
+      expired += step.dropped;
+      more = step.more;
     }
+    if (expired > 0) this.#tools.log.info({ mailboxes: expired }, 'mailboxes that nobody opens are forgotten');
+    return expired;
   }
 
   get openCount(): number {

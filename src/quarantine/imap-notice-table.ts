@@ -65,6 +65,8 @@ export class ImapNoticeTable {
   readonly #ending;
   readonly #parcel;
   readonly #core;
+  readonly #mark;
+  readonly #markCore;
 
   constructor(database: Database) {
     this.#find = database.prepare<[string, string], NoticeRow>(
@@ -97,7 +99,8 @@ export class ImapNoticeTable {
     );
     this.#length = database.prepare<[{ bytes: number }], { bytes: number }>(
       `SELECT 1 FROM items WHERE bytes = @bytes AND ${isKept}
-       UNION ALL SELECT 1 FROM parcels WHERE bytes = @bytes LIMIT 1`,
+       UNION ALL SELECT 1 FROM parcels WHERE bytes = @bytes
+       UNION ALL SELECT 1 FROM released_marks WHERE bytes = @bytes LIMIT 1`,
     );
     // It only exists because somebody ordered its release.
     this.#parcel = database.prepare<[number, string], KnownItem>(
@@ -112,6 +115,13 @@ export class ImapNoticeTable {
     this.#core = database.prepare<[string, string], KnownItem>(
       `SELECT items.id, ${stateNow} FROM imap_notices JOIN items ON items.id = item
        WHERE upstream = ? AND core_sha256 = ? AND ${isKept} ORDER BY was_released DESC, created DESC LIMIT 1`,
+    );
+    this.#mark = database.prepare<[number, string, string], KnownItem>(
+      `SELECT item AS id, 'released' AS state FROM released_marks
+       WHERE bytes = ? AND sha256 = ? AND upstream IN ('', ?) LIMIT 1`,
+    );
+    this.#markCore = database.prepare<[string, string], KnownItem>(
+      `SELECT item AS id, 'released' AS state FROM released_marks WHERE upstream = ? AND core_sha256 = ? LIMIT 1`,
     );
   }
 
@@ -153,13 +163,15 @@ export class ImapNoticeTable {
 
   /** The item that is one of these, released ones before others; undefined when none is. */
   itemOfEndings(upstream: string, endings: readonly Ending[]): KnownItem | undefined {
-    const items = endings.map(
-      ({ bytes, sha256 }) => this.#parcel.get(bytes, sha256) ?? this.#ending.get(bytes, sha256, upstream),
-    );
+    const items = endings.map(({ bytes, sha256 }) => {
+      const known = this.#parcel.get(bytes, sha256) ?? this.#ending.get(bytes, sha256, upstream);
+      return known?.state === 'released' ? known : (this.#mark.get(bytes, sha256, upstream) ?? known);
+    });
     return items.find((item) => item?.state === 'released') ?? items.find((item) => item !== undefined);
   }
 
   itemOfCore(upstream: string, sha256: string): KnownItem | undefined {
-    return this.#core.get(upstream, sha256);
+    const known = this.#core.get(upstream, sha256);
+    return known?.state === 'released' ? known : (this.#markCore.get(upstream, sha256) ?? known);
   }
 }

@@ -15,7 +15,14 @@ import {
   type SwapAdvance,
 } from './imap-notice-table.js';
 import type { Item } from './item.js';
-import { type Exposure, type MailboxKey, MailboxTable, type PackedRows, type RowBatch } from './mailbox-table.js';
+import {
+  type ExpireStep,
+  type Exposure,
+  type MailboxKey,
+  MailboxTable,
+  type PackedRows,
+  type RowBatch,
+} from './mailbox-table.js';
 import type { StoreTables } from './store-tables.js';
 import { mailboxReaders, type NewToken } from './token-table.js';
 
@@ -210,7 +217,7 @@ export class ImapStore {
   }
 
   /** @param open are in use at this moment */
-  expireMailboxes(before: number, open: readonly number[], now: number): number {
+  expireMailboxes(before: number, open: readonly number[], now: number): ExpireStep {
     return this.#tables.write(() => {
       this.#mailboxes.touch(open, now);
       return this.#mailboxes.expire(before);

@@ -7,7 +7,7 @@ import { limits } from '../runtime/limits.js';
 import type { Subscribers } from './administrator-table.js';
 import type { Item } from './item.js';
 import type { ReleaseForm } from './outbox-table.js';
-import { decisionOf, type PersonalView, personalView } from './personal-view.js';
+import { decisionOf, type PersonalView, personalView, receivedBy } from './personal-view.js';
 import { fitsForm, type ReleaseStore } from './release-store.js';
 import type { StoreTables } from './store-tables.js';
 import { isRecipientActor, type RecipientMay, recipientActor, type Token } from './token-table.js';
@@ -56,10 +56,18 @@ export class LifecycleStore {
     const token = this.#tables.tokens.find(hash);
     if (token === undefined) return undefined;
     const item = this.#tables.item(token.item);
-    const releasing = this.#tables.outbox.openRelease(item.id, now) !== undefined;
-    const decision = decisionOf(item.state, this.#tables.audit.ofItem(item.id));
+    const open = this.#tables.outbox.openRelease(item.id, now);
+    const audit = this.#tables.audit.ofItem(item.id);
     const { may, releaseAs } = rules;
-    const view = personalView(token, item, { may, releasable: fitsForm(item, releaseAs), releasing, decision, now });
+    const view = personalView(token, item, {
+      may,
+      releasable: fitsForm(item, releaseAs),
+      releasing: open !== undefined,
+      decision: decisionOf(item.state, audit),
+      form: open?.releaseAs ?? releaseAs,
+      received: receivedBy(token.recipient, this.#tables.items.deliveries(item.id), audit),
+      now,
+    });
     return view === undefined ? undefined : { token, item, view };
   }
 

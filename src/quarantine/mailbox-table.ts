@@ -59,6 +59,12 @@ interface NamedRow extends MailboxRow {
   readonly name: string;
   readonly opened: number;
 }
+/** What one call removed of mailboxes that nobody opens any more. */
+export interface ExpireStep {
+  readonly dropped: number;
+  readonly more: boolean;
+}
+
 type MessageRow = readonly [uid: number, state: number, bytes: number, revision: number, notice: number];
 
 /** A mailbox with an identifier is known by it, whatever it is called. */
@@ -95,6 +101,7 @@ export class MailboxTable {
   readonly #moves;
   readonly #touch;
   readonly #old;
+  readonly #thin;
 
   constructor(database: Database) {
     this.#find = database.prepare<[string, string, string, number], MailboxRow>(
@@ -160,9 +167,10 @@ export class MailboxTable {
     );
     this.#moves = moveStatements(database);
     this.#touch = database.prepare<[number, number]>('UPDATE imap_mailboxes SET opened = ? WHERE id = ?');
-    this.#old = database.prepare<[number, number], { id: number }>(
-      'SELECT id FROM imap_mailboxes WHERE opened < ? LIMIT ?',
+    this.#old = database.prepare<[number], { id: number }>(
+      'SELECT id FROM imap_mailboxes WHERE opened < ? ORDER BY opened, id LIMIT 1',
     );
+    this.#thin = thinStatements(database);
   }
 
   /**
@@ -292,12 +300,34 @@ export class MailboxTable {
     for (const mailbox of mailboxes) this.#touch.run(now, mailbox);
   }
 
-  /** Drops some of those that nobody opened since; gives how many. */
-  expire(before: number): number {
-    const old = this.#old.all(before, limits.imapJudge.expireBatch);
-    for (const { id } of old) this.#drop.run(id);
-    return old.length;
+  /**
+   * Removes some rows of those that nobody opened since, and those that are empty then. One that is opened again before
+   * the last row went keeps the others.
+   */
+  expire(before: number): ExpireStep {
+    let left: number = limits.imapJudge.expireRows;
+    let dropped = 0;
+    while (left > 0) {
+      const old = this.#old.get(before);
+      if (old === undefined) return { dropped, more: false };
+      for (const thin of this.#thin) left -= left > 0 ? thin.run({ mailbox: old.id, max: left }).changes : 0;
+      if (left <= 0) break;
+      this.#drop.run(old.id);
+      dropped += 1;
+      left -= 1;
+    }
+    return { dropped, more: true };
   }
+}
+
+/** What removes some rows of a mailbox. */
+function thinStatements(database: Database) {
+  return ['imap_swaps', 'imap_facts', 'imap_messages'].map((table) =>
+    database.prepare<[{ readonly mailbox: number; readonly max: number }]>(
+      `DELETE FROM ${table} WHERE mailbox = @mailbox
+       AND uid IN (SELECT uid FROM ${table} WHERE mailbox = @mailbox LIMIT @max)`,
+    ),
+  );
 }
 
 /** What moves messages from one mailbox to another, but for those on their way to a new UID. */

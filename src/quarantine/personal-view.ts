@@ -5,7 +5,8 @@
 import { reasonWords } from '../notice/plain-reasons.js';
 import type { NoticeFacts } from '../notice/settings.js';
 import type { AuditRow } from './audit.js';
-import type { Item, ItemState } from './item.js';
+import type { DeliveryRecord, Item, ItemState } from './item.js';
+import type { ReleaseForm } from './outbox-table.js';
 import {
   isRecipientActor,
   mailboxReaders,
@@ -39,6 +40,10 @@ export interface PersonalView {
   readonly linkUntil: number;
   /** a release was ordered and the mail server has not taken it for everybody yet; nothing else is possible meanwhile */
   readonly releasing: boolean;
+  /** in which form it is being released, or would be */
+  readonly form: ReleaseForm;
+  /** this recipient has got it, whatever became of the others; undefined when he has not, or nobody in particular looks */
+  readonly received: Received | undefined;
   /** also true where `mayRelease` is, which makes asking needless */
   readonly mayRequest: boolean;
   readonly mayRelease: boolean;
@@ -47,6 +52,13 @@ export interface PersonalView {
   readonly requestedAt: number | undefined;
   /** who ended it, never by name; undefined while it is held or asked for */
   readonly decision: PersonalDecision | undefined;
+}
+
+/** A copy that the mail server has taken for a recipient. */
+export interface Received {
+  /** ms since 1970 */
+  readonly at: number;
+  readonly form: ReleaseForm;
 }
 
 export interface PersonalDecision {
@@ -89,6 +101,25 @@ export function decisionOf(state: ItemState, audit: readonly AuditRow[]): Decisi
   return { actor: row.actor, at: row.at, reason };
 }
 
+/** The form in which a release went out whose answers came at that time. @param audit of the item, in order */
+export function formAt(audit: readonly AuditRow[], at: number): ReleaseForm {
+  const answered = audit.findLastIndex((row) => row.action === 'delivery' && row.at <= at);
+  const order = audit.slice(0, answered + 1).findLast(({ action }) => action === 'release');
+  if (order === undefined) return 'original';
+  // Rows are written by the store alone, as JSON objects.
+  return (JSON.parse(order.detail) as { readonly as?: ReleaseForm }).as ?? 'original';
+}
+
+/** An address may stand in the envelope more than once. */
+export function receivedBy(
+  recipient: string,
+  deliveries: readonly DeliveryRecord[],
+  audit: readonly AuditRow[],
+): Received | undefined {
+  const copy = deliveries.find(({ address, status }) => address === recipient && status === 'delivered');
+  return copy?.at === undefined ? undefined : { at: copy.at, form: formAt(audit, copy.at) };
+}
+
 function toldTo(recipient: string, decision: Decision | undefined): PersonalDecision | undefined {
   if (decision === undefined) return undefined;
   const { actor, at, reason } = decision;
@@ -105,6 +136,8 @@ export interface ViewFacts {
   /** a release of the item is queued */
   readonly releasing: boolean;
   readonly decision: Decision | undefined;
+  readonly form: ReleaseForm;
+  readonly received: Received | undefined;
   /** ms since 1970 */
   readonly now: number;
 }
@@ -128,7 +161,10 @@ export function personalView(token: Token, item: Item, facts: ViewFacts): Person
     keptUntil: item.expires,
     linkUntil: token.expires,
     releasing: facts.releasing,
-    mayRequest: undecided && right !== 'view' && unasked,
+    form: facts.form,
+    received: facts.received,
+    // Who has it already has nothing to ask for.
+    mayRequest: undecided && right !== 'view' && unasked && facts.received === undefined,
     // What an administrator refused, no recipient undoes; to be rid of it stays his right.
     mayRelease: undecided && right === 'release' && facts.releasable,
     mayDelete: idle && right === 'release',

@@ -293,4 +293,28 @@ CREATE TABLE counter_state (
 ) STRICT, WITHOUT ROWID;
 `;
 
-export const migrations: readonly string[] = [first, verdicts, imap, portal, lifecycle, counting];
+/** What a row that has become old needs, to go without anything that still refers to it. */
+const purge = `
+-- What a released message is known by when its item is forgotten: the upstream server in whose mailboxes it counts, or
+-- nothing for all of them; the message or the end of one; and, of one withheld in a mailbox, what is below its trace fields.
+CREATE TABLE released_marks (
+  id          INTEGER PRIMARY KEY AUTOINCREMENT,
+  upstream    TEXT NOT NULL,
+  bytes       INTEGER NOT NULL,
+  sha256      TEXT NOT NULL,
+  core_sha256 TEXT,
+  item        TEXT NOT NULL,
+  UNIQUE (bytes, sha256, upstream)
+) STRICT;
+CREATE INDEX released_marks_core ON released_marks (upstream, core_sha256) WHERE core_sha256 IS NOT NULL;
+
+-- Each of these is looked through for every item or mail that goes.
+CREATE INDEX administrator_events_item ON administrator_events (item);
+CREATE INDEX administrator_events_mail ON administrator_events (mail) WHERE mail IS NOT NULL;
+CREATE INDEX recipient_answers_mail ON recipient_answers (mail) WHERE mail IS NOT NULL;
+CREATE INDEX parcels_item ON parcels (item);
+CREATE INDEX outbox_itemless ON outbox (created) WHERE item IS NULL;
+CREATE INDEX imap_messages_notice ON imap_messages (notice) WHERE notice <> 0;
+`;
+
+export const migrations: readonly string[] = [first, verdicts, imap, portal, lifecycle, counting, purge];

@@ -6,6 +6,8 @@ import type { RecipientMay } from './token-table.js';
 /** Swapped as a whole when the configuration is reloaded; the next message uses the new one. */
 export interface QuarantinePolicy {
   readonly retentionDays: number;
+  /** what is known of a message is kept as long, from the day it was withheld; at least `retentionDays` */
+  readonly recordDays: number;
   readonly notice: NoticeSettings;
   /** what a recipient may do with the link in his notice */
   readonly recipientMay: RecipientMay;

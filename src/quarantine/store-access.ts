@@ -11,11 +11,22 @@ import type { ImapStore } from './imap-store.js';
 import type { LeaseStore } from './lease-store.js';
 import type { LifecycleStore } from './lifecycle-store.js';
 import type { NewsStore } from './news-store.js';
+import type { PurgeStore } from './purge-store.js';
 import type { ReleaseStore } from './release-store.js';
 import type { SessionStore } from './session-store.js';
 import { Store } from './store.js';
 
-const storeParts = ['imap', 'releases', 'lifecycle', 'news', 'leases', 'counters', 'sessions', 'console'] as const;
+const storeParts = [
+  'imap',
+  'releases',
+  'lifecycle',
+  'news',
+  'leases',
+  'counters',
+  'sessions',
+  'console',
+  'purging',
+] as const;
 
 /** Every public method of the store and of its parts, but its life cycle; no two have the same name. */
 export type StoreCalls = Omit<Store, 'close' | (typeof storeParts)[number]> &
@@ -26,7 +37,8 @@ export type StoreCalls = Omit<Store, 'close' | (typeof storeParts)[number]> &
   Omit<LeaseStore, never> &
   Omit<CounterStore, never> &
   Omit<SessionStore, never> &
-  Omit<ConsoleStore, never>;
+  Omit<ConsoleStore, never> &
+  Omit<PurgeStore, never>;
 export type StoreMethod = keyof StoreCalls;
 
 export interface StoreAccess {

@@ -18,6 +18,7 @@ import { LifecycleStore } from './lifecycle-store.js';
 import { NewsStore } from './news-store.js';
 import type { NewMail, OutboxMail } from './outbox-table.js';
 import { type Decision, decisionOf } from './personal-view.js';
+import { PurgeStore } from './purge-store.js';
 import { ReleaseStore } from './release-store.js';
 import { SessionStore } from './session-store.js';
 import { StoreTables } from './store-tables.js';
@@ -55,6 +56,7 @@ export class Store {
   readonly counters: CounterStore;
   readonly sessions: SessionStore;
   readonly console: ConsoleStore;
+  readonly purging: PurgeStore;
 
   private constructor(database: Database) {
     this.#database = database;
@@ -67,6 +69,7 @@ export class Store {
     this.counters = new CounterStore(database);
     this.sessions = new SessionStore(database);
     this.console = new ConsoleStore(database);
+    this.purging = new PurgeStore(database);
   }
 
   static open(dataDirectory: string): Store {

@@ -15,12 +15,16 @@ import type { RecipientRules, TokenAnswer } from './lifecycle-store.js';
 import type { NewMail, ReleaseForm } from './outbox-table.js';
 import { Parcels } from './parcels.js';
 import type { PersonalView } from './personal-view.js';
+import { purgeRecords } from './purge.js';
+import type { PurgeCounts } from './purge-store.js';
 import { type Recovery, recover } from './recover.js';
 import type { ReleaseTicket } from './release-store.js';
 import type { Clock, QuarantineLog, QuarantinePolicy } from './settings.js';
 import type { ItemDetail } from './store.js';
 import { LocalStore, type StoreAccess, StoreThread } from './store-access.js';
 import { tokenHash } from './token-table.js';
+
+const dayMs = 86_400_000;
 
 export interface VaultOptions {
   readonly dataDirectory: string;
@@ -40,6 +44,8 @@ export class Vault implements Quarantine {
   readonly #log: QuarantineLog;
   readonly #lock: DirectoryLock | undefined;
   readonly #underWay = new Map<string, Promise<HoldResult>>();
+  readonly #ending = new AbortController();
+  #purging: Promise<PurgeCounts> | undefined;
   #policy: QuarantinePolicy;
 
   private constructor(options: VaultOptions, store: StoreAccess, lock: DirectoryLock | undefined) {
@@ -265,7 +271,30 @@ export class Vault implements Quarantine {
     }
   }
 
+  /** Forgets what was known long enough. To be called every hour; where there is much to do, the run before goes on. */
+  purge(): Promise<PurgeCounts> {
+    this.#purging ??= this.#purge().finally(() => {
+      this.#purging = undefined;
+    });
+    return this.#purging;
+  }
+
+  async #purge(): Promise<PurgeCounts> {
+    const started = performance.now();
+    const since = this.clock() - this.#policy.recordDays * dayMs;
+    const removed = await purgeRecords(this.store, since, this.#ending.signal);
+    const ms = Math.round(performance.now() - started);
+    if (removed.rows > 0) this.#log('info', 'old records are removed', { ...removed, ms });
+    return removed;
+  }
+
+  /** What runs in the background comes to an end soon; the next start goes on with it. */
+  end(): void {
+    this.#ending.abort();
+  }
+
   async close(): Promise<void> {
+    this.end();
     await Promise.allSettled(this.#underWay.values());
     await this.parcels.close();
     await this.blobs.close();

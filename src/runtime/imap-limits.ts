@@ -151,8 +151,8 @@ export const imapJudgeLimits = {
   /** Delivered-To and X-Original-To fields that are read, and characters of an address in them. */
   recipientsMax: 16,
   addressCharacters: 1000,
-  /** mailboxes dropped in one transaction when nobody opened them for long. */
-  expireBatch: 20,
+  /** rows removed in one transaction from mailboxes that nobody opened for long; a few ms of the database thread. */
+  expireRows: 2000,
 } as const;
 
 export const readAheadLimits = {

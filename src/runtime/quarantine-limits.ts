@@ -28,6 +28,13 @@ export const quarantineLimits = {
   listMax: 10_000,
   /** items expired in one transaction, so that holds never wait long behind a sweep. */
   sweepBatch: 200,
+  /** rows removed by one call, and old items, incidents or mails looked at by it, so that a hold waits no longer than some 10 ms. */
+  purgeRows: 100,
+  purgeScan: 200,
+  /** ms between two such calls, which are left to everybody else. */
+  purgePauseMs: 20,
+  /** released messages that are still known when their items are forgotten; some 200 bytes each. */
+  marksMax: 1_000_000,
   /** ms for which the re-entry field of a release vouches; the MTA's own queue may hold the mail for days (RFC 5321 §4.5.4.1). */
   reentryMs: 432_000_000,
   /** ms a stopping outbox waits for deliveries under way before it abandons them. */

@@ -4,7 +4,7 @@ import type { FetchItem, Section } from '../../src/imap/wire.js';
 import { fetchItemsOf, type ImapValue, readResponse } from './imap-values.js';
 
 const form =
-  /^([A-Z0-9.]+)(?:\[([0-9.]*?)\.?(HEADER\.FIELDS\.NOT|HEADER\.FIELDS|HEADER|TEXT|MIME)?(?: \(([^)]*)\))?\])?(?:<(\d+)\.(\d+)>)?$/;
+  /^([A-Z0-9.]+)(?:\[([0-9.]*?)\.?(HEADER\.FIELDS\.NOT|HEADER\.FIELDS|HEADER|TEXT|MIME)?(?: \(([^)]*)\))?\])?(?:<(\d+)(?:\.(\d+))?>)?$/;
 
 /** @throws Error when it is no item */
 export function itemOf(text: string): FetchItem {
@@ -20,7 +20,10 @@ export function itemOf(text: string): FetchItem {
   return {
     name: bracketed ? `${name}[]` : name,
     section: bracketed ? section : undefined,
-    partial: offset === undefined ? undefined : { offset: Number(offset), count: Number(count) },
+    partial:
+      offset === undefined
+        ? undefined
+        : { offset: Number(offset), count: count === undefined ? undefined : Number(count) },
     lazy: false,
   };
 }

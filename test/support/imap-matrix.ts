@@ -30,7 +30,16 @@ const sections = [
 ];
 
 /** Of nothing, of one octet, across lines, of the first block as clients read it, and behind every end. */
-const partials = ['<0.1>', '<5.100>', '<0.65536>', '<65536.65536>', '<100.4294967295>', '<4000000000.10>'];
+const partials = [
+  '<0.1>',
+  '<5.100>',
+  '<0.65536>',
+  '<65536.65536>',
+  '<100.4294967295>',
+  '<4000000000.10>',
+  '<30>',
+  '<5.0>',
+];
 
 const others = [
   'RFC822',
@@ -60,6 +69,9 @@ const others = [
   'BINARY.SIZE[1]',
   'BINARY.SIZE[2]',
   'BINARY.SIZE[]',
+  'BINARY.PEEK[HEADER]',
+  'BINARY.PEEK[1.MIME]',
+  'BINARY[HEADER.FIELDS (SUBJECT)]<3>',
 ];
 
 const several = [

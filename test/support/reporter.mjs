@@ -1,11 +1,7 @@
 /**
  * What a person sees of a test run: one line for a file that passed, every failing assertion in full for one that did
- * not, and a closing line of plain counts. It reads the TAP stream and knows nothing about what is tested. It is both
- * a reporter for the tap runner (the default export that the runner asks for) and a tally for files run one by one.
+ * not, and a closing line of plain counts. It reads the TAP stream and knows nothing about what is tested.
  */
-import { writeFileSync } from 'node:fs';
-import { Transform } from 'node:stream';
-import { Parser } from 'tap-parser';
 
 /** lines of stray output kept for a failing file; the rest is only counted */
 const strayLinesMax = 40;
@@ -35,11 +31,6 @@ export function sumResults(results) {
     total.skipped += result.skipped;
   }
   return total;
-}
-
-/** `dist/test/a.test.js` and `/somewhere/dist/test/a.test.js` are both the source file `a.test.ts`. */
-export function sourceName(path) {
-  return path.replace(/^.*dist\/test\//, '').replace(/\.js$/, '.ts');
 }
 
 function describeFailure(path, point) {
@@ -85,7 +76,7 @@ export function watch(parser, result, path = []) {
   parser.on('bailout', (reason) => addFailure(result, path, { name: `bail out: ${reason}`, diag: {} }));
 }
 
-function addFailure(result, path, point) {
+export function addFailure(result, path, point) {
   result.failed += 1;
   result.failures.push(describeFailure(path, point));
 }
@@ -105,50 +96,4 @@ export function formatResult(result) {
   for (const skip of result.skips) lines.push(`  skipped ${skip}`);
   if (result.failed > 0) for (const line of result.stray) lines.push(`  | ${line}`);
   return `${lines.join('\n')}\n`;
-}
-
-/** The tap runner's reporter: a stream of TAP in, text out. */
-export default class Reporter extends Transform {
-  #parser = new Parser();
-  /** @type {FileResult[]} */
-  #results = [];
-  #current;
-
-  constructor() {
-    super();
-    this.#parser.on('child', (child) => {
-      this.#current = emptyResult(sourceName(child.name));
-      watch(child, this.#current);
-    });
-    this.#parser.on('assert', (point) => this.#fileDone(point));
-    this.#parser.on('bailout', (reason) => this.#fileDone({ ok: false, name: `bail out: ${reason}`, diag: {} }));
-  }
-
-  #fileDone(point) {
-    const result = this.#current ?? emptyResult(sourceName(point.name));
-    this.#current = undefined;
-    result.ms = Math.round(point.time ?? 0);
-    if (point.skip) {
-      result.skipped += 1;
-      result.skips.push(`whole file: ${point.skip}`);
-    } else if (!point.ok && result.failed === 0) {
-      // It crashed before its first assertion, or after its last one.
-      addFailure(result, [], { name: 'the file itself failed', diag: point.diag });
-    }
-    this.#results.push(result);
-    this.push(formatResult(result));
-  }
-
-  _transform(chunk, _encoding, done) {
-    this.#parser.write(chunk);
-    done();
-  }
-
-  _flush(done) {
-    this.#parser.end();
-    const target = process.env.SLUICE_TEST_RESULTS;
-    if (target === undefined) this.push(`${summaryLine(sumResults(this.#results))}\n`);
-    else writeFileSync(target, JSON.stringify(this.#results));
-    done();
-  }
 }

@@ -2,93 +2,54 @@
  * Runs the compiled tests and decides whether the run as a whole is good: every test file of the source was run, each
  * made at least as many assertions as it is known to have, nothing failed. Usage:
  *   run-tests.mjs [--fast] [--record] [NAME…]
- * NAME picks the files whose name contains it. `--fast` leaves out files marked slow and runs the rest without the tap
- * runner, which costs seconds a file. `--record` writes the assertions that were counted as the new minimum.
+ * NAME picks the files whose name contains it. `--fast` leaves out files marked slow. `--record` writes the assertions
+ * that were counted as the new minimum, and the seconds that a file took: the longest begin first, so that no core is
+ * idle while the last one runs.
  */
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Parser } from 'tap-parser';
 import { findShortfalls } from './minimums.mjs';
-import { emptyResult, formatResult, summaryLine, sumResults, watch } from './reporter.mjs';
+import { formatResult, summaryLine, sumResults } from './reporter.mjs';
+import { runFile } from './run-file.mjs';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const expectedFile = join(root, 'test/support/expected.json');
 const jobs = 2;
 /** part of the assertions of a good run that is the minimum: a case may go, a suite may not */
 const recordedShare = 0.95;
-/** seconds for one file; the slowest ones start real servers */
-const fileTimeoutSeconds = 600;
+/** ms for one file; the slowest ones start real servers */
+const fileTimeoutMs = 600_000;
+/** seconds from which it matters when a file begins */
+const longSeconds = 5;
 
-function runWithTap(files) {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-results-'));
-  const target = join(folder, 'results.json');
-  const tapEntry = join(dirname(createRequire(import.meta.url).resolve('tap/package.json')), 'dist/esm/run.mjs');
-  const options = ['run', '--disable-coverage', '--allow-incomplete-coverage', `--jobs=${jobs}`];
-  options.push(`--timeout=${fileTimeoutSeconds}`, '--reporter=./test/support/reporter.mjs');
-  const compiled = files.map((file) => join('dist/test', file.replace(/\.ts$/, '.js')));
-  const child = spawn(process.execPath, [tapEntry, ...options, ...compiled], {
-    cwd: root,
-    stdio: 'inherit',
-    env: { ...process.env, SLUICE_TEST_RESULTS: target },
-  });
-  return new Promise((resolve) => {
-    child.on('close', (code) => {
-      const results = existsSync(target) ? JSON.parse(readFileSync(target, 'utf8')) : [];
-      rmSync(folder, { recursive: true, force: true });
-      resolve({ code: code ?? 1, results });
-    });
-  });
+function compiledOf(file) {
+  return join(root, 'dist/test', file.replace(/\.ts$/, '.js'));
 }
 
-function runDirectly(file) {
-  const result = emptyResult(file);
-  const parser = new Parser();
-  watch(parser, result);
-  let skippedWhole;
-  parser.on('complete', (final) => {
-    if (final.plan.skipAll) skippedWhole = final.plan.comment ?? '';
-  });
-  const started = Date.now();
-  const compiled = join(root, 'dist/test', file.replace(/\.ts$/, '.js'));
-  const child = spawn(process.execPath, ['--enable-source-maps', compiled], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  child.stdout.on('data', (chunk) => parser.write(chunk));
-  return new Promise((resolve) => {
-    child.on('close', (code) => {
-      parser.end();
-      if (code !== 0 && result.failed === 0) {
-        result.failed += 1;
-        result.failures.push({ name: 'the file itself failed', where: '', diff: '', detail: `exit code ${code}` });
-      } else if (code === 0 && skippedWhole !== undefined) {
-        result.skipped += 1;
-        result.skips.push(`whole file: ${skippedWhole}`);
-      }
-      result.ms = Date.now() - started;
-      process.stdout.write(formatResult(result));
-      resolve(result);
-    });
-  });
-}
-
-async function runAllDirectly(files) {
-  const queue = [...files];
+/** @returns {Promise<import('./reporter.mjs').FileResult[]>} */
+async function runAll(files, expected) {
+  const secondsOf = (file) => expected[file]?.seconds ?? 0;
+  const queue = [...files].sort((one, other) => secondsOf(other) - secondsOf(one));
   const results = [];
   const lane = async () => {
-    for (let file = queue.shift(); file !== undefined; file = queue.shift()) results.push(await runDirectly(file));
+    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+      const command = ['--enable-source-maps', compiledOf(file)];
+      const result = await runFile(file, command, { cwd: root, timeoutMs: fileTimeoutMs });
+      process.stdout.write(formatResult(result));
+      results.push(result);
+    }
   };
   await Promise.all(Array.from({ length: jobs }, lane));
-  return { code: results.some((result) => result.failed > 0) ? 1 : 0, results };
+  return results;
 }
 
 function record(results, expected) {
-  for (const { file, passed, failed } of results) {
-    expected[file] = { ...expected[file], least: Math.floor((passed + failed) * recordedShare) };
+  for (const { file, passed, failed, ms } of results) {
+    const { seconds: _before, ...known } = expected[file] ?? {};
+    const seconds = Math.round(ms / 1000);
+    const least = Math.floor((passed + failed) * recordedShare);
+    expected[file] = { ...known, least, ...(seconds >= longSeconds ? { seconds } : {}) };
   }
   const sorted = Object.fromEntries(Object.entries(expected).sort(([a], [b]) => a.localeCompare(b)));
   writeFileSync(expectedFile, `${JSON.stringify(sorted, undefined, 2)}\n`);
@@ -96,7 +57,7 @@ function record(results, expected) {
 
 /** Where the runner finds no file it runs nothing, and nothing failed. */
 function findUncompiled(files) {
-  return files.filter((file) => !existsSync(join(root, 'dist/test', file.replace(/\.ts$/, '.js'))));
+  return files.filter((file) => !existsSync(compiledOf(file)));
 }
 
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
@@ -112,13 +73,11 @@ const files = present.filter(
 const problems = gone.map((file) => `${file} is expected but is not there`);
 problems.push(...findUncompiled(files).map((file) => `${file} is not compiled: run npm run build`));
 if (files.length === 0) problems.push('no test file was found');
-const { code, results } =
-  files.length === 0 ? { code: 1, results: [] } : await (fast ? runAllDirectly : runWithTap)(files);
+const results = await runAll(files, expected);
 if (process.argv.includes('--record')) record(results, expected);
 problems.push(...findShortfalls(results, expected, files, strict));
 
 const total = sumResults(results);
-if (code !== 0 && total.failed === 0 && problems.length === 0) problems.push(`the test runner ended with ${code}`);
 for (const problem of problems) process.stdout.write(`not ok ${problem}\n`);
 total.failed += problems.length;
 process.stdout.write(`${summaryLine(total)}\n`);

@@ -9,6 +9,7 @@ import { Vault } from '../../src/quarantine/vault.js';
 
 export const policy: QuarantinePolicy = {
   retentionDays: 30,
+  recordDays: 365,
   recipientMay: 'request',
   releaseAs: 'original',
   notice: {

@@ -38,6 +38,9 @@ const entityField = /^content-(?:type|transfer-encoding|disposition)[ \t]*:/im;
 const entityBytes = 8192;
 const blockBytes = 65_536;
 const sliceBytes = 65_536;
+/** of a line that may begin a field */
+const lineCharacters = 128;
+const noFields = { machine: 0, letter: 0 };
 
 /** Whether the file is mail, whose parts are then opened one by one. */
 export function isMessageFile(file: OpenFile): boolean {
@@ -84,15 +87,23 @@ function messageStart(file: OpenFile): number | undefined {
   while (start < blockBytes && (content[start] === 0x0a || content[start] === 0x0d)) start += 1;
   start += /^[0-9]{1,12} *\r?\n/.exec(content.toString('latin1', start, start + 32))?.[0].length ?? 0;
   if (declaredMessages.has(declaredType)) return content.length > start ? start : undefined;
-  const text = content.toString('latin1', start, start + blockBytes);
-  const { machine, letter } = fieldsOnTop(text);
+  const block = content.subarray(start, start + blockBytes);
+  const { machine, letter } = beginsWithLine(block) ? fieldsOnTop(block.toString('latin1')) : noFields;
   // Quoted letters begin with `From:` and `Subject:`; who wants to be opened from a text needs MIME fields anyway.
   const isText = declaredType.startsWith('text/') && !isMessageByName(file);
   const enough = isText ? machine > 0 && machine + letter > 1 : machine > 0 || letter > 1;
   if (enough) return start;
-  const late = isText ? -1 : text.search(lateField);
+  if (isText) return undefined;
   // With NUL in front of it, it is an archive or a program in which mail lies, and others open those.
-  return late < 0 || text.slice(0, late).includes('\0') ? undefined : start + late;
+  const nul = block.indexOf(0);
+  const late = block.toString('latin1', 0, nul < 0 ? block.length : nul).search(lateField);
+  return late < 0 ? undefined : start + late;
+}
+
+/** Whether there is anything to count: most files that are no mail end with their first line. */
+function beginsWithLine(block: Buffer): boolean {
+  const [line = ''] = block.toString('latin1', 0, lineCharacters).split('\n', 1);
+  return mboxLine.test(line) || fieldName.test(line);
 }
 
 /** Whether a MIME entity without a message's own fields begins here, as in signed mail. */
@@ -108,7 +119,7 @@ function fieldsOnTop(text: string): { machine: number; letter: number } {
   let at = 0;
   for (let lines = 0; at < text.length; lines += 1) {
     const end = text.indexOf('\n', at);
-    const line = text.slice(at, Math.min(end < 0 ? text.length : end, at + 128));
+    const line = text.slice(at, Math.min(end < 0 ? text.length : end, at + lineCharacters));
     at = end < 0 ? text.length : end + 1;
     if (lines === 0 && mboxLine.test(line)) continue;
     if (line[0] === ' ' || line[0] === '\t') {

@@ -1,11 +1,13 @@
 /** What an administrator can do with one held message at this moment. What cannot be done has no button. */
 import type { Item } from '../../quarantine/item.js';
+import { formAt } from '../../quarantine/personal-view.js';
 import type { ItemDetail } from '../../quarantine/store.js';
+import { limits } from '../../runtime/limits.js';
 import type { Operator } from '../operator.js';
 import { Button, PostForm, TextArea, Time } from '../view/controls.js';
-import { Details, Note } from '../view/display.js';
+import { Details, FactList, Note } from '../view/display.js';
 import type { ListEntry } from './list-entries.js';
-import { Words } from './stranger.js';
+import { People, Words } from './stranger.js';
 
 export function isGone({ state }: Pick<Item, 'state'>): boolean {
   return state === 'deleted' || state === 'expired';
@@ -30,6 +32,7 @@ export function ItemForms({
     <div class="stack">
       <Requests detail={detail} />
       <StateRemark detail={detail} path={path} />
+      <PartRelease detail={detail} />
       {isGone(item) || item.state === 'released' || isReleasing(detail) ? undefined : (
         <PostForm action={`${path}/release`} operator={operator} label="Release">
           <div class="actions">
@@ -78,6 +81,37 @@ function Requests({ detail: { item, requests } }: { readonly detail: ItemDetail 
   );
 }
 
+/** A release that some have got and some have not: the state alone would say that nobody has. */
+function PartRelease({ detail }: { readonly detail: ItemDetail }) {
+  const { item, deliveries } = detail;
+  const has = deliveries.filter(({ status }) => status === 'delivered').map(({ address }) => address);
+  const lacks = deliveries.filter(({ status }) => status !== 'delivered').map(({ address }) => address);
+  if (item.state === 'released' || has.length === 0 || lacks.length === 0) return undefined;
+  return (
+    <Note tone="warn">
+      <p>
+        {has.length} of {deliveries.length} recipients have got it. A release goes only to those who have not.
+      </p>
+      <FactList
+        facts={[
+          ['Has it', <Addresses key="has" addresses={has} />],
+          ['Has it not', <Addresses key="lacks" addresses={lacks} />],
+        ]}
+      />
+    </Note>
+  );
+}
+
+function Addresses({ addresses }: { readonly addresses: readonly string[] }) {
+  return <People addresses={addresses.slice(0, limits.console.relatedMax)} count={addresses.length} />;
+}
+
+/** How the last release went out; those of a mailbox are never anything but the original. */
+function sentAs({ deliveries, audit }: ItemDetail): string {
+  const last = Math.max(0, ...deliveries.map(({ status, at }) => (status === 'delivered' ? (at ?? 0) : 0)));
+  return last > 0 && formAt(audit, last) === 'zip' ? ' with its attachments in an encrypted ZIP archive' : '';
+}
+
 function StateRemark({ detail, path }: { readonly detail: ItemDetail; readonly path: string }) {
   const { item, decision } = detail;
   if (isReleasing(detail)) {
@@ -94,8 +128,8 @@ function StateRemark({ detail, path }: { readonly detail: ItemDetail; readonly p
   return (
     <p>
       {item.state === 'request-denied' ? 'The request was ' : 'It was '}
-      {word === 'expired' ? 'deleted when its time was over' : word} on <Time at={decision.at} /> by{' '}
-      <Words text={decision.actor} />
+      {word === 'expired' ? 'deleted when its time was over' : word}
+      {word === 'released' ? sentAs(detail) : ''} on <Time at={decision.at} /> by <Words text={decision.actor} />
       {decision.reason === undefined ? '.' : ': '}
       {decision.reason === undefined ? undefined : <Words text={decision.reason} />}
     </p>

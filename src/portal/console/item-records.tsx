@@ -1,5 +1,6 @@
 /** What became of a held message: deliveries with the mail server's answers, mails about it, and who did what. */
 import type { DeliveryRecord } from '../../quarantine/item.js';
+import { formAt } from '../../quarantine/personal-view.js';
 import type { ItemDetail } from '../../quarantine/store.js';
 import { limits } from '../../runtime/limits.js';
 import { Time } from '../view/controls.js';
@@ -28,7 +29,9 @@ export function ItemRecords({ detail }: { readonly detail: ItemDetail }) {
         <DataTable
           caption={captionOf('Deliveries', deliveries.length)}
           columns={deliveryColumns}
-          rows={deliveries.slice(0, relatedMax).map((record, position) => ({ ...record, position }))}
+          rows={deliveries
+            .slice(0, relatedMax)
+            .map((record, position) => ({ ...record, position, as: sentAs(record, audit) }))}
           keyOf={({ position }) => position}
           empty="There was nobody to deliver it to."
         />
@@ -55,9 +58,16 @@ function captionOf(name: string, count: number): string {
   return count > limits.console.relatedMax ? `${name}, ${limits.console.relatedMax} of ${count}` : name;
 }
 
-const deliveryColumns: readonly Column<DeliveryRecord & { readonly position: number }>[] = [
+/** Empty for a recipient who has not got it. */
+function sentAs({ status, at }: DeliveryRecord, audit: ItemDetail['audit']): string {
+  if (status !== 'delivered' || at === undefined) return '';
+  return formAt(audit, at) === 'zip' ? 'encrypted ZIP' : 'original';
+}
+
+const deliveryColumns: readonly Column<DeliveryRecord & { readonly position: number; readonly as: string }>[] = [
   { label: 'Recipient', kind: 'heading', cell: ({ address }) => <Words text={address} /> },
   { label: 'Status', kind: 'tight', cell: ({ status }) => <Badge tone={deliveryTones[status]}>{status}</Badge> },
+  { label: 'Sent as', kind: 'tight', cell: ({ as }) => as },
   { label: 'Answer of the mail server', cell: ({ reply }) => <Words text={reply} none="none yet" /> },
   { label: 'Date', kind: 'when', cell: ({ at }) => (at === undefined ? undefined : <Time at={at} />) },
 ];

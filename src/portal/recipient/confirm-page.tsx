@@ -2,12 +2,16 @@
 import { timeText } from '../../notice/clean.js';
 import { noticeContent, shown } from '../../notice/content.js';
 import type { NoticeFacts, NoticeSettings } from '../../notice/settings.js';
+import type { ReleaseForm } from '../../quarantine/outbox-table.js';
 import { Actions, FactList, LinkButton, Note } from '../view/display.js';
 import { PublicPage } from '../view/public-page.js';
 import { AttachmentList } from './item-page.js';
+import { zipWords } from './told.js';
 
 export interface ConfirmPageProps {
   readonly act: 'release' | 'delete';
+  /** in which it would be released */
+  readonly form: ReleaseForm;
   readonly mail: NoticeFacts;
   readonly notice: NoticeSettings;
   readonly why: readonly string[];
@@ -33,8 +37,11 @@ const words = {
   },
 } as const;
 
-export function ConfirmPage({ act, mail, notice, why, nonce, back }: ConfirmPageProps) {
-  const { heading, tone, what, button, kind } = words[act];
+const zipReleaseWords = `It is delivered to everybody it was sent to, ${zipWords}. This cannot be taken back.`;
+
+export function ConfirmPage({ act, form, mail, notice, why, nonce, back }: ConfirmPageProps) {
+  const { heading, tone, button, kind } = words[act];
+  const what = act === 'release' && form === 'zip' ? zipReleaseWords : words[act].what;
   const facts = noticeContent(notice, mail).facts.filter(([label]) => label === 'From' || label === 'Subject');
   return (
     <PublicPage heading={heading}>

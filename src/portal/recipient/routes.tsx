@@ -103,6 +103,7 @@ class RecipientPages {
       const page = (
         <ConfirmPage
           act={act}
+          form={view.form}
           mail={mail}
           notice={this.#options.notice()}
           why={view.why}

@@ -1,7 +1,7 @@
 /** How things stand with a held message, and what an act of its recipient led to, in words that name nobody else. */
 import { timeText } from '../../notice/clean.js';
 import { shown } from '../../notice/content.js';
-import type { PersonalDecision, PersonalView } from '../../quarantine/personal-view.js';
+import type { PersonalDecision, PersonalView, Received } from '../../quarantine/personal-view.js';
 
 export type Act = 'request' | 'release' | 'delete';
 
@@ -17,15 +17,27 @@ export function keptText({ keptUntil }: PersonalView, now: number): string {
   return `${timeText(keptUntil)} (${days} ${days === 1 ? 'day' : 'days'} left)`;
 }
 
+/** How a release differs from what was sent; whoever opens it has to know where the password is. */
+export const zipWords =
+  'as a new message with its attachments in an encrypted ZIP archive and the password in a text file';
+
+/** Who has his copy is told so, and nothing of those who still wait for theirs. */
+function receivedText({ at, form }: Received): string {
+  const how = form === 'zip' ? ` ${zipWords}` : '';
+  return `The message was released${how}, and your mail server took it for you at ${timeText(at)}.`;
+}
+
 /**
  * The state of a message that is still held. Another recipient's request shows without him: nobody learns who else got
  * the message.
  * @param shared the link is for all readers of a mailbox, so that nobody knows who used it
  */
 export function stateTold(view: PersonalView, shared: boolean): Told {
-  const { state, requestedAt, releasing, decision } = view;
+  const { state, requestedAt, releasing, received, decision } = view;
+  if (received !== undefined) return { tone: 'good', text: receivedText(received) };
   if (releasing) {
-    return { tone: 'good', text: 'The message is released and on its way to all its recipients.' };
+    const how = view.form === 'zip' ? `, ${zipWords}` : '';
+    return { tone: 'good', text: `The message is released and on its way to all its recipients${how}.` };
   }
   switch (state) {
     case 'release-requested':
@@ -64,14 +76,23 @@ function byWhom(decision: PersonalDecision | undefined, did: string): string {
   }
 }
 
+const wholeWords = 'The original was released to all recipients.';
+
 /** The end of a message, as heading and sentence. */
-export function endTold({ state, decision }: PersonalView): { readonly heading: string; readonly sentence: string } {
+export function endTold(view: PersonalView): { readonly heading: string; readonly sentence: string } {
+  const { state, decision, received } = view;
+  if (received !== undefined && state !== 'released') {
+    const what = state === 'deleted' ? 'was deleted for all recipients' : 'was kept for as long as the rules say';
+    return {
+      heading: 'The message was delivered to you',
+      sentence: `${receivedText(received)} Its original ${what} and cannot be released any more.`,
+    };
+  }
   switch (state) {
-    case 'released':
-      return {
-        heading: 'The message was released',
-        sentence: `The original was released to all recipients.${byWhom(decision, 'released')}`,
-      };
+    case 'released': {
+      const what = received?.form === 'zip' ? `The message was released to all recipients ${zipWords}.` : wholeWords;
+      return { heading: 'The message was released', sentence: `${what}${byWhom(decision, 'released')}` };
+    }
     case 'deleted':
       return {
         heading: 'The message was deleted',
