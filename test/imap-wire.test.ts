@@ -95,8 +95,8 @@ t.test('responses are read the same out of memory that is used again', (t) => {
 t.test('memory is used again only when what it held has left', (t) => {
   const memory = new PassedMemory();
   const { smallBytes, largeBytes, lentMax } = limits.readMemory;
-  const told = { rest: 0, moveRest: () => {}, passed: true, more: true, waiting: false };
-  const read = (about: Partial<typeof told>, bytes = smallBytes): Buffer => {
+  const told = { rest: 0, moveRest: () => {}, passed: true, renew: () => {}, more: true, waiting: false };
+  const read = (about: Partial<typeof told>, bytes = largeBytes): Buffer => {
     const piece = memory.next();
     memory.handled(Math.min(bytes, piece.length), { ...told, ...about });
     return piece;

@@ -6,7 +6,15 @@ import { limits } from '../runtime/limits.js';
 import type { Exchange, ExchangePort, TaggedResponse } from './exchange.js';
 import { type AnswerHost, AnswerTaker, notWritten } from './fetch-answers.js';
 import { ResponseAssembly, type ResponseTaker } from './fetch-assembly.js';
-import { BodyTaker, bodyItems, FlagTaker, StructureTaker, structureItems } from './fetch-bodies.js';
+import {
+  BodyTaker,
+  bodyItems,
+  FlagTaker,
+  SizeTaker,
+  StructureTaker,
+  sizeItems,
+  structureItems,
+} from './fetch-bodies.js';
 import { Holdings } from './fetch-hold.js';
 import {
   areOriginals,
@@ -189,14 +197,18 @@ class JudgedFetch implements Exchange, AnswerHost {
     const { ahead, mailbox } = this.port;
     const set = this.plan.needs === 'content' ? ahead.next(mailbox) : undefined;
     if (set === undefined) return;
-    const taker = new BodyTaker(this.port, this.holdings, this.plan.edit.cut);
-    const place = this.holdings.reserve();
-    const answer = await this.#command(set, bodyItems, taker);
-    place.fill([]);
-    ahead.read(taker.messages, taker.bytes, answer?.status === 'OK');
+    const { cut } = this.plan.edit;
+    const sizes = new SizeTaker(this.port, this.holdings, cut);
+    let answer = await this.#command(set, sizeItems, sizes);
+    const messages = answer?.status === 'OK' ? ahead.chosen(sizes.messages, mailbox) : [];
+    const [batch] = batches(messages, this.#numberOf);
+    if (batch !== undefined)
+      answer = await this.#command(batch.set, bodyItems, new BodyTaker(this.port, this.holdings, cut));
+    ahead.read(answer?.status === 'OK');
   }
 
-  readonly #numberOf = (message: PendingMessage): number => (this.plan.request.uid ? message.uid : message.sequence);
+  readonly #numberOf = (message: Pick<PendingMessage, 'uid' | 'sequence'>): number =>
+    this.plan.request.uid ? message.uid : message.sequence;
 
   /** Judges messages that were not answered, and asks for them again, all in their order. */
   async #again(messages: readonly PendingMessage[]): Promise<void> {
@@ -216,8 +228,8 @@ class JudgedFetch implements Exchange, AnswerHost {
 
   /** What surely has no attachment may show its metadata. Returns the others; those that are gone are in neither. */
   async #withAttachment(messages: readonly PendingMessage[]): Promise<PendingMessage[]> {
-    const taker = new StructureTaker(this.port, this.plan.edit.cut);
-    await this.#askHidden(
+    const taker = new StructureTaker(this.port, this.holdings, this.plan.edit.cut);
+    await this.#askFor(
       messages.filter(({ structure }) => structure === undefined),
       structureItems,
       taker,
@@ -238,7 +250,7 @@ class JudgedFetch implements Exchange, AnswerHost {
       if (ruling.kind === 'defer') this.defer(uid, ruling.text);
       else judged.add(uid);
     });
-    await this.#askHidden(messages, bodyItems, taker);
+    await this.#askFor(messages, bodyItems, taker);
     // Small messages go together, large ones are answered one by one.
     const { bodiesTogetherBytes, askedTogetherMax } = limits.imapFetch;
     const together = taker.bytes > bodiesTogetherBytes ? this.#together >> 1 : this.#together * 2;
@@ -252,18 +264,6 @@ class JudgedFetch implements Exchange, AnswerHost {
     // RFC 7162 §3.1.4.1: CHANGEDSINCE, which is not said again, asks for MODSEQ too.
     const all = /CHANGEDSINCE/i.test(request.modifiers) ? [...items, plainItem('MODSEQ')] : items;
     await this.#askFor(messages, all, new AnswerTaker(this, edit));
-  }
-
-  /** The client sees nothing of the answers; its place in the output is kept, so that it can be kept alive. */
-  async #askHidden(
-    messages: readonly PendingMessage[],
-    items: readonly FetchItem[],
-    taker: ResponseTaker,
-  ): Promise<void> {
-    if (messages.length === 0 || this.#over) return;
-    const place = this.holdings.reserve();
-    await this.#askFor(messages, items, taker);
-    place.fill([]);
   }
 
   async #askFor(messages: readonly PendingMessage[], items: readonly FetchItem[], taker: ResponseTaker): Promise<void> {
@@ -326,7 +326,7 @@ class JudgedFetch implements Exchange, AnswerHost {
     const served = [...this.#served].filter(([uid]) => !this.#unserved.has(uid));
     const numbers = served.map(([, number]) => number).sort((a, b) => a - b);
     for (const { set } of batches(numbers, (number) => number)) {
-      await this.#send(set, [emptyHeader], new FlagTaker(this.port, this.plan.edit.cut));
+      await this.#send(set, [emptyHeader], new FlagTaker(this.port, this.holdings, this.plan.edit.cut));
     }
   }
 

@@ -101,7 +101,7 @@ export class Holdings {
     return {
       fill: (pieces, sent) => {
         if (!this.#places.delete(reservation)) return;
-        this.#progress = true;
+        if (pieces.length > 0) this.#progress = true;
         reservation.fill(pieces, sent);
         this.#watchCrowd();
       },

@@ -1,6 +1,7 @@
 /**
- * Octets that were received and not yet understood, in one buffer. What was handed out of it is never written again, so
- * slices stay valid; octets that come one by one cost no more than those that come together.
+ * Octets that were received and not yet understood, in one buffer. What was handed out of it is not written to here, so
+ * slices stay valid as long as what was pushed is; octets that come one by one cost no more than those that come
+ * together.
  */
 const none = Buffer.alloc(0);
 

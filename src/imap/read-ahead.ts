@@ -84,22 +84,35 @@ export class ReadAhead {
     return first > bounded ? undefined : `${first}:${bounded}`;
   }
 
-  /**
-   * What became of it.
-   *
-   * @param bytes of these messages
-   * @param answered the server had nothing against it
-   */
-  read(messages: number, bytes: number, answered: boolean): void {
-    const { messagesMax, bytesMax, messagesLeast } = limits.readAhead;
-    if (!answered) {
+  /** Those of these messages that are read: the next ones, as many as are small enough, and in the order of their numbers. */
+  chosen<Message extends SizedMessage>(messages: readonly Message[], mailbox: Mailbox): readonly Message[] {
+    const inOrder = [...messages].sort((one, other) => one.uid - other.uid);
+    if (this.#direction < 0) inOrder.reverse();
+    const chosen: Message[] = [];
+    let bytes = 0;
+    for (const message of inOrder) {
+      if (mailbox.standing(message.uid) !== standings.unjudged) continue;
+      bytes += message.bytes;
+      if (bytes > limits.readAhead.bytesMax) break;
+      chosen.push(message);
+    }
+    return this.#direction < 0 ? chosen.reverse() : chosen;
+  }
+
+  /** @param answered the server had nothing against it */
+  read(answered: boolean): void {
+    if (answered) {
+      this.#messages = Math.min(this.#messages * 2, limits.readAhead.messagesMax);
+    } else {
       this.#stop();
       this.#last = 0;
-      return;
     }
-    const fitting = messages === 0 ? messagesMax : Math.floor((bytesMax * messages) / Math.max(1, bytes));
-    this.#messages = Math.max(messagesLeast, Math.min(this.#messages * 2, messagesMax, fitting));
   }
+}
+
+export interface SizedMessage {
+  readonly uid: number;
+  readonly bytes: number;
 }
 
 /** UIDs between these that nobody has judged yet, as a set. */

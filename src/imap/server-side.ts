@@ -19,7 +19,7 @@ export class ServerSide implements Passing {
   readonly #reader = new ResponseReader();
   #capabilities: readonly string[] = [];
   #pauses = 0;
-  /** somebody may keep octets of what was added last */
+  /** somebody may keep octets of the memory that is read into, also such as waited in it to be understood */
   #kept = false;
   /** the server's last FETCH response goes on */
   midResponse = false;
@@ -35,7 +35,6 @@ export class ServerSide implements Passing {
 
   add(chunk: Buffer): void {
     this.bytes += chunk.length;
-    this.#kept = false;
     this.#reader.push(chunk);
   }
 
@@ -51,6 +50,10 @@ export class ServerSide implements Passing {
 
   get passed(): boolean {
     return !this.#kept;
+  }
+
+  renew(): void {
+    this.#kept = false;
   }
 
   get rest(): number {

@@ -165,6 +165,6 @@ export const readAheadLimits = {
   /** messages read ahead at first; each time twice as many. */
   messagesLeast: 2,
   messagesMax: 64,
-  /** bytes read ahead, if messages go on to be as large as those before. The client's next answer waits for them. */
+  /** bytes read ahead, as the server announces them. The end of the client's command waits for them. */
   bytesMax: 1_048_576,
 } as const;

@@ -71,9 +71,13 @@ export const limits = {
   readMemory: {
     /** bytes for the next read of a connection that rests; there may be thousands. */
     smallBytes: 4096,
-    /** bytes for the next read of one under load: a mail of usual size comes in one or two. */
+    /**
+     * bytes for the next read of one under load: a mail of usual size comes in one or two. A server far away fills a
+     * part of each, and a client who does not take it holds the whole: of sizes between, that is what is twice as large.
+     */
     largeBytes: 131_072,
-    /** large pieces kept for whoever needs one next. */
+    betweenBytes: [16_384, 65_536],
+    /** pieces of each size kept for whoever needs one next. */
     spareMax: 16,
     /** pieces of a connection that wait to be used again; the octets of a reader who takes nothing stay in theirs. */
     lentMax: 8,

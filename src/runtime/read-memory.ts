@@ -10,17 +10,20 @@ export interface ReadMemory {
   next(): Buffer;
 }
 
-/** Large pieces that nobody uses now; all connections share them. */
-const spare: Buffer[] = [];
+/** Sizes of pieces for who is under load, and those that nobody uses now; all connections share them. */
+const sizes = [...limits.readMemory.betweenBytes, limits.readMemory.largeBytes];
+const spare = new Map<number, Buffer[]>(sizes.map((size) => [size, []]));
 
 /** What a session tells of the octets that it was given. */
 export interface Passing {
-  /** Those of the last call that are not understood yet. */
+  /** Those that are not understood yet. */
   readonly rest: number;
   /** Copies the rest to the front of this memory, which the next octets will follow. */
   moveRest(memory: Buffer): void;
-  /** The others are referred to by nothing but what was written to the other side. */
+  /** Of the others, those since `renew` are referred to by nothing but what was written to the other side. */
   readonly passed: boolean;
+  /** What is read from now on lies in other memory, and so does the rest where it was moved. */
+  renew(): void;
   /** The other end owes more of what it has begun. */
   readonly more: boolean;
   /** What was written to the other side has not left the session yet. */
@@ -41,22 +44,27 @@ export class PassedMemory implements ReadMemory {
   /** of the read that was handled last */
   #passing: Passing | undefined;
   #bytes = 0;
+  /** that it could have brought */
+  #room = 0;
 
   next(): Buffer {
-    const { smallBytes, lentMax } = limits.readMemory;
+    const { smallBytes, largeBytes, lentMax } = limits.readMemory;
     const last = this.#current;
     const passing = this.#passing;
     const rest = passing?.rest ?? 0;
-    const large = rest > 0 || (passing?.more === true && this.#bytes >= smallBytes);
-    const piece = large ? takeLarge() : this.#takeSmall();
+    const loaded = rest > 0 || (passing?.more === true && this.#bytes >= smallBytes);
+    const filled = this.#bytes === this.#room;
+    const piece = loaded ? takeSpare(filled ? largeBytes : 2 * Math.max(rest, this.#bytes)) : this.#takeSmall();
     // What does not leave room for more stays where it is.
     const moved = rest <= piece.length / 2 ? rest : 0;
     if (moved > 0) passing?.moveRest(piece);
     if (last !== undefined && passing?.passed === true && moved === rest) this.#lent.push(last);
+    passing?.renew();
     // A reader who takes nothing: his octets wait where they are, and their memory is let go.
     if (this.#lent.length > lentMax) this.#lent.shift();
     this.#current = piece;
     this.#passing = undefined;
+    this.#room = piece.length - moved;
     return moved === 0 ? piece : piece.subarray(moved);
   }
 
@@ -76,12 +84,15 @@ export class PassedMemory implements ReadMemory {
   left(): void {
     const { smallBytes, spareMax } = limits.readMemory;
     for (let lent = this.#lent.pop(); lent !== undefined; lent = this.#lent.pop()) {
+      const others = spare.get(lent.length);
       if (lent.length === smallBytes) this.#small = lent;
-      else if (spare.length < spareMax) spare.push(lent);
+      else if (others !== undefined && others.length < spareMax) others.push(lent);
     }
   }
 }
 
-function takeLarge(): Buffer {
-  return spare.pop() ?? Buffer.allocUnsafeSlow(limits.readMemory.largeBytes);
+/** The smallest piece that has so many bytes, or the largest. */
+function takeSpare(bytes: number): Buffer {
+  const size = sizes.find((size) => size >= bytes) ?? limits.readMemory.largeBytes;
+  return spare.get(size)?.pop() ?? Buffer.allocUnsafeSlow(size);
 }

@@ -105,14 +105,15 @@ export interface PortOptions {
   /** the size of the next chunk that is read */
   readonly chunk: () => number;
   readonly times?: ExchangeTimes;
+  /** what FETCH commands before this one have told */
+  readonly ahead?: ReadAhead;
 }
 
 export class FakePort implements ExchangePort {
   readonly outlet = new RecordingOutlet();
   readonly mailbox: Mailbox;
   readonly times: ExchangeTimes;
-  readonly ahead = new ReadAhead(() => this.now);
-  now = 1000;
+  readonly ahead: ReadAhead;
   readonly finished: Buffer[] = [];
   readonly failures: string[] = [];
   readonly sent: string[] = [];
@@ -133,6 +134,7 @@ export class FakePort implements ExchangePort {
   constructor(options: PortOptions) {
     this.mailbox = options.mailbox;
     this.times = options.times ?? { keepAliveMs: 20_000, judgeMs: 60_000 };
+    this.ahead = options.ahead ?? new ReadAhead(() => 1000);
     this.#options = options;
   }
 

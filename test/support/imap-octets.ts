@@ -129,7 +129,14 @@ export function readReused(wire: Buffer, sizes: readonly number[], leaves: reado
       if (event.kind === 'fault') return teller;
     }
     const moveRest = (to: Buffer): void => reader.moveRest(to);
-    memory.handled(bytes, { rest: reader.buffered, moveRest, passed: true, more: size > 1, waiting: false });
+    memory.handled(bytes, {
+      rest: reader.buffered,
+      moveRest,
+      passed: true,
+      renew: () => {},
+      more: size > 1,
+      waiting: false,
+    });
     if (leaves[round % leaves.length] === true) memory.left();
   }
   return teller;
