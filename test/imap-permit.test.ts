@@ -241,20 +241,17 @@ t.test(
     t.same(bytesOf(fetched.get(count)?.get('BODY[]')), bad, 'what came while idling is read as it is');
 
     // Line by line and octet by octet, with a mailbox switched under a FETCH that was just sent.
-    const line = [
-      'FETCH 1:* BODY.PEEK[HEADER.FIELDS ({7}',
+    const lines = [
+      'x1 FETCH 1:* BODY.PEEK[HEADER.FIELDS ({7+}',
       'Subject)]',
-      'SELECT INBOX',
-      'UID FETCH 1:* (FLAGS)',
-      'NOOP',
+      'x2 SELECT INBOX',
+      'x3 UID FETCH 1:* (FLAGS)',
+      'x4 NOOP',
     ];
-    const pieces = `x1 ${line[0]?.replace('{7}', '{7+}')}\r\n${line[1]}\r\nx2 ${line[2]}\r\nx3 ${line[3]}\r\nx4 NOOP\r\n`;
-    const octets = async (client: ImapClient) => {
-      await client.send(pieces, 'octets');
-      const responses = await client.until((response) => response.tag === 'x4');
-      return responses.flatMap(({ tag: its, name: status }) => (its === '*' ? [] : [`${its} ${status}`]));
-    };
-    t.same(await octets(reader), ['x1 OK', 'x2 OK', 'x3 OK', 'x4 OK']);
+    await reader.send(`${lines.join('\r\n')}\r\n`, 'octets');
+    const responses = await reader.until((response) => response.tag === 'x4');
+    const answers = responses.flatMap(({ tag: its, name: status }) => (its === '*' ? [] : [`${its} ${status}`]));
+    t.same(answers, ['x1 OK', 'x2 OK', 'x3 OK', 'x4 OK']);
   },
 );
 

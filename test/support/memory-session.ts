@@ -75,6 +75,7 @@ export class MemorySession implements SessionIo {
     const account = { open: async () => options.mailbox, releases: async () => [], close: () => {} };
     const handler: ImapHandler = {
       inspects: () => options.inspected ?? true,
+      loggedIn: () => undefined,
       account: () => account as unknown as Account,
     };
     const services = {
