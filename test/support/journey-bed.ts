@@ -19,6 +19,9 @@ import { Postfix } from './postfix.js';
 import { folderOf } from './running.js';
 
 /** for `skipWithout` */
+/** of Postfix's log, for who misses a mail */
+const logCharacters = 3000;
+
 export const journeyPrograms = [...dovecotPrograms, '/usr/lib/dovecot/lmtp', 'postfix', 'root'] as const;
 
 export interface AuditLine {
@@ -70,7 +73,9 @@ export class JourneyBed {
   /** Ended with the test. */
   static async start(t: Test, options: JourneyOptions = {}): Promise<JourneyBed> {
     const dovecot = await startDovecot(t, { lmtp: true });
-    const postfix = await Postfix.start({ lmtpPort: dovecot.lmtpPort });
+    // Dovecot defers a mail for a mailbox that a reader makes in the same moment, and nobody here waits five minutes.
+    const settings = { minimal_backoff_time: '1s', maximal_backoff_time: '5s', queue_run_delay: '1s' };
+    const postfix = await Postfix.start({ lmtpPort: dovecot.lmtpPort, settings });
     t.teardown(() => postfix.stop());
     const port = await freePort();
     const origin = `http://127.0.0.1:${port}`;
@@ -151,7 +156,8 @@ export class JourneyBed {
       if (found.length >= count) return found;
       if (Date.now() > deadline) {
         const there = mails.map(({ subject }) => subject).join(', ');
-        throw new Error(`${found.length} of ${count} mails for ${address} after ${timeoutMs} ms; there: ${there}`);
+        const log = this.postfix.log.slice(-logCharacters);
+        throw new Error(`${found.length} of ${count} mails for ${address} in ${timeoutMs} ms; there: ${there}\n${log}`);
       }
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
