@@ -162,9 +162,9 @@ export const readAheadLimits = {
   paceMs: 300,
   /** numbers that a step may be in UIDs, of which some are gone. */
   uidGap: 8,
-  /** messages read ahead at first; each time twice as many. */
+  /** messages read ahead at first, each time twice as many; at the most, what is judged in some ms as the client waits. */
   messagesLeast: 2,
-  messagesMax: 64,
+  messagesMax: 16,
   /** bytes read ahead, as the server announces them. The end of the client's command waits for them. */
   bytesMax: 1_048_576,
 } as const;
