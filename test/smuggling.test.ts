@@ -79,7 +79,9 @@ t.test(
     await beginData(client);
     await client.send(`${opening}\n.\n${second}${ending}`);
     await sink.waitForMessage(2);
-    t.match(sink.messages[1]?.mail ?? '', /evil/, 'asked directly, Postfix is smuggled');
+    // Postfix delivers both at once, in any order.
+    const senders = sink.messages.map(({ mail }) => mail).join();
+    t.match(senders, /evil/, 'asked directly, Postfix is smuggled');
     client.destroy();
     sink.messages.length = 0;
 
