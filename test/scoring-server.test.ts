@@ -630,7 +630,7 @@ t.test('the command: what it refuses, what it says, how it ends', async (t) => {
   t.equal(await server.stop(), 0);
   t.ok(places().length < before.length, 'its folder goes with it');
   t.notMatch(server.output, /harmless/, 'no content in its lines');
-  t.match(server.log.at(-1), { msg: 'stopping' });
+  t.match(server.log.at(-1), { msg: 'stopping' }, server.output);
 });
 
 t.test('two gates, one server: what one has sent the other knows; while it is away mail is deferred', async (t) => {

@@ -104,7 +104,8 @@ export class Gate {
       this.output += chunk.toString('utf8');
     });
     const disarm = atExit(() => this.#child.kill('SIGKILL'));
-    this.#child.on('exit', (code) => {
+    // Not 'exit', which may come while its last lines are still in the pipe.
+    this.#child.on('close', (code) => {
       this.#exitCode = code;
       disarm();
     });

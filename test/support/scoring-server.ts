@@ -25,7 +25,8 @@ export class ScoringServer {
   private constructor(port: number, child: ChildProcess) {
     this.port = port;
     this.#child = child;
-    this.#exited = once(child, 'exit');
+    // Not 'exit', which may come while its last lines are still in the pipe.
+    this.#exited = once(child, 'close');
     const disarm = atExit(() => child.kill('SIGKILL'));
     child.once('exit', disarm);
     let partial = '';
