@@ -17,7 +17,7 @@ import { quarantinePolicy } from './daemon/quarantine-policy.js';
 import { newDeliver, newSender, routeTable } from './daemon/routes.js';
 import { emptySpoolDirectory } from './daemon/spool-directory.js';
 import { reportTurnedBad } from './daemon/turned-bad.js';
-import { SwapLocks } from './imap/release-swap.js';
+import { SwapLocks } from './imap/release/release-swap.js';
 import { createInspector, type Inspector } from './inspect/inspection.js';
 import { DeliveredFiles } from './pipeline/delivered.js';
 import { createImapServices } from './pipeline/imap-handler.js';

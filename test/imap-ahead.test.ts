@@ -1,9 +1,9 @@
 /** Messages that are judged before they are asked for: what is seen of that is that answers come sooner. */
 import fc from 'fast-check';
 import t from 'tap';
-import { createFetchExchange } from '../src/imap/fetch-exchange.js';
+import { createFetchExchange } from '../src/imap/fetch/fetch-exchange.js';
+import { ReadAhead } from '../src/imap/fetch/read-ahead.js';
 import { standings } from '../src/imap/handler.js';
-import { ReadAhead } from '../src/imap/read-ahead.js';
 import { limits } from '../src/runtime/limits.js';
 import { goThrough, standingOf, walk } from './support/ahead-walk.js';
 import { CountingRelay } from './support/counting-relay.js';

@@ -1,13 +1,13 @@
 /** FETCH as it is judged: against a model of a server, with every form of item and every kind of message. */
 import fc from 'fast-check';
 import t from 'tap';
-import { createFetchGuard } from '../src/imap/fetch-guard.js';
-import { isSure } from '../src/imap/fetch-plan.js';
+import { createFetchGuard } from '../src/imap/fetch/fetch-guard.js';
+import { isSure } from '../src/imap/fetch/fetch-plan.js';
+import { batches } from '../src/imap/fetch/message-batches.js';
+import { surelyWithoutAttachment } from '../src/imap/fetch/plain-structure.js';
 import { standings } from '../src/imap/handler.js';
-import { batches } from '../src/imap/message-batches.js';
-import { surelyWithoutAttachment } from '../src/imap/plain-structure.js';
-import { ResponseReader } from '../src/imap/response-reader.js';
-import { countSet, parseSet, setContains } from '../src/imap/sequence-set.js';
+import { ResponseReader } from '../src/imap/wire/response-reader.js';
+import { countSet, parseSet, setContains } from '../src/imap/wire/sequence-set.js';
 import { limits } from '../src/runtime/limits.js';
 import { FetchBench } from './support/fetch-bench.js';
 import { describe, readTold, requestOf, runScenario } from './support/fetch-check.js';

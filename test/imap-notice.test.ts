@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { Daemon } from '../src/daemon.js';
-import { answerItem, isContentItem, parseStored, type StoredMessage } from '../src/imap/stored-message.js';
+import { answerItem, isContentItem, parseStored, type StoredMessage } from '../src/imap/message/stored-message.js';
 import { renderNotice } from '../src/notice/notice.js';
 import type { NoticeFacts, NoticeSettings } from '../src/notice/settings.js';
 import { createLog } from '../src/runtime/log.js';

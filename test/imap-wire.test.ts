@@ -4,13 +4,20 @@ import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import t from 'tap';
-import { ArgumentCheck } from '../src/imap/argument-check.js';
-import { firstWords, parseCommand, parseCommandHead, serialise } from '../src/imap/command.js';
-import { CommandReader } from '../src/imap/command-reader.js';
-import { formatFetch, formatItem, itemClass, matches, parseFetch, responseClass } from '../src/imap/fetch-request.js';
-import { mailboxName } from '../src/imap/mailbox-name.js';
-import { ResponseReader } from '../src/imap/response-reader.js';
-import { formatSection } from '../src/imap/section.js';
+import {
+  formatFetch,
+  formatItem,
+  itemClass,
+  matches,
+  parseFetch,
+  responseClass,
+} from '../src/imap/fetch/fetch-request.js';
+import { ArgumentCheck } from '../src/imap/wire/argument-check.js';
+import { firstWords, parseCommand, parseCommandHead, serialise } from '../src/imap/wire/command.js';
+import { CommandReader } from '../src/imap/wire/command-reader.js';
+import { mailboxName } from '../src/imap/wire/mailbox-name.js';
+import { ResponseReader } from '../src/imap/wire/response-reader.js';
+import { formatSection } from '../src/imap/wire/section.js';
 import {
   countSet,
   formatSet,
@@ -19,7 +26,7 @@ import {
   parseCopyUid,
   parseSet,
   setContains,
-} from '../src/imap/sequence-set.js';
+} from '../src/imap/wire/sequence-set.js';
 import type {
   Command,
   CommandPiece,
@@ -29,7 +36,7 @@ import type {
   Section,
   Token,
   WireFault,
-} from '../src/imap/wire.js';
+} from '../src/imap/wire/wire.js';
 import { limits } from '../src/runtime/limits.js';
 import { PassedMemory } from '../src/runtime/read-memory.js';
 import { dovecotPrograms, startDovecot } from './support/dovecot.js';

@@ -237,7 +237,10 @@ async function holdFor(gate: Gate, sink: Sink, name: string, to: readonly string
     const token = /\/q\/([\w-]{32})/.exec(notice.bytes.toString('latin1').replace(/=\r\n/g, ''))?.[1] ?? '';
     return [recipientOf(notice), token];
   });
-  return { id, words: [subject, file, `Text of ${name}`, `sender-of-${name}`, ...to], tokens: new Map(tokens) };
+  // In the order of the recipients, whoever's notice came first.
+  const of = new Map(tokens);
+  const ordered = to.map((address): [string, string] => [address, of.get(address) ?? '']);
+  return { id, words: [subject, file, `Text of ${name}`, `sender-of-${name}`, ...to], tokens: new Map(ordered) };
 }
 
 async function startStage(t: Test): Promise<Stage> {

@@ -22,7 +22,7 @@ import {
 } from '../src/cli/sweep/sweep.js';
 import { sweepTarget } from '../src/cli/sweep/target.js';
 import { parseConfig } from '../src/config/load.js';
-import { type FetchedMessage, FetchFacts } from '../src/imap/swap-fetch.js';
+import { type FetchedMessage, FetchFacts } from '../src/imap/release/swap-fetch.js';
 import { type Dovecot, dovecotPrograms, startDovecot } from './support/dovecot.js';
 import { ImapWireClient } from './support/imap-wire-client.js';
 import { skipWithout } from './support/missing.js';

@@ -1,8 +1,8 @@
 /** Makes the IMAP servers from the configuration: one per listener, each with its judge. */
 import { addressMatcher, isLoopback } from '../config/host-port.js';
 import type { Config, ImapListenerConfig } from '../config/schema.js';
-import { createFetchExchange } from '../imap/fetch-exchange.js';
-import { type SwapLocks, swapBeforeSelect } from '../imap/release-swap.js';
+import { createFetchExchange } from '../imap/fetch/fetch-exchange.js';
+import { type SwapLocks, swapBeforeSelect } from '../imap/release/release-swap.js';
 import { ImapServer, type ImapServerOptions } from '../imap/server.js';
 import { createImapHandler } from '../pipeline/imap-handler.js';
 import type { ImapServices } from '../pipeline/imap-services.js';

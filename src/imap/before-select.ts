@@ -1,7 +1,8 @@
 /** The contract with what has to be done on the server before a client's SELECT: the exchange of released messages. */
-import type { OutgoingCommand, TaggedResponse } from './exchange.js';
+
+import type { TaggedResponse } from './exchange.js';
 import type { Account } from './handler.js';
-import type { ServerEvent } from './wire.js';
+import type { OutgoingCommand, ServerEvent } from './wire/wire.js';
 
 export interface BeforeSelectPort {
   readonly account: Account;

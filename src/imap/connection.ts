@@ -10,9 +10,9 @@ import {
   type RelayedOptions,
   type RelayedServices,
 } from '../runtime/relayed-connection.js';
-import { endings } from './replies.js';
-import { ImapSession } from './session.js';
-import type { SessionIo, SessionServices, SessionSettings } from './session-io.js';
+import { endings } from './session/replies.js';
+import { ImapSession } from './session/session.js';
+import type { SessionIo, SessionServices, SessionSettings } from './session/session-io.js';
 import { openUpstream, type UpstreamOptions } from './upstream.js';
 
 /** too many to be guessed in one connection, as the first wrong guess ends it */

@@ -3,9 +3,9 @@
  * that looks for released messages, the command that only passes.
  */
 import type { Spool } from '../runtime/spool.js';
+import type { ReadAhead } from './fetch/read-ahead.js';
 import type { Mailbox } from './handler.js';
-import type { ReadAhead } from './read-ahead.js';
-import type { ServerEvent } from './wire.js';
+import type { OutgoingCommand, ServerEvent } from './wire/wire.js';
 
 /** A run of octets for the client: our own, or a range of a spooled message. */
 export type Piece = Buffer | { readonly spool: Spool; readonly start: number; readonly end: number };
@@ -35,9 +35,6 @@ export interface Outlet {
 export interface Reservation {
   fill(pieces: readonly Piece[], sent?: () => void): void;
 }
-
-/** Octets for the server, without tag and final CRLF; a literal is written in the form that the server takes. */
-export type OutgoingCommand = readonly (Buffer | { readonly literal: Buffer })[];
 
 export type TaggedResponse = Extract<ServerEvent, { readonly kind: 'tagged' }>;
 

@@ -5,8 +5,8 @@ import type { Logger } from '../runtime/log.js';
 import type { Metrics } from '../runtime/metrics.js';
 import type { RelayedOptions } from '../runtime/relayed-connection.js';
 import { Connection, type ConnectionServices } from './connection.js';
-import { endings } from './replies.js';
-import type { SessionSettings } from './session-io.js';
+import { endings } from './session/replies.js';
+import type { SessionSettings } from './session/session-io.js';
 import type { UpstreamOptions } from './upstream.js';
 
 export interface ImapServerOptions

@@ -3,9 +3,9 @@
  */
 import { GateError } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
-import { listedNames } from './capability.js';
-import { ResponseReader } from './response-reader.js';
-import type { ServerEvent } from './wire.js';
+import { listedNames } from './session/capability.js';
+import { ResponseReader } from './wire/response-reader.js';
+import type { ServerEvent } from './wire/wire.js';
 
 export type Greeting = Extract<ServerEvent, { readonly kind: 'status' }>;
 

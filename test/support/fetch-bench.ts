@@ -1,6 +1,7 @@
 /** A FETCH on a table: a few mails, a server and a judge, with a handle on each. */
-import type { OutgoingCommand } from '../../src/imap/exchange.js';
-import { createFetchExchange } from '../../src/imap/fetch-exchange.js';
+
+import { createFetchExchange } from '../../src/imap/fetch/fetch-exchange.js';
+import type { OutgoingCommand } from '../../src/imap/wire/wire.js';
 import { FakeMailbox, type MailboxHabits } from './fake-mailbox.js';
 import { requestOf } from './fetch-check.js';
 import { FakePort } from './fetch-port.js';

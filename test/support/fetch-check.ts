@@ -1,12 +1,12 @@
 /** Runs one scenario and compares what the client got with what it must get. Returns what is wrong, in words. */
 
-import { parseCommand } from '../../src/imap/command.js';
-import { createFetchExchange } from '../../src/imap/fetch-exchange.js';
-import { itemClass, parseFetch, responseClass } from '../../src/imap/fetch-request.js';
+import { createFetchExchange } from '../../src/imap/fetch/fetch-exchange.js';
+import { itemClass, parseFetch, responseClass } from '../../src/imap/fetch/fetch-request.js';
 import { standings } from '../../src/imap/handler.js';
-import { ResponseReader } from '../../src/imap/response-reader.js';
-import { answerItem, parseStored } from '../../src/imap/stored-message.js';
-import type { FetchRequest, ResponseItem } from '../../src/imap/wire.js';
+import { answerItem, parseStored } from '../../src/imap/message/stored-message.js';
+import { parseCommand } from '../../src/imap/wire/command.js';
+import { ResponseReader } from '../../src/imap/wire/response-reader.js';
+import type { FetchRequest, ResponseItem } from '../../src/imap/wire/wire.js';
 import { FakeMailbox } from './fake-mailbox.js';
 import { FakePort } from './fetch-port.js';
 import { type Scenario, standingBefore } from './fetch-scenario.js';

@@ -1,6 +1,6 @@
 /** Where our FETCH answers are not those of Dovecot 2.3, and why. */
-import { partNumbered } from '../../src/imap/message-parts.js';
-import type { StoredMessage } from '../../src/imap/stored-message.js';
+import { partNumbered } from '../../src/imap/message/message-parts.js';
+import type { StoredMessage } from '../../src/imap/message/stored-message.js';
 import { answered } from './fetch-forms.js';
 import { bytesOf, plainValue } from './imap-values.js';
 

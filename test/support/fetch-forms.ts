@@ -1,6 +1,6 @@
 /** FETCH items as a client writes them, as the values that readers make of them; and answers read back. */
-import { answerItem, type StoredMessage } from '../../src/imap/stored-message.js';
-import type { FetchItem, Section } from '../../src/imap/wire.js';
+import { answerItem, type StoredMessage } from '../../src/imap/message/stored-message.js';
+import type { FetchItem, Section } from '../../src/imap/wire/wire.js';
 import { fetchItemsOf, type ImapValue, readResponse } from './imap-values.js';
 
 const form =

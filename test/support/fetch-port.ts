@@ -1,18 +1,18 @@
 /** Stands in for the session around a FETCH: an ordered way to the client, and a server that answers in chunks. */
+
 import type {
   Exchange,
   ExchangePort,
   ExchangeTimes,
-  OutgoingCommand,
   Outlet,
   Piece,
   Reservation,
   TaggedResponse,
 } from '../../src/imap/exchange.js';
+import { ReadAhead } from '../../src/imap/fetch/read-ahead.js';
 import type { Mailbox } from '../../src/imap/handler.js';
-import { ReadAhead } from '../../src/imap/read-ahead.js';
-import { ResponseReader } from '../../src/imap/response-reader.js';
-import type { ServerEvent } from '../../src/imap/wire.js';
+import { ResponseReader } from '../../src/imap/wire/response-reader.js';
+import type { OutgoingCommand, ServerEvent } from '../../src/imap/wire/wire.js';
 
 interface Entry {
   pieces: readonly Piece[] | undefined;

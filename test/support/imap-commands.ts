@@ -1,6 +1,6 @@
 /** Random commands of a client: the same arguments in every form of string that the grammar has. */
 import fc from 'fast-check';
-import type { Token } from '../../src/imap/wire.js';
+import type { Token } from '../../src/imap/wire/wire.js';
 
 /** An argument without its form. */
 export type Argument =

@@ -1,8 +1,8 @@
 /** Runs a conversation (smtp-dialogue-file.ts) against an IMAP session, and says what was not as written. */
-import { createFetchExchange } from '../../src/imap/fetch-exchange.js';
-import { ResponseReader } from '../../src/imap/response-reader.js';
-import { ImapSession } from '../../src/imap/session.js';
-import type { SessionIo, SessionSettings, SessionSummary } from '../../src/imap/session-io.js';
+import { createFetchExchange } from '../../src/imap/fetch/fetch-exchange.js';
+import { ImapSession } from '../../src/imap/session/session.js';
+import type { SessionIo, SessionSettings, SessionSummary } from '../../src/imap/session/session-io.js';
+import { ResponseReader } from '../../src/imap/wire/response-reader.js';
 import { SpoolPool } from '../../src/runtime/spool.js';
 import { FakeOutlet } from './fake-session-io.js';
 import { type Cut, type Dialogue, wholeCut } from './smtp-dialogue-file.js';

@@ -1,9 +1,9 @@
 /** An IMAP listener of ours in this process, before whatever server, with a judge that lets everything through. */
 import { createSecureContext } from 'node:tls';
 import type { Test } from 'tap';
-import { createFetchExchange } from '../../src/imap/fetch-exchange.js';
+import { createFetchExchange } from '../../src/imap/fetch/fetch-exchange.js';
 import { ImapServer, type ImapServerOptions } from '../../src/imap/server.js';
-import type { SessionSettings } from '../../src/imap/session-io.js';
+import type { SessionSettings } from '../../src/imap/session/session-io.js';
 import type { UpstreamOptions } from '../../src/imap/upstream.js';
 import { createLog } from '../../src/runtime/log.js';
 import { createMetrics } from '../../src/runtime/metrics.js';

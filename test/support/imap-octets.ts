@@ -1,7 +1,7 @@
 /** Feeds octets to the IMAP readers in pieces, and puts together what comes out of them. */
-import { CommandReader } from '../../src/imap/command-reader.js';
-import { ResponseReader } from '../../src/imap/response-reader.js';
-import type { CommandPiece, ResponseItem, ServerEvent } from '../../src/imap/wire.js';
+import { CommandReader } from '../../src/imap/wire/command-reader.js';
+import { ResponseReader } from '../../src/imap/wire/response-reader.js';
+import type { CommandPiece, ResponseItem, ServerEvent } from '../../src/imap/wire/wire.js';
 import { PassedMemory } from '../../src/runtime/read-memory.js';
 
 export const octets = (text: string): Buffer => Buffer.from(text, 'latin1');

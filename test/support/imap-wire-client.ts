@@ -1,9 +1,9 @@
 /** A bare IMAP client over a socket that ends after so many octets in both directions. For tests of what a cut leaves behind. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import type { OutgoingCommand, TaggedResponse } from '../../src/imap/exchange.js';
-import { ResponseReader } from '../../src/imap/response-reader.js';
-import type { ServerEvent } from '../../src/imap/wire.js';
+import type { TaggedResponse } from '../../src/imap/exchange.js';
+import { ResponseReader } from '../../src/imap/wire/response-reader.js';
+import type { OutgoingCommand, ServerEvent } from '../../src/imap/wire/wire.js';
 
 interface Awaited {
   readonly tag: string;

@@ -2,11 +2,11 @@
  * An IMAP session between a model of a server and a client that takes what it likes, out of memory that is used again
  * or out of fresh memory: as Connection has it, but with each read, write and flush in the hands of a test.
  */
-import { createFetchExchange } from '../../src/imap/fetch-exchange.js';
+import { createFetchExchange } from '../../src/imap/fetch/fetch-exchange.js';
 import type { Account, ImapHandler, Mailbox } from '../../src/imap/handler.js';
-import type { Sink } from '../../src/imap/outlet.js';
-import { ImapSession } from '../../src/imap/session.js';
-import type { SessionIo } from '../../src/imap/session-io.js';
+import type { Sink } from '../../src/imap/session/outlet.js';
+import { ImapSession } from '../../src/imap/session/session.js';
+import type { SessionIo } from '../../src/imap/session/session-io.js';
 import { PassedMemory } from '../../src/runtime/read-memory.js';
 import { imapSettings } from './imap-dialogue.js';
 

@@ -1,11 +1,10 @@
 /** A small IMAP server for FETCH alone, in memory: enough to be asked directly and through what is tested. */
 
-import { parseCommand } from '../../src/imap/command.js';
-import type { OutgoingCommand } from '../../src/imap/exchange.js';
-import { parseFetch } from '../../src/imap/fetch-request.js';
-import { parseSet, setContains } from '../../src/imap/sequence-set.js';
-import { answerItem, parseStored } from '../../src/imap/stored-message.js';
-import type { FetchItem, FetchRequest } from '../../src/imap/wire.js';
+import { parseFetch } from '../../src/imap/fetch/fetch-request.js';
+import { answerItem, parseStored } from '../../src/imap/message/stored-message.js';
+import { parseCommand } from '../../src/imap/wire/command.js';
+import { parseSet, setContains } from '../../src/imap/wire/sequence-set.js';
+import type { FetchItem, FetchRequest, OutgoingCommand } from '../../src/imap/wire/wire.js';
 
 export interface ServerMessage {
   readonly uid: number;

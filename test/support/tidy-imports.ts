@@ -35,6 +35,18 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'runtime',
   ],
 };
+/**
+ * Inside imap, what each folder may import besides itself and, as types and values, the contracts at the top of imap.
+ * What is not named here may import all of imap.
+ */
+const withinImap: Readonly<Record<string, readonly string[]>> = {
+  wire: [],
+  message: ['wire'],
+  fetch: ['message', 'wire'],
+  release: ['wire'],
+};
+const imapContracts = ['src/imap/handler.ts', 'src/imap/exchange.ts', 'src/imap/before-select.ts'];
+
 /** The top row: these put the others together. */
 const mayImportAll = ['cli', 'daemon', 'main'];
 
@@ -107,12 +119,22 @@ function judgeImport(one: Import): string | undefined {
   const target = join(dirname(one.from.path), one.specifier).replace(/\.js$/, '.ts');
   if (!target.startsWith('src/')) return `src may not import ${target}`;
   const targetUnit = unitOf(target);
+  if (unit === 'imap' && targetUnit === 'imap') return judgeWithinImap(one.from.path, target);
   if (mayImportAll.includes(unit) || unit === targetUnit) return undefined;
   const allowed = mayImport[unit];
   if (allowed === undefined) return `src/${unit} has no row in the import order`;
   if (allowed.includes(targetUnit)) return undefined;
   if (unit === 'pipeline' && contracts.includes(target)) return undefined;
   return `${unit} may not import ${targetUnit}`;
+}
+
+function judgeWithinImap(from: string, target: string): string | undefined {
+  const folderOf = (path: string) => /^src\/imap\/([^/]+)\//.exec(path)?.[1] ?? '';
+  const [folder, targetFolder] = [folderOf(from), folderOf(target)];
+  const allowed = withinImap[folder];
+  if (allowed === undefined || folder === targetFolder || allowed.includes(targetFolder)) return undefined;
+  if (folder !== 'wire' && imapContracts.includes(target)) return undefined;
+  return `imap/${folder} may not import ${target}`;
 }
 
 /** Imports that go up or sideways against the table above. */

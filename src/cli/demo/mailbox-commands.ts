@@ -2,11 +2,11 @@
  * The commands of the demonstration's mailbox server, IMAP4rev1 with UIDPLUS: what each does to one connection's state,
  * and its tagged answer. RENAME, subscriptions and searching for words are not offered.
  */
-import { parseFetch } from '../../imap/fetch-request.js';
-import { mailboxName } from '../../imap/mailbox-name.js';
-import { imapString } from '../../imap/nstring.js';
-import { formatSet } from '../../imap/sequence-set.js';
-import type { Command, Token } from '../../imap/wire.js';
+import { parseFetch } from '../../imap/fetch/fetch-request.js';
+import { mailboxName } from '../../imap/wire/mailbox-name.js';
+import { imapString } from '../../imap/wire/nstring.js';
+import { formatSet } from '../../imap/wire/sequence-set.js';
+import type { Command, Token } from '../../imap/wire/wire.js';
 import { fetchAll, unknownItem } from './mailbox-fetch.js';
 import { search } from './mailbox-search.js';
 import type { Mail, MailAccount, MemoryMailbox } from './mailbox-store.js';

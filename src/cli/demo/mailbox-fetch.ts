@@ -1,6 +1,6 @@
 /** FETCH of the demonstration's mailboxes: what a message holds, and what its mailbox knows of it (RFC 9051 §7.5.2). */
-import { answerItem, isContentItem } from '../../imap/stored-message.js';
-import type { FetchItem, FetchRequest } from '../../imap/wire.js';
+import { answerItem, isContentItem } from '../../imap/message/stored-message.js';
+import type { FetchItem, FetchRequest } from '../../imap/wire/wire.js';
 import type { Mail } from './mailbox-store.js';
 import { flagList, type MailboxView, type Numbered } from './mailbox-view.js';
 

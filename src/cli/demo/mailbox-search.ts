@@ -1,5 +1,5 @@
 /** SEARCH of the demonstration's mailboxes: numbers and flags, which is what clients that synchronise ask for. */
-import type { Token } from '../../imap/wire.js';
+import type { Token } from '../../imap/wire/wire.js';
 import type { MailboxView, Numbered } from './mailbox-view.js';
 
 type Test = (numbered: Numbered) => boolean;

@@ -1,7 +1,7 @@
 /** One connection to the demonstration's mailbox server: octets in, octets out, no socket. */
-import { parseCommand } from '../../imap/command.js';
-import { CommandReader } from '../../imap/command-reader.js';
-import type { CommandPiece } from '../../imap/wire.js';
+import { parseCommand } from '../../imap/wire/command.js';
+import { CommandReader } from '../../imap/wire/command-reader.js';
+import type { CommandPiece } from '../../imap/wire/wire.js';
 import { allows, type Connection, capabilities, commands } from './mailbox-commands.js';
 import type { MailAccount } from './mailbox-store.js';
 

@@ -1,5 +1,5 @@
 /** Mailboxes in memory: messages with UIDs, flags and dates, and word to whoever looks at them when they change. */
-import { parseStored, type StoredMessage } from '../../imap/stored-message.js';
+import { parseStored, type StoredMessage } from '../../imap/message/stored-message.js';
 
 export class Mail {
   readonly uid: number;

@@ -2,7 +2,7 @@
  * A selected mailbox as one client knows it: sequence numbers that hold until the client is told of a change, and the
  * words in which it is told (RFC 9051 §7.4, §7.5).
  */
-import { parseSet, setContains } from '../../imap/sequence-set.js';
+import { parseSet, setContains } from '../../imap/wire/sequence-set.js';
 import type { Mail, MemoryMailbox } from './mailbox-store.js';
 
 export interface Numbered {
