@@ -1,11 +1,13 @@
 /** Proves the judges that other tests rely on: the capturing sink, the raw client, the reporter and its minimums. */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { Client, cut } from './support/client.js';
 import { attachmentMail, dotMail, dotStuff, dotUnstuff, eicar, everyOctetMail, longLineMail } from './support/mail.js';
 import { skipWithout } from './support/missing.js';
+import { freePort } from './support/ports.js';
 import { parseProxyHeader, proxyV1, proxyV2 } from './support/proxy-header.js';
 import { folderOf } from './support/running.js';
 import { Sink, type SinkOptions } from './support/sink.js';
@@ -191,7 +193,7 @@ interface ReporterModule {
 }
 
 interface RunnerModule {
-  runFile(file: string, command: string[], options: { cwd: string; timeoutMs: number }): Promise<Judged>;
+  runFile(file: string, command: string[], options: { cwd: string; timeoutMs: number; lane: number }): Promise<Judged>;
 }
 
 interface MinimumsModule {
@@ -208,9 +210,21 @@ const runner = (await import(new URL('run-file.mjs', support).href)) as RunnerMo
 /** What is said of a file that prints this and then runs the code. */
 async function report(tap: string, code = '', timeoutMs = 20_000): Promise<string> {
   const program = `process.stdout.write(${JSON.stringify(`TAP version 14\n${tap}`)});${code}`;
-  const result = await runner.runFile('a.test.ts', ['-e', program], { cwd: '.', timeoutMs });
+  const result = await runner.runFile('a.test.ts', ['-e', program], { cwd: '.', timeoutMs, lane: 0 });
   return reporter.formatResult(result);
 }
+
+t.test('ports: each once, below those that the kernel gives away, and none that somebody listens on', async (t) => {
+  const ports = new Set<number>();
+  for (let count = 0; count < 300; count += 1) ports.add(await freePort());
+  t.equal(ports.size, 300);
+  t.ok(Math.min(...ports) >= 12_000 && Math.max(...ports) < 32_000);
+  const taken = createServer();
+  t.teardown(() => taken.close());
+  const next = (await freePort()) + 1;
+  await new Promise<void>((resolve) => taken.listen(next, '127.0.0.1', resolve));
+  t.not(await freePort(), next, 'passed over');
+});
 
 t.test('the reporter counts assertions, and a file that crashed without one', async (t) => {
   const inner =
