@@ -27,7 +27,7 @@ import { proxyV1 } from './support/proxy-header.js';
 import { Sink, type SinkOptions } from './support/sink.js';
 import { makeCertificates } from './support/tls.js';
 
-t.setTimeout(300_000);
+t.setTimeout(480_000);
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-servers-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
@@ -249,7 +249,7 @@ t.test('TLS on both legs', { skip: skipWithout('postfix', 'root', 'msmtp', 'curl
   });
   t.equal(msmtp.code, 0, msmtp.output);
   await mailbox.waitForMessage(2);
-  t.match(postfix.log, /TLS connection established from/, 'Postfix, which demands TLS, got it');
+  t.ok(await postfix.waitForLog(/TLS connection established from/), 'Postfix, which demands TLS, got it');
 
   const implicit = await startGate(t, { listener: { tls: 'implicit', tlsFiles, upstream } });
   const client = await Client.greet(implicit.port, { tlsCa: certificates.ca });
