@@ -219,11 +219,20 @@ t.test('ports: each once, below those that the kernel gives away, and none that 
   for (let count = 0; count < 300; count += 1) ports.add(await freePort());
   t.equal(ports.size, 300);
   t.ok(Math.min(...ports) >= 12_000 && Math.max(...ports) < 32_000);
-  const taken = createServer();
-  t.teardown(() => taken.close());
+  const listening = (path: string | number) =>
+    new Promise<void>((resolve) => {
+      const taken = createServer();
+      t.teardown(() => taken.close());
+      // Where somebody is already, that does as well.
+      taken.once('error', () => resolve());
+      taken.listen(typeof path === 'number' ? { port: path, host: '127.0.0.1' } : { path }, resolve);
+    });
   const next = (await freePort()) + 1;
-  await new Promise<void>((resolve) => taken.listen(next, '127.0.0.1', resolve));
+  await listening(next);
   t.not(await freePort(), next, 'passed over');
+  const known = (await freePort()) + 1;
+  await listening(`\0sluice-test-port-${known}`);
+  t.not(await freePort(), known, 'nor one that another process was given');
 });
 
 t.test('the reporter counts assertions, and a file that crashed without one', async (t) => {

@@ -461,6 +461,7 @@ t.test('what is not a request is refused, and an upload that ends early leaves n
   const head = (bytes: number) =>
     `POST /v1/files HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: ${bytes}\r\n\r\n`;
   t.equal(await raw(port, [head(5_000_000), Buffer.alloc(1_000_000)], 200), '', 'no answer for half a file');
+  await waitFor('its end', 5000, () => server.spools.usedBytes + server.spools.openFiles === 0);
   const half = connect(port, '127.0.0.1');
   half.write(head(5_000_000));
   half.write(Buffer.alloc(2_000_000));

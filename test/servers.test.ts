@@ -20,7 +20,7 @@ import {
   longLineMail,
 } from './support/mail.js';
 import { skipWithout } from './support/missing.js';
-import { waitFor } from './support/ports.js';
+import { freePort, waitFor } from './support/ports.js';
 import { Postfix, type PostfixOptions } from './support/postfix.js';
 import { Haproxy, runProgram } from './support/program.js';
 import { proxyV1 } from './support/proxy-header.js';
@@ -598,10 +598,7 @@ t.test(
 );
 
 t.test('the real server being away, slow or dying is never a lost message', async (t) => {
-  const nobody = await Sink.start();
-  const port = nobody.port;
-  await nobody.stop();
-  const lonely = await startGate(t, { upstreamPort: port });
+  const lonely = await startGate(t, { upstreamPort: await freePort() });
   const client = await Client.open(lonely.port);
   t.match((await client.reply()).raw, /^421 /, 'nobody behind the gate');
   client.destroy();

@@ -25,11 +25,23 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-/** A port that nobody listens on, given to nobody else in this process before all others were. */
+/** Takes a name that the kernel knows until this process ends. False: another process of ours has it. */
+function claim(port: number): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(`\0sluice-test-port-${port}`, () => {
+      server.unref();
+      resolve(true);
+    });
+  });
+}
+
+/** A port that nobody listens on, given to nobody else on this machine who runs tests, and in this process once. */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < half; tries += 1) {
     chosen = (chosen + 1) % half;
-    if (await isFree(first + chosen)) return first + chosen;
+    if ((await claim(first + chosen)) && (await isFree(first + chosen))) return first + chosen;
   }
   throw new Error(`no port is free from ${first} to ${first + half - 1}`);
 }
