@@ -69,8 +69,10 @@ t.test('the running gate tells of every message, and a hostile name stays one va
     t.equal(by.get('held')?.get('item'), itemOf(withheld));
     t.match(by.get('deleted')?.get('by'), /^cli:/);
     t.equal(events.filter((params) => params?.get('event') === 'mail').length, 3);
+    const sent = /^sluice_syslog_records_total\{result="sent"\} 7$/m;
+    await waitFor('all to be counted', 5000, async () => sent.test(await metricsOf(gate)));
     const metrics = await metricsOf(gate);
-    t.match(metrics, /^sluice_syslog_records_total\{result="sent"\} 7$/m);
+    t.match(metrics, sent);
     t.match(metrics, /^sluice_syslog_up 1$/m);
     await gate.stop();
   }

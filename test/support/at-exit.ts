@@ -8,7 +8,8 @@ function runAll(): void {
 }
 
 process.once('exit', runAll);
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1));
+// SIGALRM: a test took longer than its file allows.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGALRM'] as const) process.once(signal, () => process.exit(1));
 
 /** `stop` must do its work synchronously. The returned function says that it is not needed any more. */
 export function atExit(stop: () => void): () => void {

@@ -111,7 +111,7 @@ export type IncidentRow = Readonly<Record<string, unknown>>;
 
 /** Every incident, newest first, once there are at least `count`. */
 export async function incidents(gate: Gate, count: number): Promise<readonly IncidentRow[]> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 30_000;
   for (;;) {
     const { stdout } = await sluice(gate, 'incidents', '--json');
     const rows = JSON.parse(stdout === '' ? '[]' : stdout) as IncidentRow[];
