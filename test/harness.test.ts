@@ -218,6 +218,8 @@ t.test('ports: each once, below those that the kernel gives away, and none that 
   const ports = new Set<number>();
   for (let count = 0; count < 300; count += 1) ports.add(await freePort());
   t.equal(ports.size, 300);
+  const together = await Promise.all(Array.from({ length: 50 }, () => freePort()));
+  t.equal(new Set([...ports, ...together]).size, 350, 'also when many ask at a time');
   t.ok(Math.min(...ports) >= 12_000 && Math.max(...ports) < 32_000);
   const listening = (path: string | number) =>
     new Promise<void>((resolve) => {

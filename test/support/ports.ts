@@ -41,7 +41,9 @@ function claim(port: number): Promise<boolean> {
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < half; tries += 1) {
     chosen = (chosen + 1) % half;
-    if ((await claim(first + chosen)) && (await isFree(first + chosen))) return first + chosen;
+    // Who asks meanwhile goes on from here.
+    const port = first + chosen;
+    if ((await claim(port)) && (await isFree(port))) return port;
   }
   throw new Error(`no port is free from ${first} to ${first + half - 1}`);
 }
