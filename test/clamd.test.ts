@@ -227,7 +227,7 @@ t.test('all that a server can do wrong is a missing answer with its cause', asyn
     const fake = await fakeOf(t);
     Object.assign(fake, does);
     // Only silence is cut short: a machine that is busy elsewhere answers late as well.
-    const backend = backendOf(t, fake.port, { timeoutMs: String(detail) === '/no answer/' ? 300 : 10_000 });
+    const backend = backendOf(t, fake.port, { timeoutMs: detail.source === 'no answer' ? 300 : 10_000 });
     // Long enough that a server can answer before its end.
     const answer = await backend.score(part, inChunks(10, Buffer.alloc(1000), 5), idle());
     t.match(answer, { kind: 'none', backend: 'clamd', cause, detail }, what);
