@@ -30,7 +30,7 @@ import { base64Lines, buildMail, eicarMail } from './support/mail.js';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const entry = join(root, 'dist/src/main.js');
 const corpus = join(root, 'test/corpus');
-const childMs = 60_000;
+const childMs = 120_000;
 // Some thirty processes start, each of which takes a third of a second of a core.
 t.setTimeout(4 * childMs);
 
@@ -49,6 +49,7 @@ function sluice(words: readonly string[], options: { input?: Buffer; temporary?:
     cwd: folder,
     stdio: 'pipe',
     timeout: childMs,
+    killSignal: 'SIGKILL',
     env: { ...process.env, TMPDIR: options.temporary ?? folder },
   });
   let out = '';

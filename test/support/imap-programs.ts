@@ -32,7 +32,7 @@ export interface MailProgram {
 async function run(what: Fetching, name: string, ...parameters: readonly string[]): Promise<void> {
   // What the user of these tests has configured for himself is not read.
   const environment = ['-i', `HOME=${what.folder}`, `PATH=${process.env.PATH ?? ''}`, 'TERM=xterm', 'LC_ALL=C.UTF-8'];
-  const { code, output } = await runProgram('env', [...environment, name, ...parameters], { timeoutMs: 60_000 });
+  const { code, output } = await runProgram('env', [...environment, name, ...parameters], { timeoutMs: 240_000 });
   if (code !== 0) throw new Error(`${name} ended with ${code}: ${output.slice(-1000)}`);
 }
 

@@ -13,13 +13,18 @@ export interface ProgramResult {
   readonly output: string;
 }
 
-/** Runs to the end; killed after `timeoutMs`. */
+/** ms for a program that nobody gave another time */
+const usualMs = 120_000;
+
+/** Runs to the end; killed after `timeoutMs`, and then without a code. */
 export function runProgram(
   name: string,
   parameters: readonly string[],
   options: { readonly input?: Buffer; readonly timeoutMs?: number } = {},
 ): Promise<ProgramResult> {
-  const child = spawn(programPath(name), parameters, { stdio: 'pipe', timeout: options.timeoutMs ?? 30_000 });
+  // Asked to end, some programs end well with what they have so far, as if that were all.
+  const limit = { timeout: options.timeoutMs ?? usualMs, killSignal: 'SIGKILL' } as const;
+  const child = spawn(programPath(name), parameters, { stdio: 'pipe', ...limit });
   let output = '';
   const collect = (chunk: Buffer) => {
     output += chunk.toString('latin1');

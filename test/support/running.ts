@@ -92,7 +92,11 @@ export interface CommandResult {
 /** `sluice` with these words, on the gate's configuration. */
 export function sluice(gate: Gate, ...words: readonly string[]): Promise<CommandResult> {
   const parameters = [entry, ...words, '--config', join(gate.folder, 'sluice.yaml')];
-  const child = spawn(process.execPath, parameters, { stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000 });
+  const child = spawn(process.execPath, parameters, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 120_000,
+    killSignal: 'SIGKILL',
+  });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => {
