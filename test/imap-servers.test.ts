@@ -20,7 +20,7 @@ import { folderOf, startGate } from './support/running.js';
 import { SecretWatch } from './support/secret-watch.js';
 import { makeCertificates } from './support/tls.js';
 
-t.setTimeout(500_000);
+t.setTimeout(600_000);
 
 const skip = skipWithout(...dovecotPrograms);
 
