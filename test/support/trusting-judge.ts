@@ -8,7 +8,7 @@ export class TrustingJudge implements ImapHandler {
   /** one line for each call, in order */
   readonly calls: string[] = [];
   inspected = true;
-  /** makes `open` wait until `release` */
+  /** makes `open` and the judgement of a message wait until `release` */
   slow = false;
   /** makes `open` fail, as a full disk does */
   broken = false;
@@ -75,14 +75,14 @@ export class TrustingJudge implements ImapHandler {
         throw new Error('nothing is withheld');
       },
       settle: async () => undefined,
-      receive: () => intake(new Spool(this.#spools), sizes),
+      receive: () => intake(new Spool(this.#spools), sizes, () => (this.slow ? this.#wait() : undefined)),
       showMetadata: async () => undefined,
       metadataWaits: true,
     };
   }
 }
 
-function intake(spool: Spool, sizes: Map<number, number>): Intake {
+function intake(spool: Spool, sizes: Map<number, number>, wait: () => Promise<void> | undefined): Intake {
   let closed = false;
   return {
     spool,
@@ -94,7 +94,7 @@ function intake(spool: Spool, sizes: Map<number, number>): Intake {
     onDrain: undefined,
     judge: ({ uid }) => {
       sizes.set(uid, spool.length);
-      return { kind: 'original' };
+      return wait()?.then(() => ({ kind: 'original' })) ?? { kind: 'original' };
     },
     close: () => {
       if (!closed) spool.release();
