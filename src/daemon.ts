@@ -6,12 +6,14 @@ import { parseHostPort } from './config/host-port.js';
 import { LiveConfig, type ReloadResult } from './config/live-config.js';
 import { type ConfigProblem, formatProblem } from './config/problem.js';
 import type { Config } from './config/schema.js';
+import { Certificates } from './daemon/certificates.js';
 import { Counting } from './daemon/counting.js';
 import { gateHealth } from './daemon/health.js';
 import { createImapListener } from './daemon/imap-listeners.js';
 import { counterProtocolsOf } from './daemon/listener-protocols.js';
 import { createListener } from './daemon/listeners.js';
 import { LogCollector } from './daemon/log-collector.js';
+import { openLog } from './daemon/own-log.js';
 import { type PortalStart, startPortal } from './daemon/portal.js';
 import { quarantinePolicy } from './daemon/quarantine-policy.js';
 import { newDeliver, newSender, routeTable } from './daemon/routes.js';
@@ -31,7 +33,7 @@ import type { QuarantineLog, QuarantinePolicy } from './quarantine/settings.js';
 import { StoredVerdicts } from './quarantine/stored-verdicts.js';
 import { Vault } from './quarantine/vault.js';
 import { messageOf } from './runtime/errors.js';
-import { createLog, type Log, type Logger } from './runtime/log.js';
+import type { Log, Logger } from './runtime/log.js';
 import { createMetrics, type Metrics } from './runtime/metrics.js';
 import { SpoolPool } from './runtime/spool.js';
 import { type Readiness, startStatusServer } from './runtime/status-server.js';
@@ -68,6 +70,7 @@ export class Daemon {
   readonly #servers: { name: string; server: MailServer; graceMs: number }[] = [];
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #underWay = new Set<Promise<void>>();
+  readonly #certificates = new Certificates();
   #delivered: DeliveredFiles | undefined;
   #vault: Vault | undefined;
   #outbox: Outbox | undefined;
@@ -99,8 +102,7 @@ export class Daemon {
       onReload: (result) => holder.daemon?.reloaded(result),
       watch: true,
     });
-    const { level, addresses, file: logFile } = live.started.log;
-    const log = options.log ?? createLog({ level, addresses, file: logFile });
+    const log = options.log ?? openLog(live);
     const daemon = new Daemon(live, log);
     holder.daemon = daemon;
     daemon.#warnings = warnings;
@@ -176,13 +178,13 @@ export class Daemon {
 
   async #startListeners(pipeline: PipelineServices, vault: Vault, spools: SpoolPool): Promise<void> {
     const { smtp, imap } = this.config;
-    const outbound = new Set<string>();
+    const shared = { outbound: new Set<string>(), certificates: this.#certificates };
     for (const listener of smtp.listeners) {
-      const server = createListener(this.config, listener, { pipeline, spools, outbound });
+      const server = createListener(this.config, listener, { pipeline, spools, ...shared });
       await this.#listen(listener.name, server, smtp.timeouts.shutdownSeconds * 1000);
     }
     if (imap.listeners.length === 0) return;
-    const services = { imap: createImapServices(pipeline, vault, spools), locks: new SwapLocks(), outbound };
+    const services = { imap: createImapServices(pipeline, vault, spools), locks: new SwapLocks(), ...shared };
     this.#tally = services.imap.tally;
     const keptMs = this.config.quarantine.recordDays * 24 * hourMs;
     this.#every(hourMs, 'unopened mailboxes', () => services.imap.mailboxes.expire(Date.now() - keptMs));
@@ -281,6 +283,7 @@ export class Daemon {
     // Told, but no reason to send mail elsewhere.
     const checks = {
       ...vital,
+      ...(this.#log.trouble === undefined ? {} : { log: this.#log.trouble }),
       ...(check === undefined ? {} : { portal: check }),
       ...(collector === undefined ? {} : { 'log collector': collector }),
     };
@@ -294,6 +297,8 @@ export class Daemon {
     metrics.spoolFiles.set(this.#spools?.openFiles ?? 0);
     this.#collector?.refreshGauges();
     metrics.inspectionQueue.set(this.#inspector?.stats().queued ?? 0);
+    metrics.logLinesLost.reset();
+    metrics.logLinesLost.inc(this.#log.lostLines);
     metrics.portalUp.set(this.#portal.running?.port === undefined ? 0 : 1);
     for (const { name, up, breaker, lastAnswerMs } of this.#scorer?.health() ?? []) {
       metrics.backendUp.set({ backend: name }, up ? 1 : 0);
@@ -325,8 +330,8 @@ export class Daemon {
   }
 
   /** Writes the lines that are still gathered; for an end that nobody planned. */
-  flushLog(): void {
-    this.#log.flush();
+  flushLog(): Promise<void> {
+    return this.#log.flush();
   }
 
   reload(): Promise<ReloadResult> {
@@ -334,6 +339,7 @@ export class Daemon {
   }
 
   reloaded(result: ReloadResult): void {
+    this.#log.reopen();
     this.metrics.reloads.inc({ result: result.applied ? 'applied' : 'refused' });
     for (const problem of result.problems) {
       this.#logger[problem.severity === 'error' ? 'error' : 'warn'](
@@ -346,6 +352,7 @@ export class Daemon {
       return;
     }
     this.#vault?.reload(this.#quarantinePolicy());
+    this.#certificates.renew(this.#logger);
     this.#supervise(this.#recheckDelivered(), 'delivered files');
     this.#logger.info({ restartNeededFor: result.restartKeys }, 'configuration reloaded');
   }
@@ -386,6 +393,6 @@ export class Daemon {
     this.#status?.closeAllConnections();
     this.#status?.close();
     this.#logger.info('stopped');
-    this.#log.flush();
+    await this.#log.flush();
   }
 }

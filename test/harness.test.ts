@@ -193,7 +193,7 @@ interface ReporterModule {
 }
 
 interface RunnerModule {
-  runFile(file: string, command: string[], options: { cwd: string; timeoutMs: number; lane: number }): Promise<Judged>;
+  runFile(file: string, command: string[], options: { cwd: string; timeoutMs: number }): Promise<Judged>;
 }
 
 interface MinimumsModule {
@@ -210,7 +210,7 @@ const runner = (await import(new URL('run-file.mjs', support).href)) as RunnerMo
 /** What is said of a file that prints this and then runs the code. */
 async function report(tap: string, code = '', timeoutMs = 20_000): Promise<string> {
   const program = `process.stdout.write(${JSON.stringify(`TAP version 14\n${tap}`)});${code}`;
-  const result = await runner.runFile('a.test.ts', ['-e', program], { cwd: '.', timeoutMs, lane: 0 });
+  const result = await runner.runFile('a.test.ts', ['-e', program], { cwd: '.', timeoutMs });
   return reporter.formatResult(result);
 }
 

@@ -66,7 +66,6 @@ t.test('whose mail it was is told as the log is set to', (t) => {
     };
     const fate = { id: 'x', reader, mailbox: 'Sick leave', uid: 5, outcome: 'notice', judgeMs: 1 } as const;
     logMessage(log.logger, fate, report(), verdict());
-    log.flush();
     t.equal(written.join('').includes(anna), shown, addresses);
     t.equal(written.join('').includes('Sick leave'), shown, addresses);
     t.match(written.join(''), /"uid":5/);

@@ -101,7 +101,7 @@ async function serve(options: Options, version: string): Promise<void> {
     log.logger.info('stopping');
   } finally {
     for (const step of close.reverse()) await step();
-    log.flush();
+    await log.flush();
   }
 }
 
@@ -158,7 +158,7 @@ async function start(options: Options, version: string, log: Log): Promise<(() =
       { url, pid: process.pid, version: analyser.version, maxBytes, tokenNeeded: token !== undefined },
       'ready',
     );
-    log.flush();
+    await log.flush();
     return steps;
   } catch (error) {
     for (const step of steps.reverse()) await step();

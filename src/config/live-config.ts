@@ -181,7 +181,8 @@ async function readAll<S>(file: string, build: SnapshotBuilder<S>, watch: FileWa
 }
 
 function watchedFiles(config: Config): string[] {
-  const { lists, scoring } = config;
+  const { lists, scoring, smtp, imap } = config;
+  const pairs = [...smtp.listeners, ...imap.listeners].map(({ tlsFiles }) => tlsFiles);
   return [
     config.file,
     ...lists.allowFiles,
@@ -189,5 +190,6 @@ function watchedFiles(config: Config): string[] {
     ...lists.allowHashes,
     ...lists.blockHashes,
     ...hashFeedsOf(scoring.backends),
+    ...pairs.flatMap((files) => (files === undefined ? [] : [files.certificateFile, files.keyFile])),
   ];
 }

@@ -177,7 +177,11 @@ const logSchema = z
       .enum(['full', 'hashed', 'none'])
       .default('full')
       .describe('How addresses and subjects appear in the log, and in what a log collector is told.'),
-    file: filePath.optional().describe('File that the log is appended to; standard output when absent.'),
+    file: filePath
+      .optional()
+      .describe(
+        'File that the log is appended to; standard output when absent. SIGHUP, as after it was rotated, begins it anew.',
+      ),
     syslog: syslogSchema.optional(),
   })
   .describe('The log: one JSON object a line.');

@@ -9,7 +9,8 @@ import { ImapServer, type ImapServerOptions } from '../imap/server.js';
 import { createImapHandler } from '../pipeline/imap-handler.js';
 import type { ImapServices } from '../pipeline/imap-services.js';
 import type { Logger } from '../runtime/log.js';
-import { authorities, secureContext } from './tls-files.js';
+import type { Certificates } from './certificates.js';
+import { authorities } from './tls-files.js';
 
 export interface ImapListenerServices {
   /** what the judge of mailboxes has besides the judge of mail */
@@ -17,6 +18,7 @@ export interface ImapListenerServices {
   /** of all listeners, as two may lead to one mailbox */
   readonly locks: SwapLocks;
   readonly outbound: Set<string>;
+  readonly certificates: Certificates;
 }
 
 /** ms; the deadline of scoring and of each inspected part lie below it, so it is the net under both. */
@@ -27,9 +29,9 @@ export function createImapListener(
   listener: ImapListenerConfig,
   services: ImapListenerServices,
 ): ImapServer {
-  const { imap, locks, outbound } = services;
+  const { imap, locks, outbound, certificates } = services;
   const log = imap.log.child({ listener: listener.name });
-  return new ImapServer(serverOptions(config, listener), {
+  return new ImapServer(serverOptions(config, listener, certificates), {
     handler: createImapHandler(imap, {
       name: listener.name,
       upstream: listener.upstream,
@@ -55,14 +57,14 @@ function workBeforeSelect(locks: SwapLocks, now: () => number, log: Logger): Bef
   };
 }
 
-function serverOptions(config: Config, listener: ImapListenerConfig): ImapServerOptions {
+function serverOptions(config: Config, listener: ImapListenerConfig, certificates: Certificates): ImapServerOptions {
   const { timeouts, limits } = config.imap;
   const { upstream } = listener;
   return {
     host: listener.listen.host,
     port: listener.listen.port,
     tls: listener.tls,
-    secureContext: secureContext(listener.tlsFiles),
+    secureContext: certificates.of(listener.tlsFiles),
     upstream: {
       host: upstream.host,
       port: upstream.port,

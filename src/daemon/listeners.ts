@@ -7,21 +7,23 @@ import type { SpoolPool } from '../runtime/spool.js';
 import { asciiDomain } from '../smtp/relay-safety.js';
 import { SmtpServer, type SmtpServerOptions } from '../smtp/server.js';
 import type { UpstreamOptions } from '../smtp/upstream.js';
-import { authorities, secureContext } from './tls-files.js';
+import type { Certificates } from './certificates.js';
+import { authorities } from './tls-files.js';
 
 export interface ListenerServices {
   readonly pipeline: PipelineServices;
   readonly spools: SpoolPool;
   readonly outbound: Set<string>;
+  readonly certificates: Certificates;
 }
 
 /** ms; the deadline of scoring and of each inspected part lie below it, so it is the net under both. */
 const judgeMarginMs = 120_000;
 
 export function createListener(config: Config, listener: ListenerConfig, services: ListenerServices): SmtpServer {
-  const { pipeline, spools, outbound } = services;
+  const { pipeline, spools, outbound, certificates } = services;
   const log = pipeline.log.child({ listener: listener.name });
-  return new SmtpServer(serverOptions(config, listener), {
+  return new SmtpServer(serverOptions(config, listener, certificates), {
     handler: createSmtpHandler(pipeline, {
       name: listener.name,
       blockedAnswer: (recipients) => blockedAnswer(listener, recipients),
@@ -48,13 +50,13 @@ function blockedAnswer(listener: ListenerConfig, recipients: readonly string[]):
   return allOurs ? 'replace' : 'reject';
 }
 
-function serverOptions(config: Config, listener: ListenerConfig): SmtpServerOptions {
+function serverOptions(config: Config, listener: ListenerConfig, certificates: Certificates): SmtpServerOptions {
   const { timeouts, limits } = config.smtp;
   return {
     host: listener.listen.host,
     port: listener.listen.port,
     tls: listener.tls,
-    secureContext: secureContext(listener.tlsFiles),
+    secureContext: certificates.of(listener.tlsFiles),
     upstream: upstreamOptions(config, listener),
     settings: {
       listener: listener.name,

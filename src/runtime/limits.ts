@@ -101,6 +101,10 @@ export const limits = {
     bufferBytes: 8192,
     /** ms after which gathered lines are written all the same, so that somebody who watches sees them. */
     flushIntervalMs: 250,
+    /** bytes of lines that wait while none can be written; about as many as a busy gate writes in a minute. */
+    waitingBytes: 8_388_608,
+    /** ms that the last lines get to be written before the process ends without them. */
+    flushMs: 2000,
     /** levels of a record that are looked through for addresses; ours have three. */
     depthMax: 8,
   },

@@ -3,8 +3,9 @@
  * `log.addresses` says.
  */
 import { createHash } from 'node:crypto';
-import { type DestinationStream, destination, type Logger as PinoLogger, pino } from 'pino';
+import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
 import { limits } from './limits.js';
+import { LogSink } from './log-sink.js';
 
 export type Logger = PinoLogger;
 export type AddressMode = 'full' | 'hashed' | 'none';
@@ -95,23 +96,22 @@ function isoTime(): string {
 
 export interface Log {
   readonly logger: Logger;
-  flush(): void;
+  /** Resolves when the gathered lines are written, or cannot be. */
+  flush(): Promise<void>;
+  /** Goes on in a new file of the same name. */
+  reopen(): void;
+  /** why no line can be written now */
+  readonly trouble: string | undefined;
+  /** dropped because none could be written for long */
+  readonly lostLines: number;
 }
 
+/** @throws GateError `config-invalid` when `file` cannot be written */
 export function createLog(options: LogOptions, stream?: DestinationStream): Log {
-  const sink =
-    stream ??
-    destination({
-      dest: options.file ?? 1,
-      append: true,
-      mkdir: false,
-      sync: false,
-      minLength: limits.log.bufferBytes,
-      periodicFlush: limits.log.flushIntervalMs,
-    });
-  const flush = () => {
-    if ('flushSync' in sink && typeof sink.flushSync === 'function') sink.flushSync();
-  };
+  const own =
+    stream === undefined
+      ? new LogSink(options.file, (lost) => logger.warn({ lost }, 'the log can be written again'))
+      : undefined;
   const logger = pino(
     {
       level: options.level,
@@ -122,7 +122,17 @@ export function createLog(options: LogOptions, stream?: DestinationStream): Log 
         log: (record) => redact(record, options.addresses),
       },
     },
-    sink,
+    own ?? stream,
   );
-  return { logger, flush };
+  return {
+    logger,
+    flush: async () => own?.flush(),
+    reopen: () => own?.reopen(),
+    get trouble() {
+      return own?.trouble;
+    },
+    get lostLines() {
+      return own?.lost ?? 0;
+    },
+  };
 }

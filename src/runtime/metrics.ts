@@ -115,6 +115,17 @@ function messageMetrics(registers: Registry[]) {
   };
 }
 
+/** Its own log. */
+function logMetrics(registers: Registry[]) {
+  return {
+    logLinesLost: new Counter({
+      name: 'sluice_log_lines_lost_total',
+      help: 'Log lines dropped since the start because none could be written for long.',
+      registers,
+    }),
+  };
+}
+
 /** What the gate itself is doing. */
 function resourceMetrics(registers: Registry[]) {
   return {
@@ -195,6 +206,7 @@ export function createMetrics() {
     ...imapMetrics(registers),
     ...messageMetrics(registers),
     ...resourceMetrics(registers),
+    ...logMetrics(registers),
   };
 }
 

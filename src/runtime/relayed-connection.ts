@@ -15,7 +15,8 @@ import type { UpstreamAddress } from './upstream-socket.js';
 
 export interface RelayedOptions {
   readonly implicitTls: boolean;
-  readonly secureContext: SecureContext | undefined;
+  /** what is shown in a handshake that begins now */
+  readonly secureContext: (() => SecureContext) | undefined;
   readonly upstream: UpstreamAddress;
   readonly tlsHandshakeMs: number;
   readonly proxyHeaderMs: number;
@@ -311,7 +312,7 @@ export abstract class RelayedConnection<Session extends RelayedSession> implemen
       this.destroy();
       return;
     }
-    const tls = new TLSSocket(this.#tcp, { isServer: true, secureContext });
+    const tls = new TLSSocket(this.#tcp, { isServer: true, secureContext: secureContext() });
     this.#timer = setTimeout(() => tls.destroy(new Error('TLS handshake timed out')), this.#options.tlsHandshakeMs);
     tls.on('error', (error) => {
       this.#services.log.info({ peer: this.peer.address, error: error.message }, 'TLS with the client failed');

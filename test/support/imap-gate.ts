@@ -44,6 +44,7 @@ export async function startImapGate(t: Test, options: ImapGateOptions): Promise<
   judge.inspected = options.inspected ?? true;
   const tls = options.tls ?? 'none';
   const { certificates } = options;
+  const context = certificates && createSecureContext({ cert: certificates.certificate, key: certificates.key });
   const upstream: UpstreamOptions = {
     host: '127.0.0.1',
     tls: 'none',
@@ -63,10 +64,7 @@ export async function startImapGate(t: Test, options: ImapGateOptions): Promise<
       host: '127.0.0.1',
       port: 0,
       tls,
-      secureContext:
-        certificates === undefined
-          ? undefined
-          : createSecureContext({ cert: certificates.certificate, key: certificates.key }),
+      secureContext: context === undefined ? undefined : () => context,
       upstream,
       settings: {
         ...imapSettings(new Map()),

@@ -8,30 +8,48 @@ export function portOf(server: Server): number {
 
 /**
  * Below the ports that the kernel gives to connections and to those who ask for any, so that nobody is given one of
- * these between its choice and its use. The runner names a half for each file that runs beside another.
+ * these between its choice and its use. A process takes them from blocks that it has for itself.
  */
 const lowest = 12_000;
-const half = 10_000;
-const first = lowest + half * (Number(process.env.SLUICE_TEST_LANE ?? process.pid) % 2);
-/** Neighbouring processes begin apart, and a file does not begin where the one before it has just ended. */
-const apart = 64;
-let chosen = (process.pid * apart) % half;
+const blockPorts = 100;
+const blocks = 200;
+let block = process.pid % blocks;
+let used = blockPorts;
 
-function isFree(port: number): Promise<boolean> {
+function listens(place: { readonly port: number; readonly host: string } | { readonly path: string }) {
   const server = createServer();
-  return new Promise((resolve) => {
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  return new Promise<Server | undefined>((resolve) => {
+    server.once('error', () => resolve(undefined));
+    server.listen(place, () => resolve(server));
   });
 }
 
-/** A port that nobody listens on, given to nobody else in this process before all others were. */
-export async function freePort(): Promise<number> {
-  for (let tries = 0; tries < half; tries += 1) {
-    chosen = (chosen + 1) % half;
-    if (await isFree(first + chosen)) return first + chosen;
+/** A socket whose name says whose block it is, until the process ends. Only Linux has such names. */
+async function takeBlock(): Promise<void> {
+  for (let tries = 0; tries < blocks; tries += 1) {
+    block = (block + 1) % blocks;
+    const guard = await listens({ path: `\0sluice-test-ports-${block}` });
+    guard?.unref();
+    if (guard === undefined && process.platform === 'linux') continue;
+    used = 0;
+    return;
   }
-  throw new Error(`no port is free from ${first} to ${first + half - 1}`);
+  throw new Error('others have all ports that tests may use');
+}
+
+/** A port that nobody listens on, and that was given to nobody else. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    if (used === blockPorts) await takeBlock();
+    const port = lowest + block * blockPorts + used;
+    used += 1;
+    const server = await listens({ port, host: '127.0.0.1' });
+    if (server === undefined) continue;
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve());
+    });
+    return port;
+  }
 }
 
 function accepts(port: number): Promise<boolean> {

@@ -12,10 +12,10 @@ const endGraceMs = 15_000;
 /**
  * @param {string} file name of the source, for the report
  * @param {string[]} command arguments of node
- * @param {{ cwd: string, timeoutMs: number, lane: number }} options lane: which of those that run at once, for its ports
+ * @param {{ cwd: string, timeoutMs: number }} options
  * @returns {Promise<import('./reporter.mjs').FileResult>}
  */
-export function runFile(file, command, { cwd, timeoutMs, lane }) {
+export function runFile(file, command, { cwd, timeoutMs }) {
   const result = emptyResult(file);
   const parser = new Parser();
   let final;
@@ -28,7 +28,7 @@ export function runFile(file, command, { cwd, timeoutMs, lane }) {
     cwd,
     stdio: ['ignore', 'pipe', 'inherit'],
     // What a single test may take is for its file to say; the time of a file is bounded here.
-    env: { ...process.env, TAP_TIMEOUT: String(Math.ceil(timeoutMs / 1000)), SLUICE_TEST_LANE: String(lane) },
+    env: { ...process.env, TAP_TIMEOUT: String(Math.ceil(timeoutMs / 1000)) },
   });
   let late = false;
   const end = setTimeout(() => {

@@ -32,15 +32,15 @@ async function runAll(files, expected) {
   const secondsOf = (file) => expected[file]?.seconds ?? 0;
   const queue = [...files].sort((one, other) => secondsOf(other) - secondsOf(one));
   const results = [];
-  const lane = async (number) => {
+  const lane = async () => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
       const command = ['--enable-source-maps', compiledOf(file)];
-      const result = await runFile(file, command, { cwd: root, timeoutMs: fileTimeoutMs, lane: number });
+      const result = await runFile(file, command, { cwd: root, timeoutMs: fileTimeoutMs });
       process.stdout.write(formatResult(result));
       results.push(result);
     }
   };
-  await Promise.all(Array.from({ length: jobs }, (_, number) => lane(number)));
+  await Promise.all(Array.from({ length: jobs }, lane));
   return results;
 }
 

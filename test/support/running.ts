@@ -100,7 +100,7 @@ export async function incidents(gate: Gate, count: number): Promise<readonly Inc
   }
 }
 
-export async function metricsOf(gate: Gate): Promise<string> {
+export async function metricsOf(gate: Pick<Gate, 'statusPort'>): Promise<string> {
   return (await fetch(`http://127.0.0.1:${gate.statusPort}/metrics`)).text();
 }
 
