@@ -106,8 +106,7 @@ export class MailboxTable {
   readonly #touch;
   readonly #old;
   readonly #thin;
-  readonly #forgettable;
-  readonly #forget;
+  readonly #leftOver;
 
   constructor(database: Database) {
     this.#find = database.prepare<[string, string, string, number], MailboxRow>(
@@ -177,15 +176,7 @@ export class MailboxTable {
       'SELECT id FROM imap_mailboxes WHERE opened < ? ORDER BY opened, id LIMIT 1',
     );
     this.#thin = thinStatements(database);
-    this.#forgettable = database
-      .prepare<[Readonly<Record<'mailbox' | 'after' | 'below' | 'max', number>>], number>(
-        `SELECT uid FROM imap_messages WHERE mailbox = @mailbox AND uid > @after AND ${isForgettable}
-         AND uid < min(@below, (SELECT max(uid) FROM imap_messages WHERE mailbox = @mailbox)) ORDER BY uid LIMIT @max`,
-      )
-      .pluck();
-    this.#forget = database.prepare<[number, number]>(
-      `DELETE FROM imap_messages WHERE mailbox = ? AND uid = ? AND ${isForgettable}`,
-    );
+    this.#leftOver = leftOverStatements(database);
   }
 
   /**
@@ -316,14 +307,14 @@ export class MailboxTable {
    * it is found out that a mailbox has begun anew.
    */
   forgettable(mailbox: number, after: number, below: number, max: number): Uint32Array {
-    return Uint32Array.from(this.#forgettable.all({ mailbox, after, below, max }));
+    return Uint32Array.from(this.#leftOver.find.all({ mailbox, after, below, max }));
   }
 
   /** Gives how many went; what has become a notice meanwhile stays. */
   forget(mailbox: number, uids: Uint32Array): number {
     let forgotten = 0;
     for (const uid of uids) {
-      if (this.#forget.run(mailbox, uid).changes === 0) continue;
+      if (this.#leftOver.forget.run(mailbox, uid).changes === 0) continue;
       this.#dropFacts.run(mailbox, uid);
       forgotten += 1;
     }
@@ -362,6 +353,21 @@ function thinStatements(database: Database) {
        AND uid IN (SELECT uid FROM ${table} WHERE mailbox = @mailbox LIMIT @max)`,
     ),
   );
+}
+
+/** What finds and forgets messages that were shown and are gone. */
+function leftOverStatements(database: Database) {
+  return {
+    find: database
+      .prepare<[Readonly<Record<'mailbox' | 'after' | 'below' | 'max', number>>], number>(
+        `SELECT uid FROM imap_messages WHERE mailbox = @mailbox AND uid > @after AND ${isForgettable}
+         AND uid < min(@below, (SELECT max(uid) FROM imap_messages WHERE mailbox = @mailbox)) ORDER BY uid LIMIT @max`,
+      )
+      .pluck(),
+    forget: database.prepare<[number, number]>(
+      `DELETE FROM imap_messages WHERE mailbox = ? AND uid = ? AND ${isForgettable}`,
+    ),
+  };
 }
 
 /** What moves messages from one mailbox to another, but for those on their way to a new UID. */

@@ -69,7 +69,7 @@ async function examine(port: BeforeSelectPort, argument: OutgoingCommand): Promi
 }
 
 /**
- * The UIDs, if the server tells of no fewer messages than it has: one that bounds its answers (RFC 9738), or that leaves
+ * The UIDs, if the server tells of no fewer messages than it has: one that bounds its answers (MESSAGELIMIT), or that leaves
  * out what it cannot read, would have everything else forgotten.
  */
 async function search(port: BeforeSelectPort, messages: number): Promise<LeftUids | string> {
