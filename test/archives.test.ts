@@ -9,6 +9,7 @@ import { crc32, deflateRawSync, gunzipSync, gzipSync } from 'node:zlib';
 import t from 'tap';
 import { archiveBombs } from './support/archive-bombs.js';
 import { openArchive } from './support/open-archive.js';
+import { ownCpuMs } from './support/process-facts.js';
 import {
   arFile,
   cabFile,
@@ -425,7 +426,7 @@ t.test('archives that are cut or changed anywhere cost little and break nothing'
     const cheap = ['zip', 'gzip', 'tar'].includes(name);
     const step = cheap ? 1 : 7;
     const problems = new Set<string>();
-    const started = performance.now();
+    const began = ownCpuMs();
     let runs = 0;
     for (let at = 0; at < content.length; at += step) {
       const flipped = Buffer.from(content);
@@ -437,7 +438,7 @@ t.test('archives that are cut or changed anywhere cost little and break nothing'
     }
     t.notOk(problems.has('file-damaged'), `${name}: nothing was thrown in ${runs} runs`);
     t.ok(problems.has('archive-damaged'), `${name}: damage is told`);
-    t.ok((performance.now() - started) / runs < 1000, `${name}: cheap`);
+    t.ok((ownCpuMs() - began) / runs < 1000, `${name}: cheap`);
   }
 });
 

@@ -41,6 +41,7 @@ import {
 } from './support/document-files.js';
 import { ascii85, chunksOf, lzw, pdfForAll } from './support/encoders.js';
 import { openDocument } from './support/open-document.js';
+import { ownCpuMs } from './support/process-facts.js';
 
 type Names = { readonly name?: string };
 type Asserts = { ok(value: unknown, what: string): boolean; notOk(value: unknown, what: string): boolean };
@@ -591,9 +592,10 @@ t.test('hostile texts cost time that is linear in their size', async (t) => {
     'OneNote classes': start('', Buffer.from('e716e3bd65261145a4c48d4d0b7a9eac', 'hex').toString('latin1')),
   };
   for (const [what, content] of Object.entries(hostile)) {
-    const began = performance.now();
+    const began = ownCpuMs();
     await openDocument(content);
-    t.ok(performance.now() - began < 8000, `${what}: ${Math.round(performance.now() - began)} ms`);
+    const ms = Math.round(ownCpuMs() - began);
+    t.ok(ms < 8000, `${what}: ${ms} ms`);
   }
 });
 

@@ -111,7 +111,7 @@ t.test(`killed ${kills} times under load, nothing acknowledged is lost`, async (
     const lanes = [0, 1, 2, 3].map((lane) => sendUntilStopped(gate.port, lane, () => running, acknowledged));
     // Threads start with the first mail that needs them; a gate that is killed before only proves that it starts.
     const enough = acknowledged.length + 2 + Math.floor(Math.random() * 30);
-    await waitFor('acknowledged mail', 20_000, () => acknowledged.length >= enough || undefined);
+    await waitFor('acknowledged mail', 60_000, () => acknowledged.length >= enough || undefined);
     await sleep(Math.random() * 60);
     await gate.kill();
     running = false;

@@ -4,7 +4,6 @@
  */
 import { connect } from 'node:net';
 import { hostname } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { Client } from './support/client.js';
 import type { Gate, Settings } from './support/gate.js';
@@ -37,7 +36,7 @@ async function boundedGate(t: Test, smtp: Settings, options: SinkOptions = {}): 
 }
 
 t.test('connections in all and of one address', async (t) => {
-  const { gate } = await boundedGate(t, { limits: { connections: 4, connectionsPerPeer: 2 } });
+  const { gate, process } = await boundedGate(t, { limits: { connections: 4, connectionsPerPeer: 2 } });
   const clients = [await Client.greet(gate.port), await Client.greet(gate.port)];
   const refused = await Client.open(gate.port);
   t.match((await refused.reply()).raw, /^421 4\.7\.0 Too many connections/, 'the third of one address');
@@ -49,7 +48,9 @@ t.test('connections in all and of one address', async (t) => {
   const fifth = await Client.open(gate.port, { from: '127.0.0.4' });
   t.match((await fifth.reply()).raw, /^421 4\.7\.0 /, 'the fifth of all');
   await clients[0]?.quit();
-  await sleep(100);
+  await waitFor('the end of the first', 10_000, async () =>
+    /^sluice_smtp_connections\{[^}]*\} 3$/m.test(await metricsOf(process)),
+  );
   const next = await Client.greet(gate.port);
   t.equal((await next.mail(alice, [bob], dotMail())).code, 250, 'one that left makes room');
   for (const client of [...clients, next]) client.destroy();
@@ -222,10 +223,11 @@ t.test('the monitoring port tells what is, and serves nothing else', async (t) =
   await client.command(`RCPT TO:<${bob}>`, 250);
   await client.command('DATA', 354);
   process.signal('SIGTERM');
-  await sleep(200);
-  const stopping = await fetch(`${url}/readyz`);
-  t.equal(stopping.status, 503);
-  t.match(await stopping.text(), 'stopping');
+  const stopping = await waitFor('that it stops', 10_000, async () => {
+    const answer = await fetch(`${url}/readyz`);
+    return answer.status === 503 ? answer.text() : undefined;
+  });
+  t.match(stopping, 'stopping');
   t.equal((await fetch(`${url}/healthz`)).status, 200, 'it still lives');
   const before = sink.messages.length;
   await client.send(dotStuff(dotMail()));

@@ -108,7 +108,8 @@ t.test('file hashes: an allowed file exempts itself only, a blocked one is malic
     10_000,
     () => gate.log.filter(({ msg }) => msg === 'configuration reloaded').length > 0 || undefined,
   );
-  await sleep(500);
+  // Three changes may have been more than one, and the first was told of.
+  t.equal(await reconfigure(gate, {}), 'applied');
   t.match((await sendMail(gate, eicarMail())).raw, withheld, 'an edited hash list counts');
   t.match((await sendMail(gate, buildMail({ attachment: { name: 'r', content: report } }))).raw, taken);
 });
@@ -137,7 +138,6 @@ t.test('an edited list judges the next message of a connection that lives, a bad
     gate.writeConfig(good);
   }
   writeFileSync(list, '');
-  await sleep(600);
   t.equal(await reconfigure(gate, { lists: { blockFiles: [list] } }), 'applied');
   t.match((await client.mail(alice, [bob], mail)).raw, taken);
   t.equal(sink.connections - noticesAt(sink).length, 1, 'all on one connection');

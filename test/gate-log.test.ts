@@ -2,7 +2,7 @@
  * What the gate writes down about mail, and what it must not: addresses and subjects as `log.addresses` says,
  * credentials nowhere, one line a message. Each secret is a word that is searched for in everything the gate wrote.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { redact } from '../src/runtime/log.js';
@@ -21,6 +21,7 @@ import {
   startSink,
 } from './support/running.js';
 import type { Sink } from './support/sink.js';
+import { contentOf } from './support/stored-bytes.js';
 
 t.setTimeout(120_000);
 
@@ -211,7 +212,7 @@ t.test('credentials are nowhere', async (t) => {
   sink.dropConnections();
   await dying.ended();
   await reconfigure(gate, { lists: {} });
-  const running = filesBelow(join(gate.folder, 'var')).map((file) => [file, readFileSync(file)] as const);
+  const running = filesBelow(join(gate.folder, 'var')).map((file) => [file, contentOf(file)] as const);
   t.ok(running.some(([file]) => file.endsWith('.db')) && running.length > 4, 'there is something to search');
   await gate.signal('SIGTERM');
   await waitFor('end', 20_000, () => !gate.running || undefined);

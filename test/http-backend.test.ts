@@ -522,7 +522,9 @@ const wrongAnswers: readonly [string, Handler, string, RegExp][] = [
 t.test('all that a service can answer wrong is a missing answer with its cause', async (t) => {
   for (const [what, handler, cause, detail] of wrongAnswers) {
     const fake = await fakeOf(t);
-    const backend = backendOf(t, fake.port, { timeoutMs: 700, analysisMs: 1000 });
+    // Only what is a matter of time is cut short: a machine that is busy elsewhere answers late as well.
+    const brief = cause === 'verdict-timeout' || what === 'pending nowhere';
+    const backend = backendOf(t, fake.port, brief ? { timeoutMs: 700, analysisMs: 1000 } : { timeoutMs: 10_000 });
     const started = performance.now();
     fake.hash = handler;
     fake.file = handler;
@@ -617,7 +619,7 @@ t.test('what is no HTTP, or ends before it is any', async (t) => {
   ];
   for (const [what, onConnection, cause, detail] of cases) {
     const { port } = await rawOf(t, onConnection);
-    const backend = backendOf(t, port, { timeoutMs: 600 });
+    const backend = backendOf(t, port, { timeoutMs: cause === 'verdict-timeout' ? 600 : 10_000 });
     t.match(await backend.lookup(part, idle()), { kind: 'none', cause, detail }, `${what}, a digest`);
     t.match(await backend.score(part, contentOf(bytes), idle()), { kind: 'none', cause, detail }, `${what}, a file`);
     t.match(
@@ -842,13 +844,20 @@ t.test('a slow analysis is asked for until it is done, or for too long', async (
   fake.other = json(404, problem(404));
   t.match(await backend.lookup(part, idle()), { cause: 'backend-unavailable', detail: /own analysis/ });
   fake.other = json(202, pending);
-  const brief = backendOf(t, fake.port, { analysisMs: 1000 }, { random: () => 0.5, sleep: (ms) => sleep(ms) });
-  const started = performance.now();
+  let waited = 0;
+  const waits: HttpTools = {
+    random: () => 0.5,
+    sleep: (ms) => {
+      waited += ms;
+      return sleep(ms);
+    },
+  };
+  const brief = backendOf(t, fake.port, { analysisMs: 1000 }, waits);
   t.match(await brief.score(part, contentOf(bytes), idle()), {
     cause: 'verdict-timeout',
     detail: /still being analysed/,
   });
-  t.ok(performance.now() - started < 1500);
+  t.ok(waited > 0 && waited <= 1000, `${waited} ms`);
   const controller = new AbortController();
   const patient = backendOf(t, fake.port, { analysisMs: 60_000 }, undefined);
   const waiting = patient.score(part, contentOf(bytes), controller.signal);
@@ -885,7 +894,8 @@ t.test('a slow analysis does not keep the message', async (t) => {
     done ? answer(response, 200, scored(part.sha256, 0.9, 'Late')) : answer(response, 202, pending);
   const [first] = await scorer.score(requestsFor([part]), () => content, idle());
   t.match(first, { score: undefined, answers: [{ cause: 'verdict-timeout' }] });
-  t.equal(held, 0, 'the service has it');
+  await waitFor('the end of the upload', 5000, () => read === 1 && held === 0);
+  t.notOk(done, 'the service has it, and has not answered');
   done = true;
   const again = async () => (await scorer.score(requestsFor([part]), () => content, idle()))[0];
   let found = await again();

@@ -19,6 +19,7 @@ import { judgedMail, type Kind } from './support/judged-mails.js';
 import { MemorySession } from './support/memory-session.js';
 import { skipWithout } from './support/missing.js';
 import { ModelServer } from './support/model-server.js';
+import { waitFor } from './support/ports.js';
 import { incidents, startGate } from './support/running.js';
 import { SecretWatch } from './support/secret-watch.js';
 
@@ -374,7 +375,7 @@ t.test('whenever the connection ends, nothing is left', async (t) => {
     }
     session.session.close('the end');
     session.take(Number.MAX_SAFE_INTEGER);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await waitFor('that nothing is left', 5000, () => mailbox.openIntakes === 0).catch(() => undefined);
     if (mailbox.openIntakes > 0) t.fail(`${mailbox.openIntakes} intakes after ${end}`);
     t.ok(session.ended && session.problems.length === 0);
   }
@@ -403,8 +404,7 @@ t.test('a client is kept alive while a large message is read ahead', async (t) =
     });
     const done = port.run(createFetchExchange(requestOf(`FETCH ${number} (BODY.PEEK[])`), port));
     if (number === 3) {
-      await new Promise((resolve) => setTimeout(resolve, 80));
-      t.ok(port.outlet.interjected > 1, `${port.outlet.interjected} times`);
+      await waitFor('signs of life', 10_000, () => port.outlet.interjected > 1);
       t.ok(port.outlet.text.includes('MARK3CLEANZ attachment'), 'who has had its message before');
       t.equal(port.finished.length, 0);
       port.say(rest);

@@ -13,6 +13,7 @@ import { FetchBench } from './support/fetch-bench.js';
 import { describe, readTold, requestOf, runScenario } from './support/fetch-check.js';
 import { scenario } from './support/fetch-scenario.js';
 import type { Kind } from './support/judged-mails.js';
+import { waitFor } from './support/ports.js';
 
 const directory = t.testdir({});
 
@@ -245,7 +246,7 @@ t.test('an event of the server waits behind what is held, and splits what is wri
 });
 
 t.test('a judgement that takes long keeps the client alive, and ends', async (t) => {
-  const bench = new FetchBench(directory, ['clean', 'clean'], { delay: () => 400, keepAliveMs: 20, judgeMs: 100 });
+  const bench = new FetchBench(directory, ['clean', 'clean'], { delay: () => 600, keepAliveMs: 10, judgeMs: 300 });
   const output = await bench.run('UID FETCH 1:* (BODY.PEEK[])');
   t.match(output, /^(?:\* OK Still checking\r\n)+C1 NO \[UNAVAILABLE\] .*\r\n$/);
   t.ok(bench.port.outlet.interjected >= 2);
@@ -297,7 +298,7 @@ t.test('when the connection ends, nothing stays', async (t) => {
       void bench.start(command);
       await new Promise((done) => setTimeout(done, ms));
       bench.port.fail('gone');
-      await new Promise((done) => setTimeout(done, 15));
+      await waitFor('that nothing is left', 5000, () => bench.left.length === 0).catch(() => undefined);
       t.same(bench.left, [], `${command} after ${ms} ms`);
       t.same(bench.port.finished.length > 0 ? ['gone'] : bench.port.failures, ['gone']);
     }
@@ -420,8 +421,7 @@ t.test('one slow message holds up the answers behind it, and not their judgement
     return intake;
   };
   const over = bench.run('UID FETCH 1:* (BODY.PEEK[])');
-  for (let turn = 0; turn < 2000 && judged < count; turn += 1) await new Promise((done) => setTimeout(done, 1));
-  t.equal(judged, count);
+  await waitFor('all but one to be judged', 20_000, () => judged === count);
   t.equal(mailbox.openIntakes, 1, 'the octets of the others have made room');
   t.equal(bench.output, '', 'and none of them comes before its turn');
   release();

@@ -9,6 +9,7 @@ import { createLog } from '../src/runtime/log.js';
 import { report, verdict } from './support/held-message.js';
 import { identityOf, JudgeFixture, listener, noticeOf, peer, policyOf, read, take } from './support/imap-judge.js';
 import { buildMail, eicarMail } from './support/mail.js';
+import { waitFor } from './support/ports.js';
 
 const clean = buildMail({ text: 'Good news.\r\n' });
 const file = { name: 'report.txt', content: Buffer.from('quarterly figures\n'.repeat(20)) };
@@ -285,18 +286,18 @@ t.test('a message larger than is judged meets its fallback', async (t) => {
 t.test('a message that its client gave up is not acted on', async (t) => {
   const judge = await JudgeFixture.open(t);
   const mailbox = await judge.mailbox();
-  let answer: () => void = () => undefined;
+  let answer: (() => void) | undefined;
   judge.backend.script = () =>
     new Promise((resolve) => {
       answer = () => resolve(judge.backend.answer(1));
     });
   const intake = take(mailbox, withFile);
   const ruling = intake.judge({ uid: 1 });
-  while (judge.backend.scanned.length === 0) await sleep(1);
+  const late = await waitFor('the question to the backend', 10_000, () => answer);
   intake.close();
   intake.close();
   t.equal((await ruling).kind, 'defer');
-  answer();
+  late();
   await sleep(5);
   t.equal(mailbox.standing(1), standings.unjudged);
   t.equal((await judge.test.vault.store.call('list', undefined, 10)).length, 0);

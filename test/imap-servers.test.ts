@@ -261,9 +261,13 @@ t.test('clients that share a mailbox never see it break its word', { skip }, asy
       }),
     ),
   );
-  await Promise.all(clients.map((client) => client.run(Date.now() + 8000)));
+  const enough = () => shared.commands > 500 && shared.read > 20;
+  const started = Date.now();
+  // For some seconds, and where the machine is at work elsewhere until it is worth something.
+  const done = () => Date.now() - started > (enough() ? 8000 : 60_000);
+  await Promise.all(clients.map((client) => client.run(done)));
   t.same(shared.problems.slice(0, 5), [], `${shared.commands} commands`);
-  t.ok(shared.commands > 500 && shared.read > 20, 'a lot was done');
+  t.ok(enough(), 'a lot was done');
 
   const direct = await StressClient.login(bed.direct, new SharedContent(), {
     user,

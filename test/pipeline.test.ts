@@ -185,17 +185,17 @@ t.test('a silent backend meets the deadline, and a slow one the end of its sessi
   t.match(made.lines, [{ msg: 'fallback', cause: 'verdict-timeout', action: 'defer' }, { msg: 'message' }]);
 
   const slow = await makeServices(t);
-  let answer = () => undefined as unknown;
+  let answer: (() => void) | undefined;
   slow.backend.script = () =>
     new Promise((resolve) => {
       answer = () => resolve(slow.backend.answer(0));
     });
   const { intake, spool } = begin(slow, eicarMail({ subject: 'left' }));
   const judgement = intake.judge();
-  await sleep(50);
+  const late = await waitFor('the question to the backend', 10_000, () => answer);
   intake.abort('client closed the connection');
   spool.release();
-  answer();
+  late();
   await judgement;
   await waitFor('free spool', 5000, () => slow.spools.usedBytes === 0 || undefined);
   const told = slow.lines.filter(({ msg }) => msg === 'message');

@@ -31,10 +31,10 @@ import {
   startSink,
 } from './support/running.js';
 import type { Sink } from './support/sink.js';
-import { changeStore, dumpStore } from './support/store-dump.js';
+import { changeStore, dumpStore, isSettled } from './support/store-dump.js';
 import { filesHolding } from './support/stored-bytes.js';
 
-t.setTimeout(580_000);
+t.setTimeout(1_000_000);
 
 const secret = 'a sentence that nobody else will ever read';
 
@@ -249,6 +249,7 @@ async function startStage(t: Test): Promise<Stage> {
   const { gate, sink, origin } = await startPages(t, { portal: { administrators } }, folder);
   const first = await holdFor(gate, sink, 'one', ['anna@example.org', 'carl@example.org']);
   const second = await holdFor(gate, sink, 'two', ['dora@example.org', 'emil@example.org']);
+  await waitFor('the end of what is sent', 10_000, () => isSettled(folder));
   return { gate, sink, origin, first, second };
 }
 

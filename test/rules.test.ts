@@ -8,6 +8,7 @@ import { matchingRules, ruleReason, rules, rulesVersion, worstRule } from '../sr
 import { officePackage, pdf, pngFile, rtf } from './support/document-files.js';
 import { madePart } from './support/facts.js';
 import { openDocument } from './support/open-document.js';
+import { ownCpuMs } from './support/process-facts.js';
 
 const named = (...names: string[]): PartFacts => madePart(1, { names });
 const flagged = (...flags: PartFlag[]): PartFacts => madePart(1, { flags });
@@ -172,10 +173,11 @@ t.test('what is blocked by default is blocked under every name that some system 
 });
 
 t.test('names cost time that is linear in their length', (t) => {
-  const began = performance.now();
+  const began = ownCpuMs();
   for (const piece of [' ', '.', ':', 'a:', '\u200b.', '\\', '..\\', '\u202e', '.exe ', '\0'])
     nameFacts(piece.repeat(100_000));
-  t.ok(performance.now() - began < 1000);
+  const ms = Math.round(ownCpuMs() - began);
+  t.ok(ms < 1000, `${ms} ms`);
   t.equal(extensionKind('exe'), 'program');
   t.equal(extensionKind('docx'), undefined);
   t.end();

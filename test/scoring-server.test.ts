@@ -1,6 +1,8 @@
 /** The scoring server: the API to the letter, its limits, what hostile clients get, and gates that share it. */
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -88,6 +90,7 @@ async function startServer(
     injection: () => state.inject,
     log: logger,
     random: () => 0.5,
+    now: () => performance.now(),
     ...options,
     analyser,
   });
@@ -104,13 +107,22 @@ async function portOfApp({ app }: Started): Promise<number> {
   return portOf(app.server);
 }
 
-/** Asks until the answer is yes. */
-async function until(what: string, timeoutMs: number, check: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!(await check())) {
-    if (Date.now() > deadline) throw new Error(`no ${what} after ${timeoutMs} ms`);
-    await sleep(50);
-  }
+/** Puts a question; resolves when the server has it, and gives the status of the answer that comes some time. */
+function question(url: string): Promise<{ readonly status: Promise<number> }> {
+  return new Promise((resolve, reject) => {
+    const asked = request(url, { headers: { expect: '100-continue' } });
+    const status = new Promise<number>((answered) => {
+      asked.once('response', (response) => {
+        response.resume();
+        answered(response.statusCode ?? 0);
+      });
+    });
+    asked.once('error', reject);
+    asked.once('continue', () => {
+      asked.end();
+      resolve({ status });
+    });
+  });
 }
 
 /** An analyser that answers as a test tells it to. */
@@ -207,7 +219,8 @@ t.test('the file that describes the API has the schemas that both sides check', 
 });
 
 t.test('every answer is one that the file promises', async (t) => {
-  const server = await startServer(t, { maxBytes: 1000 });
+  let nowMs = 0;
+  const server = await startServer(t, { maxBytes: 1000, now: () => nowMs });
   const { app } = server;
   const ask = async (path: string, method: 'get' | 'post', url: string, expected: number, extra: object = {}) => {
     const reply = await app.inject({ method, url, ...extra });
@@ -243,7 +256,7 @@ t.test('every answer is one that the file promises', async (t) => {
   t.match(location, /^\/v1\/analyses\/[0-9a-f]{32}$/);
   await ask('/v1/analyses/{id}', 'get', location, 202);
   await ask('/v1/hashes/{sha256}', 'get', `/v1/hashes/${digestOf(other)}`, 202);
-  await sleep(450);
+  nowMs += 400;
   await ask('/v1/analyses/{id}', 'get', location, 200);
   await ask('/v1/analyses/{id}', 'get', '/v1/analyses/none', 404);
   server.inject = {};
@@ -306,12 +319,11 @@ t.test('every question of a gate is one that the file describes', async (t) => {
 
 t.test('a delay is longer than the silence that is allowed, and does not keep a server that stops', async (t) => {
   const server = await ScoringServer.start(['--delay', '3600000']);
-  const asked = fetch(`${server.url}/v1/hashes/${digestOf(clean)}`);
-  await sleep(300);
+  const asked = await question(`${server.url}/v1/hashes/${digestOf(clean)}`);
   const started = performance.now();
   t.equal(await server.stop(), 0);
   t.ok(performance.now() - started < limits.scoringServer.stopGraceMs);
-  t.equal((await asked).status, 503);
+  t.equal(await asked.status, 503);
 });
 
 t.test('a file that could not be looked at is not called clean, unless it is known to be bad', async (t) => {
@@ -410,13 +422,14 @@ t.test('odd paths and methods', async (t) => {
   for (const [words, expected] of cases) t.equal(await status(...words), expected, words.join(' ').slice(0, 60));
 });
 
-/** Sends octets as they are and gives everything that comes back. */
-function raw(port: number, pieces: readonly (string | Buffer)[], untilMs = 1000): Promise<string> {
+/** Sends octets as they are and gives what comes back, up to the end of a header. */
+function raw(port: number, pieces: readonly (string | Buffer)[], untilMs = 10_000): Promise<string> {
   return new Promise((resolve) => {
     let said = '';
     const socket = connect(port, '127.0.0.1');
     socket.on('data', (chunk) => {
       said += chunk.toString('latin1');
+      if (said.includes('\r\n\r\n')) socket.destroy();
     });
     socket.on('error', () => {
       // The server may leave first.
@@ -448,24 +461,25 @@ t.test('what is not a request is refused, and an upload that ends early leaves n
   const head = (bytes: number) =>
     `POST /v1/files HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: ${bytes}\r\n\r\n`;
   t.equal(await raw(port, [head(5_000_000), Buffer.alloc(1_000_000)], 200), '', 'no answer for half a file');
+  await waitFor('its end', 5000, () => server.spools.usedBytes + server.spools.openFiles === 0);
   const half = connect(port, '127.0.0.1');
   half.write(head(5_000_000));
   half.write(Buffer.alloc(2_000_000));
   await waitFor('a file on the disk', 5000, () => server.spools.openFiles === 1);
   t.same(readdirSync(server.folder), [], 'which has no name');
   const second = connect(port, '127.0.0.1');
-  second.write(head(100));
+  second.write(head(100).replace('\r\n\r\n', '\r\nExpect: 100-continue\r\n\r\n'));
+  t.match(String(await once(second, 'data')), /^HTTP\/1\.1 100 /);
   second.write('slow');
-  await sleep(100);
-  const busy = await raw(port, [head(3), 'abc'], 500);
+  const busy = await raw(port, [head(3), 'abc']);
   t.match(busy, /^HTTP\/1\.1 429[\s\S]*retry-after: 1/i, 'two are under way');
   half.destroy();
   second.destroy();
   await waitFor('end of both', 5000, () => server.spools.openFiles === 0);
   t.equal(server.spools.usedBytes, 0);
-  await until('place', 5000, async () => (await raw(port, [head(3), 'abc'], 300)).startsWith('HTTP/1.1 200'));
+  await waitFor('place', 5000, async () => (await raw(port, [head(3), 'abc'])).startsWith('HTTP/1.1 200'));
   t.equal(analysed, 1, 'only the whole file was looked at');
-  t.match(await raw(port, [head(20_000_000), Buffer.alloc(5_000_000)], 700), /^HTTP\/1\.1 413/, 'told at once');
+  t.match(await raw(port, [head(20_000_000), Buffer.alloc(5_000_000)]), /^HTTP\/1\.1 413/, 'told at once');
   t.equal(server.spools.usedBytes, 0);
 });
 
@@ -619,16 +633,16 @@ t.test('the command: what it refuses, what it says, how it ends', async (t) => {
   t.match(await refused('--fail', '2'), /with 2/);
   t.match(await refused('--config', 'x', '--hash-feed', 'y'), /with 2/);
   t.match(await refused('--hash-feed', join(folder, 'none')), /with 1/);
-  const server = await ScoringServer.start(['--poll-after', '60000']);
+  const own = join(folder, 'own');
+  mkdirSync(own);
+  const server = await ScoringServer.start(['--poll-after', '60000'], undefined, own);
   t.match(await refused('--listen', `127.0.0.1:${server.port}`), /with 1.*cannot listen/s);
   const reply = await fetch(`${server.url}/v1/files`, { method: 'POST', body: clean, headers: file });
   t.equal(reply.status, 202);
   t.match(reply.headers.get('retry-after'), /^(?:59|60)$/);
-  const places = () =>
-    readdirSync(tmpdir()).filter((name) => name.startsWith('sluice-scoring-') && !name.includes('test'));
-  const before = places();
+  t.match(readdirSync(own), [/^sluice-scoring-/]);
   t.equal(await server.stop(), 0);
-  t.ok(places().length < before.length, 'its folder goes with it');
+  t.same(readdirSync(own), [], 'its folder goes with it');
   t.notMatch(server.output, /harmless/, 'no content in its lines');
   t.match(server.log.at(-1), { msg: 'stopping' }, server.output);
 });
@@ -675,14 +689,14 @@ t.test('two gates, one server: what one has sent the other knows; while it is aw
   const fresh = () => buildMail({ attachment: { name: 'new.bin', content: randomBytes(1000) } });
   t.match(await sendMail(first, fresh()), { code: 451 });
   t.match(await sendMail(first, mail), { code: 250 }, 'known files pass');
-  await until('unreadiness', 10_000, async () => (await readiness(first)) === 503);
+  await waitFor('unreadiness', 10_000, async () => (await readiness(first)) === 503);
   t.match(await metricsOf(first), /sluice_backend_up\{backend="http"\} 0/);
   t.match(await metricsOf(first), /sluice_fallbacks_total\{cause="backend-unavailable",action="defer"\} 1/);
   for (let count = 0; count < limits.scoring.breakerFailures; count += 1) await sendMail(first, fresh());
   t.match(await metricsOf(first), /sluice_backend_breaker_open\{backend="http"\} 1/);
 
   server = await ScoringServer.start(['--token-file', tokenFile], server.port);
-  await until('readiness', 8000, async () => (await readiness(first)) === 200);
+  await waitFor('readiness', 8000, async () => (await readiness(first)) === 200);
   t.match(await sendMail(first, fresh()), { code: 250 }, 'at once, without waiting for the breaker');
   const told = await metricsOf(first);
   t.match(told, /sluice_backend_up\{backend="http"\} 1/);

@@ -606,5 +606,7 @@ t.test('with a keyboard and without a script, on a phone', async (t) => {
   t.match(await frame.locator('h1').textContent(), 'Unsaved');
   t.match(stage.text(), 'subject: By keyboard');
   await page.click('a:has-text("Reset")');
-  t.equal(await page.inputValue('[name="notice.subject"]'), 'By keyboard');
+  const shown = () => page.inputValue('[name="notice.subject"]');
+  await waitFor('the page without what was not saved', 10_000, async () => (await shown()) !== 'Unsaved');
+  t.equal(await shown(), 'By keyboard');
 });

@@ -8,6 +8,7 @@ import { DotStuffer } from '../src/smtp/dot-stuffer.js';
 import { type MailPathProblem, parseMailPath } from '../src/smtp/mail-path.js';
 import { mayRelayTo } from '../src/smtp/relay-safety.js';
 import { type ReplyFault, ReplyReader } from '../src/smtp/reply-reader.js';
+import { ownCpuMs } from './support/process-facts.js';
 
 /** The obvious reading of RFC 5321 §4.5.2, octet string by octet string: what was the content, and where did it end? */
 function readSimply(wire: string): { content: string; end: number } | undefined {
@@ -214,10 +215,11 @@ t.test('the grammar of paths', (t) => {
     }),
     { numRuns: 3000 },
   );
-  const started = performance.now();
+  const began = ownCpuMs();
   for (const unit of ['a', 'a.', '.', '@', '"', '\\', 'a-', '@a,', '<']) parseMailPath(`<${unit.repeat(5000)}`, true);
   for (const unit of ['a', 'a.', '@a,', 'a-']) parseMailPath(`<${unit.repeat(5000)}!:x@y>`, true);
-  t.ok(performance.now() - started < 1000, 'no input takes long');
+  const ms = Math.round(ownCpuMs() - began);
+  t.ok(ms < 1000, `no input takes long: ${ms} ms`);
   t.end();
 });
 

@@ -26,6 +26,7 @@ import { type FetchedMessage, FetchFacts } from '../src/imap/release/swap-fetch.
 import { type Dovecot, dovecotPrograms, startDovecot } from './support/dovecot.js';
 import { ImapWireClient } from './support/imap-wire-client.js';
 import { skipWithout } from './support/missing.js';
+import { freePort } from './support/ports.js';
 
 const main = join(dirname(fileURLToPath(import.meta.url)), '..', 'src', 'main.js');
 
@@ -426,11 +427,10 @@ t.test('what is wrong is said, with what to do', { skip: skipWithout(...dovecotP
   t.match(other, { code: 1, error: /another certificate than/ });
   t.equal(attempts(), before, 'whoever shows it does not get the password');
   t.ok(before > 0, 'a login would have been noticed');
-  const silent = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => silent.once('listening', resolve));
-  const { port } = silent.address() as { port: number };
-  await new Promise((resolve) => silent.close(resolve));
-  t.match(await command(configFor(port, 'none'), ...withFile), { code: 1, error: /is the gate running\? Start it/ });
+  t.match(await command(configFor(await freePort(), 'none'), ...withFile), {
+    code: 1,
+    error: /is the gate running\? Start it/,
+  });
 });
 
 /** messages of the INBOX that nobody has read, and those that somebody has */

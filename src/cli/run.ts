@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { Daemon } from '../daemon.js';
 import { messageOf } from '../runtime/errors.js';
+import { limits } from '../runtime/limits.js';
 import { takesConfig } from './configuration.js';
 
 const examples = `
@@ -12,7 +13,7 @@ Exit code: 0 stopped by a signal, 1 could not start or ended by an error, 2 wron
 
 Examples:
   sluice check-config sluice.yaml && sluice run --config sluice.yaml
-  kill -HUP PID   reads the configuration again at once`;
+  kill -HUP PID   reads the configuration again at once, and opens log.file again`;
 
 export function registerRun(program: Command): void {
   takesConfig(program.command('run'))
@@ -50,6 +51,8 @@ function handleSignals(starting: Promise<Daemon>): void {
   process.on('uncaughtException', (error) => {
     process.stderr.write(`sluice ends after an unexpected error: ${error.stack ?? error.message}\n`);
     const end = () => process.exit(1);
+    // What was to start may wait for the very thing that broke.
+    setTimeout(end, 2 * limits.log.flushMs);
     starting.then((daemon) => daemon.flushLog()).then(end, end);
   });
 }

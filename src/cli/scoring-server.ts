@@ -139,6 +139,7 @@ async function start(options: Options, version: string, log: Log): Promise<(() =
     injection: () => injection.current,
     log: logger,
     random: Math.random,
+    now: () => performance.now(),
   });
   const onHangUp = () => void rules.reload();
   const steps = [

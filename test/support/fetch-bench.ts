@@ -41,9 +41,7 @@ export class FetchBench {
   /** Everything that the client gets. */
   async run(command: string): Promise<string> {
     await this.port.run(createFetchExchange(requestOf(command), this.port));
-    for (let turn = 0; turn < 200 && this.port.outlet.entries.length > 0; turn += 1) {
-      await new Promise((done) => setTimeout(done, 1));
-    }
+    await this.port.outlet.emptied();
     return this.output;
   }
 

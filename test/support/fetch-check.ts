@@ -112,8 +112,7 @@ export async function runScenario(scenario: Scenario, directory: string): Promis
   const modifiers = scenario.changedSince ? ' (CHANGEDSINCE 3)' : '';
   const text = `${scenario.uid ? 'UID ' : ''}FETCH ${scenario.set} (${scenario.items.join(' ')})${modifiers}`;
   await port.run(createFetchExchange(requestOf(text), port));
-  for (let turn = 0; turn < 200 && port.outlet.entries.length > 0; turn += 1)
-    await new Promise((done) => setTimeout(done, 1));
+  await port.outlet.emptied();
   const run = { port, mailbox, server, output: port.outlet.text };
   return { ...run, problems: compare(scenario, run, direct, text) };
 }

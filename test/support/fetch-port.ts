@@ -93,6 +93,13 @@ export class RecordingOutlet implements Outlet {
     }
   }
 
+  /** Nothing is left to be read, however long the disk takes; a place that nobody fills is not waited for. */
+  async emptied(): Promise<void> {
+    for (let idle = 0; this.entries.length > 0 && idle < 200; idle = this.#draining ? 0 : idle + 1) {
+      await new Promise((done) => setTimeout(done, 1));
+    }
+  }
+
   get text(): Buffer {
     return Buffer.concat(this.received);
   }

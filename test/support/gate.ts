@@ -13,7 +13,7 @@ import { cpuMsOf, residentBytesOf } from './process-facts.js';
 
 /** compiled, this file lies in dist/test/support */
 const entry = fileURLToPath(new URL('../../src/main.js', import.meta.url));
-const readyTimeoutMs = 20_000;
+const readyTimeoutMs = 60_000;
 const stopTimeoutMs = 40_000;
 
 export type Settings = Readonly<Record<string, unknown>>;

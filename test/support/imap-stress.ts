@@ -92,10 +92,10 @@ export class StressClient {
     return stress;
   }
 
-  /** Until then, one thing after another. What goes wrong ends it, and is written down. */
-  async run(until: number): Promise<void> {
+  /** Until it is `done`, one thing after another. What goes wrong ends it, and is written down. */
+  async run(done: () => boolean): Promise<void> {
     try {
-      while (Date.now() < until) await this.#act();
+      while (!done()) await this.#act();
     } catch (error) {
       const last = this.#trace.slice(-3).join(' | ');
       this.#shared.problems.push(`client ${this.#options.seed}: ${(error as Error).message}, after ${last}`);

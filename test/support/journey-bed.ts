@@ -18,10 +18,12 @@ import { freePort, waitFor } from './ports.js';
 import { Postfix } from './postfix.js';
 import { folderOf } from './running.js';
 
-/** for `skipWithout` */
 /** of Postfix's log, for who misses a mail */
 const logCharacters = 3000;
+/** the gate tries again half a minute after a mail server had no time for a mail of its own */
+const arrivalMs = 90_000;
 
+/** for `skipWithout` */
 export const journeyPrograms = [...dovecotPrograms, '/usr/lib/dovecot/lmtp', 'postfix', 'root'] as const;
 
 export interface AuditLine {
@@ -147,7 +149,7 @@ export class JourneyBed {
     address: string,
     wanted: (mail: ArrivedMail) => boolean,
     count = 1,
-    timeoutMs = 30_000,
+    timeoutMs = arrivalMs,
   ): Promise<ArrivedMail[]> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {

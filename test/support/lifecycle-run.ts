@@ -126,10 +126,11 @@ export async function liveOn(life: Life): Promise<void> {
     else await vault.release(id, 'cli:root');
   }
   for (;;) {
-    const counts = await vault.store.call('outboxCounts');
+    // In the order in which one brings about the next, since nothing holds still between these questions.
+    const { item } = await vault.detail(id);
     const owed = await vault.store.call('dueAnswers');
     const open = await vault.store.call('dueDigests', vault.clock() + 3_600_000);
-    const { item } = await vault.detail(id);
+    const counts = await vault.store.call('outboxCounts');
     if (counts.queued === 0 && owed.length === 0 && open.length === 0 && item.state !== 'release-requested') break;
     // News of the same minute wait for the next one; nobody works on anything that this could disturb.
     const later = open.length > 0 && (await vault.store.call('dueDigests', vault.clock())).length === 0;

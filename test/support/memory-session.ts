@@ -10,6 +10,9 @@ import type { SessionIo } from '../../src/imap/session/session-io.js';
 import { PassedMemory } from '../../src/runtime/read-memory.js';
 import { imapSettings } from './imap-dialogue.js';
 
+/** ms; what a command waits for may be a disk that others use as well */
+const askMs = 10_000;
+
 /** Keeps what it is given as it is, until it is taken. */
 class HeldSink implements Sink {
   #waiting: Buffer[] = [];
@@ -169,7 +172,8 @@ export class MemorySession implements SessionIo {
   async ask(line: string, readBytes = 65_536): Promise<string> {
     this.#received.length = 0;
     this.command(line);
-    for (let turn = 0; this.busy && turn < 5000; turn += 1) {
+    const deadline = Date.now() + askMs;
+    for (let turn = 0; this.busy && (turn < 5000 || Date.now() < deadline); turn += 1) {
       this.read(readBytes);
       this.take(Number.MAX_SAFE_INTEGER);
       await new Promise((resolve) => (turn % 20 === 19 ? setTimeout(resolve, 1) : setImmediate(resolve)));

@@ -72,11 +72,15 @@ export async function waitForPort(port: number, timeoutMs: number): Promise<void
   }
 }
 
-/** Polls `check` until it gives a value: for facts that show up in log files. */
-export async function waitFor<T>(what: string, timeoutMs: number, check: () => T | undefined): Promise<T> {
+/** Polls `check` until it gives a value: for facts that show up in log files, or that somebody has to be asked for. */
+export async function waitFor<T>(
+  what: string,
+  timeoutMs: number,
+  check: () => T | undefined | Promise<T | undefined>,
+): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
-    const value = check();
+    const value = await check();
     if (value !== undefined && value !== false) return value;
     if (Date.now() > deadline) throw new Error(`no ${what} after ${timeoutMs} ms`);
     await sleep(20);

@@ -78,11 +78,11 @@ export function toolsOf(test: TestVault, deliver: Deliver, route: Route | undefi
 }
 
 export async function until(what: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 400; tries += 1) {
-    if (await what()) return;
+  const deadline = Date.now() + 20_000;
+  while (!(await what())) {
+    if (Date.now() > deadline) throw new Error(`waited too long for ${what}`);
     await sleep(10);
   }
-  throw new Error(`waited too long for ${what}`);
 }
 
 export function startOutbox(

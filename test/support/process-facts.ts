@@ -33,3 +33,9 @@ export function resetPeakResident(pid: number): boolean {
     return false;
   }
 }
+
+/** Time on the processor of this process, all threads together: what it costs, whoever else is at work. */
+export function ownCpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}

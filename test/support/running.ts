@@ -32,16 +32,35 @@ export async function startGate(t: Test, options: GateOptions): Promise<Gate> {
   return gate;
 }
 
+interface Reloads {
+  readonly applied: number;
+  readonly refused: number;
+}
+
+async function reloadsOf(gate: Gate): Promise<Reloads> {
+  const metrics = await metricsOf(gate);
+  const count = (result: string) =>
+    Number(new RegExp(`^sluice_config_reloads_total\\{result="${result}"\\} (\\d+)$`, 'm').exec(metrics)?.[1] ?? 0);
+  return { applied: count('applied'), refused: count('refused') };
+}
+
+/** Asks for a reload, and waits for one more than `before`. */
+async function reloadedOnce(gate: Gate, before: Reloads): Promise<Reloads> {
+  gate.signal('SIGHUP');
+  return waitFor('answer to SIGHUP', 20_000, async () => {
+    const now = await reloadsOf(gate);
+    return now.applied + now.refused > before.applied + before.refused ? now : undefined;
+  });
+}
+
 /** Merges `sections` into the running gate's configuration and waits until it has them, or has refused them. */
 export async function reconfigure(gate: Gate, sections: Settings): Promise<'applied' | 'refused'> {
-  const told = gate.log.length;
+  const before = await reloadsOf(gate);
   gate.writeConfig({ ...gate.readConfig(), ...sections });
-  gate.signal('SIGHUP');
-  return waitFor('answer to SIGHUP', 10_000, () => {
-    const news = gate.log.slice(told).map(({ msg }) => String(msg));
-    if (news.includes('configuration reloaded')) return 'applied' as const;
-    return news.some((msg) => msg.includes('is refused')) ? ('refused' as const) : undefined;
-  });
+  // The gate watches its file as well: what ends first may have begun before this text was there, what ends next not.
+  const between = await reloadedOnce(gate, before);
+  const after = await reloadedOnce(gate, between);
+  return after.applied > between.applied ? 'applied' : 'refused';
 }
 
 /** One message on a connection of its own. */

@@ -6,6 +6,16 @@ import Sqlite from 'better-sqlite3';
 /** Change with time alone, or with being asked. */
 const restless = ['sqlite_sequence', 'counters', 'sessions', 'sign_in_failures', 'verdicts', 'meta'];
 
+/** Whether mail of the gate's own is under way, which is written down a moment after its receiver has it. */
+export function isSettled(folder: string): boolean {
+  const database = new Sqlite(join(folder, 'var', 'sluice.db'), { readonly: true });
+  try {
+    return database.prepare("SELECT count(*) FROM outbox WHERE state = 'queued'").pluck().get() === 0;
+  } finally {
+    database.close();
+  }
+}
+
 /** Rows of each table, the names of the sealed files, and the configuration's text. */
 export function dumpStore(folder: string): Readonly<Record<string, unknown>> {
   const directory = join(folder, 'var');

@@ -15,7 +15,7 @@ export function filesHolding(directory: string, secrets: readonly (string | Buff
 }
 
 /** A file that went while the folder was read holds nothing. */
-function contentOf(file: string): Buffer {
+export function contentOf(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {

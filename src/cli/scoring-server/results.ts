@@ -15,7 +15,7 @@ export interface Analysis {
   /** set once it is done */
   opinion: Opinion | undefined;
   failed: boolean;
-  /** ms of performance.now() before which the result is held back */
+  /** ms of the clock of the server before which the result is held back */
   readonly readyAtMs: number;
 }
 

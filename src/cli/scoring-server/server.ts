@@ -34,6 +34,8 @@ export interface ScoringServerOptions {
   readonly log: Logger;
   /** 0 up to 1 */
   readonly random: () => number;
+  /** milliseconds of a clock that never goes back */
+  readonly now: () => number;
 }
 
 const engineName = 'sluice';
@@ -245,7 +247,7 @@ class ScoringService {
           spool.release();
         }
       };
-      const readyAtMs = performance.now() + pollAfterMs;
+      const readyAtMs = this.#options.now() + pollAfterMs;
       analysis = this.#results.begin(key, { sha256, version, readyAtMs }, work);
     }
     return this.#answer(request, analysis);
@@ -253,7 +255,7 @@ class ScoringService {
 
   /** The result, when it comes soon; else where it will be. */
   async #answer(request: FastifyRequest, analysis: Analysis): Promise<Answered> {
-    const heldMs = analysis.readyAtMs - performance.now();
+    const heldMs = analysis.readyAtMs - this.#options.now();
     const timer = new AbortController();
     const late = sleep(limits.scoringServer.answerWithinMs, 'late' as const, { signal: timer.signal }).catch(
       () => 'late' as const,
