@@ -1,5 +1,13 @@
 /** A judge that lets everything through and remembers what it was asked. */
-import type { Account, ImapHandler, ImapPeer, Intake, Mailbox, MailboxIdentity } from '../../src/imap/handler.js';
+import type {
+  Account,
+  Census,
+  ImapHandler,
+  ImapPeer,
+  Intake,
+  Mailbox,
+  MailboxIdentity,
+} from '../../src/imap/handler.js';
 import { standings } from '../../src/imap/handler.js';
 import { GateError } from '../../src/runtime/errors.js';
 import { Spool, type SpoolPool } from '../../src/runtime/spool.js';
@@ -12,6 +20,8 @@ export class TrustingJudge implements ImapHandler {
   slow = false;
   /** makes `open` fail, as a full disk does */
   broken = false;
+  /** every mailbox is one of which more is remembered than it can have */
+  crowded: Pick<Census, 'uidValidity' | 'mailboxId'> | undefined;
   readonly #spools: SpoolPool;
   #waiting: (() => void)[] = [];
 
@@ -58,8 +68,23 @@ export class TrustingJudge implements ImapHandler {
         await this.#wait();
       },
       releases: async () => [],
+      census: () => this.#census(),
       close: () => {
         this.calls.push('close');
+      },
+    };
+  }
+
+  #census(): Census | undefined {
+    if (this.crowded === undefined) return undefined;
+    return {
+      ...this.crowded,
+      forgetOthers: ({ count, has }, below) => {
+        const uids = Array.from({ length: 200 }, (_, uid) => uid).filter(has);
+        this.calls.push(`left ${[count, ...uids].join(' ')} below ${below}`);
+      },
+      close: () => {
+        this.calls.push('census over');
       },
     };
   }
