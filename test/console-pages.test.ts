@@ -15,11 +15,14 @@ import { formatKey, ListQuery } from '../src/portal/console/list-query.js';
 import { sumIncidents } from '../src/quarantine/console-sums.js';
 import type { Item } from '../src/quarantine/item.js';
 import { newItemId } from '../src/quarantine/item.js';
+import { newOwner } from '../src/quarantine/process-owner.js';
+import { releaseNow } from '../src/quarantine/release.js';
 import { limits } from '../src/runtime/limits.js';
 import { type Browser, type ConsoleStage, cheapRecord, openConsole, password } from './support/console-stage.js';
 import { Gate } from './support/gate.js';
 import { holdRequest, report, verdict } from './support/held-message.js';
 import { freePort } from './support/ports.js';
+import { accepted, refused, routeTo, toolsOf } from './support/postman.js';
 import { openVault, testDirectory } from './support/test-vault.js';
 
 async function signedIn(stage: ConsoleStage): Promise<Browser> {
@@ -181,6 +184,46 @@ t.test('filters', async (t) => {
     'what is not understood is not said',
   );
   t.match((await browser.get('/admin/quarantine?state=expired')).body, 'No message is like that.');
+});
+
+t.test('a release that some have got is told in the list as on the page of the message', async (t) => {
+  const stage = await openConsole(t);
+  const two = { envelope: envelope('x@example.net', 'anna@example.org', 'carl@example.org') };
+  const part = await hold(stage, two);
+  const whole = await hold(stage, two);
+  const held = await hold(stage, two);
+  let refuses = true;
+  const tools = toolsOf(
+    stage,
+    async ({ recipients }) =>
+      recipients.map(({ address }) =>
+        refuses && address.startsWith('carl') ? refused(address, 550) : accepted(address),
+      ),
+    routeTo(1),
+  );
+  const release = (id: string) => releaseNow(id, 'cli:test', newOwner(), tools, new AbortController().signal);
+  await release(part);
+  refuses = false;
+  await release(whole);
+  const browser = await signedIn(stage);
+  const words = '1 of 2 recipients have got it';
+  const get = async (path: string) => {
+    stage.clock.now += 1000;
+    return (await browser.get(path)).body;
+  };
+  const find = async (query: string) => links(await get(`/admin/quarantine?${query}`), '/admin/quarantine');
+  t.match(await get(`/admin/quarantine/${part}`), words);
+  const list = await get('/admin/quarantine');
+  t.equal(list.split(words).length, 2, 'once');
+  t.match(list, /<option value="partly-released">Released to some<\/option>/);
+  t.same(await find('state=partly-released'), [part]);
+  t.same(await find('state=held'), [held, part], 'it is held, too');
+  t.same(await find('state=released'), [whole]);
+  await stage.vault.delete(part, 'cli:test');
+  t.match(await get('/admin/quarantine?state=partly-released'), words, 'also when the original is gone');
+  const page = await get(`/admin/quarantine/${part}`);
+  t.match(page, `${words}.`);
+  t.notMatch(page, 'A release goes only to', 'there is none any more');
 });
 
 t.test('addresses of lists keep what was asked for, and bound it', async (t) => {

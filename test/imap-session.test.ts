@@ -87,6 +87,24 @@ function openSession(spools: string, inspected: boolean) {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
+t.test('a server that ends the connection while a message of its own is judged', async (t) => {
+  const { io, judge, client, server, session } = openSession(t.testdir(), true);
+  client('b SELECT box\r\n');
+  server('* OK [UIDVALIDITY 7] valid\r\n* 1 EXISTS\r\nS2 OK done\r\n');
+  await turn();
+  client('c UID FETCH 1 BODY.PEEK[]\r\n');
+  io.client.take();
+  judge.slow = true;
+  server('* 1 FETCH (UID 1 BODY[] {4}\r\nmail)\r\n* BYE gone\r\n');
+  t.equal(io.client.take(), '', 'nothing is said before the judgement');
+  session.upstreamClosed();
+  t.match(io.client.take(), /^\* BYE [^\r]*\r\n$/, 'the client has a last word, and one');
+  t.ok(session.ended);
+  judge.release();
+  await turn();
+  t.equal(io.client.take(), '');
+});
+
 t.test('a client that reads slowly', async (t) => {
   t.test('makes the server wait, in bounded memory, and loses nothing', async (t) => {
     const { io, client, server, session } = openSession(t.testdir(), false);

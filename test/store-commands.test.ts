@@ -15,7 +15,7 @@ import { GateError } from '../src/runtime/errors.js';
 import { holdRequest, report } from './support/held-message.js';
 import { holdWithLinks } from './support/lifecycle-stage.js';
 import { eicarMail } from './support/mail.js';
-import { accepted, contentOf } from './support/postman.js';
+import { accepted, contentOf, refused } from './support/postman.js';
 import { openVault, policy, testDirectory } from './support/test-vault.js';
 
 class Sink extends Writable {
@@ -232,6 +232,41 @@ t.test('release waits for the answer, prints it, and its exit code says whether 
   t.match(await sluice(setting, 'quarantine', 'delete', id, ...config), { code: 0 });
   t.match(await sluice(setting, 'quarantine', 'release', id, ...config), { code: 1, err: /is deleted/ });
   t.notOk(existsSync(test.vault.blobs.fileOf(id)));
+});
+
+t.test('a message that some of its recipients have is listed as one', async (t) => {
+  const test = await openVault(t);
+  const { id } = await test.vault.hold(holdRequest(message));
+  const { id: other } = await test.vault.hold(holdRequest(Buffer.from('Subject: other\r\n\r\nx')));
+  let refusing = true;
+  const deliver: Deliver = async (request) =>
+    request.recipients.map(({ address }) =>
+      refusing && address.startsWith('carl') ? refused(address, 550) : accepted(address),
+    );
+  const setting = { directory: test.directory, deliver };
+  const lines = async (...words: string[]) =>
+    (await sluice(setting, 'quarantine', 'list', ...words, ...config)).out.trimEnd().split('\n');
+  t.same(await lines('--state', 'partly-released'), ['nothing in quarantine']);
+  t.notMatch(await lines(), /have got it/);
+  t.match(await sluice(setting, 'quarantine', 'release', id, ...config), { code: 1 });
+  const part = await lines('--state', 'partly-released');
+  t.equal(part.length, 2);
+  t.match(part[1], new RegExp(`^${id} +held, 1 of 2 recipients have got it `));
+  t.match(
+    (await lines()).find((line) => line.startsWith(other)),
+    / held {2}/,
+  );
+  t.equal((await lines('--state', 'held')).length, 3, 'it is held, too');
+  t.match((await sluice(setting, 'quarantine', 'show', id, ...config)).out, 'held, 1 of 2 recipients have got it');
+  const [line] = JSON.parse(
+    (await sluice(setting, 'quarantine', 'list', '--state', 'partly-released', '--json', ...config)).out,
+  );
+  t.match(line, { id, state: 'held', partRelease: { has: 1, of: 2 } });
+  await test.vault.delete(id, 'cli:test');
+  t.match((await lines('--state', 'partly-released'))[1], 'deleted, 1 of 2 recipients have got it');
+  refusing = false;
+  t.match(await sluice(setting, 'quarantine', 'release', other, ...config), { code: 0 });
+  t.equal((await lines('--state', 'partly-released')).length, 2, 'one that all have is released');
 });
 
 t.test('incidents are listed, commented and closed', async (t) => {

@@ -4,7 +4,16 @@ import { closeSync, openSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { type Command, Option } from 'commander';
 import { levelText, sizeText, timeText } from '../notice/clean.js';
-import { type DeliveryRecord, type Item, type ItemState, itemStates } from '../quarantine/item.js';
+import {
+  type DeliveryRecord,
+  type Item,
+  type ListedItem,
+  type ListedState,
+  listedStates,
+  type PartRelease,
+  partRelease,
+  partReleaseText,
+} from '../quarantine/item.js';
 import { loadReleaseKey } from '../quarantine/keys.js';
 import { type ReleaseForm, releaseForms } from '../quarantine/outbox-table.js';
 import { newOwner } from '../quarantine/process-owner.js';
@@ -32,7 +41,12 @@ interface Shared {
   readonly json?: boolean;
 }
 
-function listText(items: readonly Item[]): string {
+/** Who has got a message that counts as held is out of its reach. */
+function stateText({ state }: Item, part: PartRelease | undefined): string {
+  return part === undefined ? state : `${state}, ${partReleaseText(part)}`;
+}
+
+function listText(items: readonly ListedItem[]): string {
   if (items.length === 0) return 'nothing in quarantine';
   const head = ['ID', 'STATE', 'RECEIVED', 'LEVEL', 'THREAT', 'FROM', 'TO', 'SUBJECT'];
   const rows = items.map((item) => {
@@ -40,7 +54,7 @@ function listText(items: readonly Item[]): string {
     const more = others.length > 0 ? ` +${others.length}` : '';
     return [
       item.id,
-      item.state,
+      stateText(item, item.partRelease),
       timeText(item.created),
       String(item.verdict.threatLevel),
       terminalText(item.verdict.threat, 30),
@@ -69,9 +83,10 @@ function decisionText({ item, decision }: ItemDetail): string[] {
 
 function detailText(detail: ItemDetail): string {
   const { item, deliveries, mails, audit, requests } = detail;
+  const has = deliveries.filter(({ status }) => status === 'delivered').length;
   const rows = [
     ['Item', item.id],
-    ['State', item.state],
+    ['State', stateText(item, partRelease(item.state, has, deliveries.length))],
     [
       'Received',
       `${timeText(item.created)} by ${terminalText(item.listener)} from ${terminalText(item.clientAddress)}`,
@@ -221,6 +236,7 @@ Exit code: 0 done, 1 not done (the reason is printed), 2 wrong use.
 Examples:
   sluice quarantine list --state held
   sluice quarantine list --state release-requested
+  sluice quarantine list --state partly-released
   sluice quarantine show ID
   sluice quarantine deny ID --reason 'Not a message for work'
   sluice quarantine release ID      to all its recipients, with the mail server's answers
@@ -234,9 +250,9 @@ export function registerQuarantine(program: Command, context: StoreContext): voi
   const add = (name: string, description: string) => takesConfig(quarantine.command(name).description(description));
 
   add('list', 'List quarantined messages, newest first')
-    .addOption(new Option('--state <state>', 'only those in this state').choices(Object.values(itemStates)))
+    .addOption(new Option('--state <state>', 'only those in this state').choices(listedStates))
     .option('--json', 'print JSON')
-    .action((options: Shared & { readonly state?: ItemState }) =>
+    .action((options: Shared & { readonly state?: ListedState }) =>
       runCommand(context, () =>
         withVault(context, options.config, async (vault) => {
           const items = await vault.store.call('list', options.state, limits.quarantine.listMax);

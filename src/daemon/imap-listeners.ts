@@ -1,11 +1,14 @@
 /** Makes the IMAP servers from the configuration: one per listener, each with its judge. */
 import { addressMatcher, isLoopback } from '../config/host-port.js';
 import type { Config, ImapListenerConfig } from '../config/schema.js';
+import type { BeforeSelect } from '../imap/before-select.js';
+import { censusBeforeSelect } from '../imap/census/census.js';
 import { createFetchExchange } from '../imap/fetch/fetch-exchange.js';
 import { type SwapLocks, swapBeforeSelect } from '../imap/release/release-swap.js';
 import { ImapServer, type ImapServerOptions } from '../imap/server.js';
 import { createImapHandler } from '../pipeline/imap-handler.js';
 import type { ImapServices } from '../pipeline/imap-services.js';
+import type { Logger } from '../runtime/log.js';
 import type { Certificates } from './certificates.js';
 import { authorities } from './tls-files.js';
 
@@ -35,13 +38,23 @@ export function createImapListener(
       messageBytesMax: config.imap.limits.messageBytes,
     }),
     fetchExchange: createFetchExchange,
-    beforeSelect: swapBeforeSelect({ locks, now: imap.now, log }),
+    beforeSelect: workBeforeSelect(locks, imap.now, log),
     outbound,
     metrics: imap.metrics,
     now: imap.now,
     unexpected: (error) => log.error({ err: error }, 'unexpected error in a session'),
     log,
   });
+}
+
+/** A client that asks for EXAMINE wants nothing changed. */
+function workBeforeSelect(locks: SwapLocks, now: () => number, log: Logger): BeforeSelect {
+  const swap = swapBeforeSelect({ locks, now, log });
+  const census = censusBeforeSelect(log);
+  return async (port, name, argument) => {
+    if (!port.readOnly) await swap(port, name, argument);
+    await census(port, name, argument);
+  };
 }
 
 function serverOptions(config: Config, listener: ImapListenerConfig, certificates: Certificates): ImapServerOptions {

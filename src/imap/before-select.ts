@@ -1,4 +1,7 @@
-/** The contract with what has to be done on the server before a client's SELECT: the exchange of released messages. */
+/**
+ * The contract with what has to be done on the server before a client's SELECT: the exchange of released messages, and
+ * the question which messages are left.
+ */
 
 import type { TaggedResponse } from './exchange.js';
 import type { Account } from './handler.js';
@@ -6,6 +9,8 @@ import type { OutgoingCommand, ServerEvent } from './wire/wire.js';
 
 export interface BeforeSelectPort {
   readonly account: Account;
+  /** The client asks for EXAMINE: nothing may be changed. */
+  readonly readOnly: boolean;
   /**
    * Sends a command of ours. What the server says until its tagged answer goes to `take` and not to the client.
    * Rejects when the session ends first.

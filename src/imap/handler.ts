@@ -42,8 +42,10 @@ export interface Account {
   /**
    * The mailbox as it is known, in memory. Called before the client sees that it is selected; sessions of the same
    * user and mailbox share what they learn.
+   *
+   * @param messages how many there are now, if the server has said so
    */
-  open(mailbox: MailboxIdentity): Promise<Mailbox>;
+  open(mailbox: MailboxIdentity, messages?: number): Promise<Mailbox>;
   /** DELETE of this mailbox was answered OK. */
   forget(name: string): Promise<void>;
   /**
@@ -59,6 +61,8 @@ export interface Account {
   ): Promise<void>;
   /** Copies in this mailbox of which the user was shown a notice and whose original has been released since. */
   releases(name: string): Promise<readonly ReleasedCopy[]>;
+  /** Whether it is to be asked, before this mailbox is opened, which of its messages are left. */
+  census(name: string): Census | undefined;
   close(): void;
 }
 
@@ -139,6 +143,27 @@ export interface Intake {
   /** It is judged, and only its record is waited for: `close` before the ruling changes nothing any more. */
   readonly recorded: boolean;
   /** Ends the use of the spool, judged or not. Allowed twice. */
+  close(): void;
+}
+
+/** UIDs of the messages that a mailbox has. */
+export interface LeftUids {
+  /** of different UIDs */
+  readonly count: number;
+  has(uid: number): boolean;
+}
+
+/** More is remembered of a mailbox than it has messages. Whoever was given this asks the server which are left. */
+export interface Census {
+  readonly uidValidity: number;
+  readonly mailboxId: string | undefined;
+  /**
+   * What was shown of messages that are gone is forgotten, in the background; a notice never is.
+   *
+   * @param below UIDNEXT from before `left` was asked for: what is not below it may be missing there, being younger
+   */
+  forgetOthers(left: LeftUids, below: number): void;
+  /** Must be called at the end, whatever became of it. */
   close(): void;
 }
 

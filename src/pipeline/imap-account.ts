@@ -1,5 +1,5 @@
 /** One user of one server for as long as his connection lasts: the mailboxes that he opens, copies from and drops. */
-import type { Account, Mailbox, MailboxIdentity, ReleasedCopy, SwapStep } from '../imap/handler.js';
+import type { Account, Census, Mailbox, MailboxIdentity, ReleasedCopy, SwapStep } from '../imap/handler.js';
 import type { ReleasedRow } from '../quarantine/imap-notice-table.js';
 import type { StoreAccess } from '../quarantine/store-access.js';
 import { SelectedMailbox } from './imap-mailbox.js';
@@ -25,8 +25,11 @@ export class KnownAccount implements Account {
     this.#revisions = revisions;
   }
 
-  async open(identity: MailboxIdentity): Promise<Mailbox> {
-    const lease = await this.#services.mailboxes.open(this.#reader.upstream, this.#user, identity);
+  async open(identity: MailboxIdentity, messages?: number): Promise<Mailbox> {
+    const { mailboxes } = this.#services;
+    const { upstream } = this.#reader;
+    const lease = await mailboxes.open(upstream, this.#user, identity);
+    if (messages !== undefined) mailboxes.counted(upstream, this.#user, identity, lease.mailbox, messages);
     this.#lease?.release();
     this.#lease = lease;
     this.#utf8 = identity.utf8;
@@ -56,6 +59,10 @@ export class KnownAccount implements Account {
     const { store } = this.#services;
     const rows = await store.call('releasedMessages', this.#reader.upstream, this.#user, name);
     return rows.map((row) => new StoredSwap(store, row));
+  }
+
+  census(name: string): Census | undefined {
+    return this.#services.mailboxes.census(this.#reader.upstream, this.#user, name);
   }
 
   close(): void {
@@ -150,6 +157,10 @@ export class UnknownAccount implements Account {
 
   async releases(): Promise<readonly ReleasedCopy[]> {
     return [];
+  }
+
+  census(): undefined {
+    return undefined;
   }
 
   close(): void {

@@ -2,12 +2,13 @@
  * The mailboxes that are open now, each once for all sessions of its user, so that two clients see the same. Rows come
  * from the store when the first one opens it, and go from memory with the last one.
  */
-import type { MailboxIdentity } from '../imap/handler.js';
+import type { Census, MailboxIdentity } from '../imap/handler.js';
 import { delimiters, type MailboxKey } from '../quarantine/mailbox-table.js';
 import type { StoreAccess } from '../quarantine/store-access.js';
 import { GateError } from '../runtime/errors.js';
 import { limits } from '../runtime/limits.js';
 import type { Logger } from '../runtime/log.js';
+import { ImapCensus } from './imap-census.js';
 import { GroupCommit, type RowOwner } from './imap-commit.js';
 import { NoticeMemory } from './imap-notices.js';
 import { ImapRows } from './imap-rows.js';
@@ -53,6 +54,7 @@ export interface Lease {
 export class ImapMailboxes {
   readonly commit: GroupCommit;
   readonly notices: NoticeMemory;
+  readonly #census: ImapCensus;
   readonly #tools: MailboxesTools;
   readonly #entries = new Map<string, Entry>();
 
@@ -60,6 +62,7 @@ export class ImapMailboxes {
     this.#tools = tools;
     this.commit = new GroupCommit(tools.store, tools.log);
     this.notices = new NoticeMemory(tools.store);
+    this.#census = new ImapCensus(tools, (id, keeps) => this.#retain(id, keeps));
   }
 
   /** Rejects with `store-failed`. */
@@ -111,6 +114,24 @@ export class ImapMailboxes {
       if (entry.sessions === 0 && this.#entries.get(text) === entry) this.#entries.delete(text);
     };
     return { mailbox, release };
+  }
+
+  /** @param messages how many the server says that there are */
+  counted(upstream: string, user: string, identity: MailboxIdentity, mailbox: SharedMailbox, messages: number): void {
+    this.#census.counted(ownerText(upstream, user), identity, mailbox, messages);
+  }
+
+  /** Whether it is to be asked which messages of this mailbox are left. */
+  census(upstream: string, user: string, name: string): Census | undefined {
+    return this.#census.due(ownerText(upstream, user), name);
+  }
+
+  /** Forgets rows in memory. */
+  async #retain(id: number, keeps: (uid: number) => boolean): Promise<void> {
+    for (const { opening } of [...this.#entries.values()]) {
+      const mailbox = await opening.catch(() => undefined);
+      if (mailbox?.id === id) mailbox.rows.retain(keeps);
+    }
   }
 
   /** Deleted: whoever has it open can record nothing more in it. */

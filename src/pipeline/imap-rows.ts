@@ -38,6 +38,11 @@ export class ImapRows {
     return this.#count;
   }
 
+  /** rows without a notice */
+  get forgettable(): number {
+    return this.#count - this.#notices.size;
+  }
+
   /** octets of memory, but for notices */
   get heldBytes(): number {
     return this.#uids.length * 10;
@@ -90,6 +95,21 @@ export class ImapRows {
     else if (this.#notices.size > 0) this.#notices.delete(uid);
   }
 
+  /** Forgets all rows that are not kept, but for those with a notice and that of the highest UID. */
+  retain(keeps: (uid: number) => boolean): void {
+    let count = 0;
+    for (let slot = 0; slot < this.#uids.length; slot += 1) {
+      const uid = this.#uids[slot] ?? 0;
+      if (uid === 0) continue;
+      if (uid === this.highest || this.#notices.has(uid) || keeps(uid)) count += 1;
+      else this.#uids[slot] = 0;
+    }
+    if (count === this.#count) return;
+    this.#count = count;
+    // A slot that became free would end the searches for others.
+    this.#resize(count, slotsLeast);
+  }
+
   #take(uid: number): number {
     const mask = this.#uids.length - 1;
     let slot = hash(uid) & mask;
@@ -109,9 +129,10 @@ export class ImapRows {
     return this.#knownRevisions.push(revision) - 1;
   }
 
-  #resize(count: number): void {
+  /** @param least slots, a power of two */
+  #resize(count: number, least = this.#uids.length): void {
     const [uids, states, bytes, revisions] = [this.#uids, this.#states, this.#bytes, this.#revisions];
-    let slots = uids.length;
+    let slots = least;
     while (slots < count * 1.5) slots *= 2;
     this.#uids = new Uint32Array(slots);
     this.#states = new Uint8Array(slots);

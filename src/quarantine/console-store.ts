@@ -10,7 +10,14 @@ import { type IncidentSums, type SummedRow, sumIncidents } from './console-sums.
 import type { Database } from './database.js';
 import type { StoredEnvelope } from './hold.js';
 import { type IncidentRow, incidentOf } from './incident-table.js';
-import type { Item, ItemState, StoredFacts } from './item.js';
+import {
+  type Item,
+  type ItemState,
+  type ListedState,
+  type PartRelease,
+  partRelease,
+  type StoredFacts,
+} from './item.js';
 import type { OutboxKind, OutboxState } from './outbox-table.js';
 
 /** The place of a row in a list by time; ids settle the order of what happened in one ms. */
@@ -44,7 +51,7 @@ export interface ListFilter {
 }
 
 export interface ItemFilter extends ListFilter {
-  readonly state?: ItemState | undefined;
+  readonly state?: ListedState | undefined;
 }
 
 export interface IncidentFilter extends ListFilter {
@@ -57,6 +64,7 @@ export interface ItemLine {
   readonly id: string;
   readonly at: number;
   readonly state: ItemState;
+  readonly partRelease: PartRelease | undefined;
   readonly protocol: 'smtp' | 'imap';
   readonly mailFrom: string;
   readonly from: string | undefined;
@@ -144,19 +152,31 @@ const itemColumns = 'id, created AS at, state, protocol, sha256, envelope, verdi
 
 export class ConsoleStore {
   readonly #database: Database;
+  readonly #deliveries;
 
   constructor(database: Database) {
     this.#database = database;
+    this.#deliveries = database.prepare<[string], { readonly has: number; readonly asked: number }>(
+      "SELECT count(*) FILTER (WHERE status = 'delivered') AS has, count(*) AS asked FROM deliveries WHERE item = ?",
+    );
   }
 
   /** Looks at up to `limits.console.scanRows` items and gives the first `max` that match. */
   scanItems(filter: ItemFilter, cursor: Cursor, max: number): Scan<ItemLine> {
     const where = new Conditions();
-    where.equal('state', filter.state);
+    if (filter.state !== 'partly-released') where.equal('state', filter.state);
     where.within('created', filter);
     const sql = where.query(`SELECT ${itemColumns} FROM items`, 'created', cursor);
     const rows = this.#database.prepare<Value[], ItemRow>(sql.text).iterate(...sql.values);
-    return scan(rows, max, (row) => lineOfItem(row, filter));
+    return scan(rows, max, (row) => this.#line(row, filter));
+  }
+
+  #line(row: ItemRow, filter: ItemFilter): ItemLine | undefined {
+    const line = lineOfItem(row, filter);
+    if (line === undefined) return undefined;
+    const { has, asked } = this.#deliveries.get(row.id) ?? { has: 0, asked: 0 };
+    const part = partRelease(row.state, has, asked);
+    return filter.state === 'partly-released' && part === undefined ? undefined : { ...line, partRelease: part };
   }
 
   scanIncidents(filter: IncidentFilter, cursor: Cursor, max: number): Scan<IncidentLine> {
@@ -224,7 +244,7 @@ export class ConsoleStore {
       held: count('items', "state = 'held'"),
       requested: count('items', "state = 'release-requested'"),
       newIncidents: count('incidents', "status = 'new'"),
-      requests: rows.flatMap((row) => lineOfItem(row, {}) ?? []),
+      requests: rows.flatMap((row) => this.#line(row, {}) ?? []),
     };
   }
 
@@ -324,7 +344,8 @@ function matches(needle: string, texts: readonly (string | null | undefined)[], 
 }
 
 /** JSON columns are written by the store alone, so what they parse to is what was put in. */
-function lineOfItem(row: ItemRow, filter: ItemFilter): ItemLine | undefined {
+function lineOfItem(row: ItemRow, filter: ItemFilter): Omit<ItemLine, 'partRelease'> | undefined {
+  if (filter.state === 'partly-released' && row.state === 'released') return undefined;
   if (filter.protocol !== undefined && filter.protocol !== row.protocol) return undefined;
   const verdict = JSON.parse(row.verdict) as Item['verdict'];
   if (filter.level !== undefined && verdict.threatLevel < filter.level) return undefined;

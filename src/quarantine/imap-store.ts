@@ -216,6 +216,20 @@ export class ImapStore {
     if (!done) throw new GateError('not-found', 'the mailbox is not known any more');
   }
 
+  /**
+   * UIDs of what may be forgotten when its message is gone, some of them, in order.
+   * @param after UID behind which they begin
+   * @param below UID before which they end
+   */
+  forgettableMessages(mailbox: number, after: number, below: number, max: number): Uint32Array {
+    return this.#mailboxes.forgettable(mailbox, after, below, max);
+  }
+
+  /** Their messages are gone. Gives how many were forgotten. */
+  forgetMessages(mailbox: number, uids: Uint32Array): number {
+    return this.#tables.write(() => this.#mailboxes.forget(mailbox, uids));
+  }
+
   /** @param open are in use at this moment */
   expireMailboxes(before: number, open: readonly number[], now: number): ExpireStep {
     return this.#tables.write(() => {

@@ -1,7 +1,15 @@
 /** Rows of quarantined messages and of their recipients' deliveries. It maps rows to values; what may follow what is for store.ts. */
 import type { Database } from './database.js';
 import type { StoredEnvelope } from './hold.js';
-import type { DeliveryRecord, Item, ItemState, StoredFacts } from './item.js';
+import {
+  type DeliveryRecord,
+  type Item,
+  type ItemState,
+  type ListedItem,
+  type ListedState,
+  partRelease,
+  type StoredFacts,
+} from './item.js';
 
 interface ItemRow {
   readonly id: string;
@@ -142,12 +150,21 @@ export class ItemTable {
     this.#parcel.run(bytes, sha256, id);
   }
 
-  list(state: ItemState | undefined, max: number): Item[] {
-    const where = state === undefined ? '' : 'WHERE state = @state';
-    const query = this.#database.prepare<[object], ItemRow>(
-      `SELECT * FROM items ${where} ORDER BY created DESC LIMIT @max`,
+  list(state: ListedState | undefined, max: number): ListedItem[] {
+    const count = (status: string) => `(SELECT count(*) FROM deliveries WHERE item = items.id ${status})`;
+    const where =
+      state === undefined
+        ? ''
+        : state === 'partly-released'
+          ? "WHERE state <> 'released' AND has BETWEEN 1 AND asked - 1"
+          : 'WHERE state = @state';
+    const query = this.#database.prepare<[object], ItemRow & { readonly has: number; readonly asked: number }>(
+      `SELECT *, ${count("AND status = 'delivered'")} AS has, ${count('')} AS asked
+       FROM items ${where} ORDER BY created DESC LIMIT @max`,
     );
-    return query.all(state === undefined ? { max } : { max, state }).map(itemOf);
+    return query
+      .all({ max, state: state ?? '' })
+      .map((row) => ({ ...itemOf(row), partRelease: partRelease(row.state, row.has, row.asked) }));
   }
 
   /** Every item whose state says that its sealed file exists, without the expensive columns. */

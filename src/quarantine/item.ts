@@ -17,6 +17,25 @@ export const itemStates = {
 } as const;
 export type ItemState = (typeof itemStates)[keyof typeof itemStates];
 
+/** What messages are listed by: their state, or a release that some recipients have got and some not, which ends none. */
+export const listedStates = [...Object.values(itemStates), 'partly-released'] as const;
+export type ListedState = (typeof listedStates)[number];
+
+/** Recipients of a release that not all of them have got. */
+export interface PartRelease {
+  readonly has: number;
+  readonly of: number;
+}
+
+/** Undefined where nobody has it, where all have it, and of what is released. */
+export function partRelease(state: ItemState, has: number, of: number): PartRelease | undefined {
+  return state === itemStates.released || has === 0 || has === of ? undefined : { has, of };
+}
+
+export function partReleaseText({ has, of }: PartRelease): string {
+  return `${has} of ${of} recipients have got it`;
+}
+
 /** What of the inspection report is worth keeping with an item; bounded, unlike the report. */
 export interface StoredFacts {
   readonly messageId: string | undefined;
@@ -46,6 +65,11 @@ export interface Item {
   readonly expires: number;
   /** size of the sealed file */
   readonly blobBytes: number;
+}
+
+/** A quarantined message in a list. */
+export interface ListedItem extends Item {
+  readonly partRelease: PartRelease | undefined;
 }
 
 /** What became of the release for one recipient; `pending` until the next hop has answered for good. */

@@ -78,6 +78,10 @@ export const delimiters = './\\^|:!';
 const isBelow = `substr(name, 1, length(:name)) = :name AND length(name) > length(:name)
   AND instr('${delimiters}', substr(name, length(:name) + 1, 1)) > 0`;
 
+/** A message that was shown and is no notice; nor one whose original is on its way to a new UID, or came there. */
+const isForgettable = `state NOT IN (${exposures.notice}, ${exposures.lateNotice}) AND notice = 0
+  AND NOT EXISTS (SELECT 1 FROM imap_swaps s WHERE s.mailbox = imap_messages.mailbox AND s.uid = imap_messages.uid)`;
+
 export class MailboxTable {
   readonly #find;
   readonly #findName;
@@ -102,6 +106,7 @@ export class MailboxTable {
   readonly #touch;
   readonly #old;
   readonly #thin;
+  readonly #leftOver;
 
   constructor(database: Database) {
     this.#find = database.prepare<[string, string, string, number], MailboxRow>(
@@ -171,6 +176,7 @@ export class MailboxTable {
       'SELECT id FROM imap_mailboxes WHERE opened < ? ORDER BY opened, id LIMIT 1',
     );
     this.#thin = thinStatements(database);
+    this.#leftOver = leftOverStatements(database);
   }
 
   /**
@@ -296,6 +302,25 @@ export class MailboxTable {
     return this.#withhold.run(uid, state, bytes, notice, mailbox).changes === 0 ? undefined : state;
   }
 
+  /**
+   * UIDs in their order of rows that say no more than that a message was shown. The one of the highest UID stays, as by
+   * it is found out that a mailbox has begun anew.
+   */
+  forgettable(mailbox: number, after: number, below: number, max: number): Uint32Array {
+    return Uint32Array.from(this.#leftOver.find.all({ mailbox, after, below, max }));
+  }
+
+  /** Gives how many went; what has become a notice meanwhile stays. */
+  forget(mailbox: number, uids: Uint32Array): number {
+    let forgotten = 0;
+    for (const uid of uids) {
+      if (this.#leftOver.forget.run(mailbox, uid).changes === 0) continue;
+      this.#dropFacts.run(mailbox, uid);
+      forgotten += 1;
+    }
+    return forgotten;
+  }
+
   touch(mailboxes: readonly number[], now: number): void {
     for (const mailbox of mailboxes) this.#touch.run(now, mailbox);
   }
@@ -328,6 +353,21 @@ function thinStatements(database: Database) {
        AND uid IN (SELECT uid FROM ${table} WHERE mailbox = @mailbox LIMIT @max)`,
     ),
   );
+}
+
+/** What finds and forgets messages that were shown and are gone. */
+function leftOverStatements(database: Database) {
+  return {
+    find: database
+      .prepare<[Readonly<Record<'mailbox' | 'after' | 'below' | 'max', number>>], number>(
+        `SELECT uid FROM imap_messages WHERE mailbox = @mailbox AND uid > @after AND ${isForgettable}
+         AND uid < min(@below, (SELECT max(uid) FROM imap_messages WHERE mailbox = @mailbox)) ORDER BY uid LIMIT @max`,
+      )
+      .pluck(),
+    forget: database.prepare<[number, number]>(
+      `DELETE FROM imap_messages WHERE mailbox = ? AND uid = ? AND ${isForgettable}`,
+    ),
+  };
 }
 
 /** What moves messages from one mailbox to another, but for those on their way to a new UID. */

@@ -12,7 +12,7 @@ import { ConsoleStore } from './console-store.js';
 import { CounterStore } from './counter-store.js';
 import { type Database, openDatabase } from './database.js';
 import { ImapStore } from './imap-store.js';
-import type { DeliveryRecord, Item, ItemState } from './item.js';
+import type { DeliveryRecord, Item, ListedItem, ListedState } from './item.js';
 import { LeaseStore } from './lease-store.js';
 import { LifecycleStore } from './lifecycle-store.js';
 import { NewsStore } from './news-store.js';
@@ -135,7 +135,7 @@ export class Store {
     };
   }
 
-  list(state: ItemState | undefined, max: number): Item[] {
+  list(state: ListedState | undefined, max: number): ListedItem[] {
     return this.#tables.items.list(state, max);
   }
 

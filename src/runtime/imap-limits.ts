@@ -155,6 +155,25 @@ export const imapJudgeLimits = {
   expireRows: 2000,
 } as const;
 
+export const censusLimits = {
+  /**
+   * rows of messages that may be gone: a mailbox is asked which are left when there are more than this many for each
+   * message that it has, and some more. So each time at least as many go as messages were judged since the last time.
+   */
+  rowsPerMessage: 2,
+  rowsFree: 1000,
+  /** ms between two times for one mailbox, whether the server answered or not. */
+  pauseMs: 3_600_000,
+  /** messages above which a mailbox is not asked: the answer has some 9 bytes for each, and is in memory as a whole. */
+  messagesMax: 1_000_000,
+  /** mailboxes of which it is known that they are to be asked when they are opened next; some 300 bytes each. */
+  mailboxesMax: 10_000,
+  /** rows looked at, and at the most removed, in one transaction; a few ms of the database thread. */
+  windowRows: 1000,
+  /** ms between two such transactions, which are left to everybody else. */
+  windowPauseMs: 20,
+} as const;
+
 export const readAheadLimits = {
   /** messages asked for one after the other before those behind them are read ahead. */
   stepsLeast: 2,

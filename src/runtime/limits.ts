@@ -5,6 +5,7 @@
 
 import { consoleLimits } from './console-limits.js';
 import {
+  censusLimits,
   imapFetchLimits,
   imapJudgeLimits,
   imapSessionLimits,
@@ -52,6 +53,7 @@ export const limits = {
   imapSession: imapSessionLimits,
   imapFetch: imapFetchLimits,
   readAhead: readAheadLimits,
+  census: censusLimits,
   config: {
     /** characters of a configuration file; big lists belong into files of their own. */
     fileBytes: 4_194_304,

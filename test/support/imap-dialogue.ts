@@ -1,4 +1,5 @@
 /** Runs a conversation (smtp-dialogue-file.ts) against an IMAP session, and says what was not as written. */
+import { censusBeforeSelect } from '../../src/imap/census/census.js';
 import { createFetchExchange } from '../../src/imap/fetch/fetch-exchange.js';
 import { ImapSession } from '../../src/imap/session/session.js';
 import type { SessionIo, SessionSettings, SessionSummary } from '../../src/imap/session/session-io.js';
@@ -115,6 +116,8 @@ export class ImapDialogueRun {
     this.#judge = new TrustingJudge(this.#pool);
     this.#judge.inspected = settings.get('inspected') !== 'no';
     this.#judge.slow = settings.get('judge') === 'slow';
+    const crowded = settings.get('crowded')?.split(' ');
+    if (crowded !== undefined) this.#judge.crowded = { uidValidity: Number(crowded[0]), mailboxId: crowded[1] };
     this.#judge.broken = settings.get('judge') === 'broken';
     this.#session = new ImapSession(
       this.#io,
@@ -122,7 +125,9 @@ export class ImapDialogueRun {
       {
         handler: this.#judge,
         fetchExchange: createFetchExchange,
-        beforeSelect: undefined,
+        beforeSelect: censusBeforeSelect({
+          info: ({ reason }: { reason: string }) => this.#events.push(reason),
+        } as never),
         now: () => this.#now,
         unexpected: (error) => this.#problems.push(`unexpected error: ${String(error)}`),
         event: (name, detail) => this.#events.push(detail === undefined ? name : `${name} ${detail}`),

@@ -75,7 +75,12 @@ export class MemorySession implements SessionIo {
 
   constructor(options: MemorySessionOptions) {
     this.#options = options;
-    const account = { open: async () => options.mailbox, releases: async () => [], close: () => {} };
+    const account = {
+      open: async () => options.mailbox,
+      releases: async () => [],
+      census: () => undefined,
+      close: () => {},
+    };
     const handler: ImapHandler = {
       inspects: () => options.inspected ?? true,
       loggedIn: () => undefined,

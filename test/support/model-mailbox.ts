@@ -69,9 +69,15 @@ export class ModelMailbox {
     const rest = command.slice(verb.length + 1);
     switch (verb) {
       case 'SELECT':
+      case 'EXAMINE':
         return this.#select();
       case 'MYRIGHTS':
         return { untagged: Buffer.from(`* MYRIGHTS ${rest} ${this.options.rights ?? 'lrswipkxte'}\r\n`), status: 'OK' };
+      case 'UID SEARCH':
+        return {
+          untagged: Buffer.from(`* SEARCH${this.messages.map(({ uid }) => ` ${uid}`).join('')}\r\n`),
+          status: 'OK found',
+        };
       case 'UID FETCH':
         return this.#fetch(rest);
       case 'UID COPY':

@@ -44,6 +44,7 @@ const withinImap: Readonly<Record<string, readonly string[]>> = {
   message: ['wire'],
   fetch: ['message', 'wire'],
   release: ['wire'],
+  census: ['wire'],
 };
 const imapContracts = ['src/imap/handler.ts', 'src/imap/exchange.ts', 'src/imap/before-select.ts'];
 

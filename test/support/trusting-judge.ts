@@ -1,5 +1,13 @@
 /** A judge that lets everything through and remembers what it was asked. */
-import type { Account, ImapHandler, ImapPeer, Intake, Mailbox, MailboxIdentity } from '../../src/imap/handler.js';
+import type {
+  Account,
+  Census,
+  ImapHandler,
+  ImapPeer,
+  Intake,
+  Mailbox,
+  MailboxIdentity,
+} from '../../src/imap/handler.js';
 import { standings } from '../../src/imap/handler.js';
 import { GateError } from '../../src/runtime/errors.js';
 import { Spool, type SpoolPool } from '../../src/runtime/spool.js';
@@ -8,10 +16,12 @@ export class TrustingJudge implements ImapHandler {
   /** one line for each call, in order */
   readonly calls: string[] = [];
   inspected = true;
-  /** makes `open` wait until `release` */
+  /** makes `open` and the judgement of a message wait until `release` */
   slow = false;
   /** makes `open` fail, as a full disk does */
   broken = false;
+  /** every mailbox is one of which more is remembered than it can have */
+  crowded: Pick<Census, 'uidValidity' | 'mailboxId'> | undefined;
   readonly #spools: SpoolPool;
   #waiting: (() => void)[] = [];
 
@@ -58,8 +68,23 @@ export class TrustingJudge implements ImapHandler {
         await this.#wait();
       },
       releases: async () => [],
+      census: () => this.#census(),
       close: () => {
         this.calls.push('close');
+      },
+    };
+  }
+
+  #census(): Census | undefined {
+    if (this.crowded === undefined) return undefined;
+    return {
+      ...this.crowded,
+      forgetOthers: ({ count, has }, below) => {
+        const uids = Array.from({ length: 200 }, (_, uid) => uid).filter(has);
+        this.calls.push(`left ${[count, ...uids].join(' ')} below ${below}`);
+      },
+      close: () => {
+        this.calls.push('census over');
       },
     };
   }
@@ -75,14 +100,14 @@ export class TrustingJudge implements ImapHandler {
         throw new Error('nothing is withheld');
       },
       settle: async () => undefined,
-      receive: () => intake(new Spool(this.#spools), sizes),
+      receive: () => intake(new Spool(this.#spools), sizes, () => (this.slow ? this.#wait() : undefined)),
       showMetadata: async () => undefined,
       metadataWaits: true,
     };
   }
 }
 
-function intake(spool: Spool, sizes: Map<number, number>): Intake {
+function intake(spool: Spool, sizes: Map<number, number>, wait: () => Promise<void> | undefined): Intake {
   let closed = false;
   return {
     spool,
@@ -94,7 +119,7 @@ function intake(spool: Spool, sizes: Map<number, number>): Intake {
     onDrain: undefined,
     judge: ({ uid }) => {
       sizes.set(uid, spool.length);
-      return { kind: 'original' };
+      return wait()?.then(() => ({ kind: 'original' })) ?? { kind: 'original' };
     },
     close: () => {
       if (!closed) spool.release();

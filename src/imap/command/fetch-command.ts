@@ -40,7 +40,7 @@ function requestOf(command: CollectedCommand): ReturnType<typeof parseFetch> | u
       ? plainFetch.exec(piece.bytes.toString('latin1', piece.bytes.indexOf(0x20) + 1))
       : null;
   const [, uid = '', set = '', rest = ''] = plain ?? [];
-  const words = uid + rest;
+  const words = `${uid},${rest}`;
   const known = plain === null ? undefined : knownItems.get(words);
   if (known !== undefined) return { uid: uid !== '', set, ...known };
   const parsed = parseCommand(command.pieces);

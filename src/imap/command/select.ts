@@ -1,6 +1,6 @@
 /**
- * SELECT and EXAMINE. The client learns that a mailbox is open when its judge knows it; before that, released messages
- * are put in order.
+ * SELECT and EXAMINE. The client learns that a mailbox is open when its judge knows it; before that, what we have to do
+ * in the mailbox is done.
  */
 
 import type { Exchange, TaggedResponse } from '../exchange.js';
@@ -36,6 +36,7 @@ class Selection implements Exchange {
   #uidValidity = 0;
   #uidNext: number | undefined;
   #mailboxId: string | undefined;
+  #messages: number | undefined;
   #readOnly: boolean;
 
   constructor(session: ImapSession, command: CollectedCommand, name: string) {
@@ -55,12 +56,13 @@ class Selection implements Exchange {
     session.deselect();
     session.reconsider();
     const { account } = session;
-    if (beforeSelect === undefined || account === undefined || this.#readOnly) {
+    if (beforeSelect === undefined || account === undefined) {
       this.#select(entry);
       return;
     }
     const port = {
       account,
+      readOnly: this.#readOnly,
       run: (command: OutgoingCommand, take?: (event: ServerEvent) => void) => this.#run(command, take),
       offers: (capability: string) => session.server.offers(capability),
     };
@@ -111,6 +113,7 @@ class Selection implements Exchange {
       return true;
     }
     if (code !== undefined) this.#learn(code);
+    else if (event.kind === 'data' && event.name === 'EXISTS') this.#messages = event.number;
     return false;
   }
 
@@ -149,7 +152,7 @@ class Selection implements Exchange {
       readOnly: this.#readOnly,
       utf8: this.#session.server.utf8,
     };
-    const mailbox = await account.open(identity);
+    const mailbox = await account.open(identity, this.#messages);
     if (!this.#session.ended) this.#session.select(mailbox);
   }
 

@@ -141,6 +141,8 @@ export function isSure(request: FetchRequest, mailbox: Mailbox): boolean {
  */
 export function surelyWaiting({ request, whole, needs }: FetchPlan, mailbox: Mailbox): number[] | undefined {
   if (whole || needs !== 'content' || request.modifiers !== '') return undefined;
+  // RFC 7162 §3.1: once it is asked for, the server tells it with every change, though these messages be gone.
+  if (request.items.some(({ name }) => name === 'MODSEQ')) return undefined;
   const uids = namedUids(request);
   return uids?.every((uid) => mailbox.standing(uid) < standings.original) ? [...new Set(uids)] : undefined;
 }

@@ -57,6 +57,11 @@ export class ClientOutlet implements Outlet {
     return this.#tail !== undefined || this.#queue.length > 0;
   }
 
+  /** Whether octets wait for what stands before them, as a message under judgement. */
+  get held(): boolean {
+    return this.#queue.length > 0;
+  }
+
   write(bytes: Buffer): void {
     if (bytes.length === 0 || this.#closed) return;
     if (this.#queue.length === 0) this.#append(bytes);

@@ -194,7 +194,9 @@ export class ImapSession implements OutletHost {
   upstreamClosed(): void {
     if (this.ended) return;
     if (this.server.saidBye) {
-      this.close('the server closed the connection');
+      // The server's own last word may wait behind a message under judgement, which is not answered any more.
+      if (this.outlet.held) this.end('upstreamLost', 'the server closed the connection');
+      else this.close('the server closed the connection');
       return;
     }
     this.services.event('upstream-lost');

@@ -1,5 +1,5 @@
 /** What an administrator can do with one held message at this moment. What cannot be done has no button. */
-import type { Item } from '../../quarantine/item.js';
+import { type Item, partRelease, partReleaseText } from '../../quarantine/item.js';
 import { formAt } from '../../quarantine/personal-view.js';
 import type { ItemDetail } from '../../quarantine/store.js';
 import { limits } from '../../runtime/limits.js';
@@ -86,11 +86,12 @@ function PartRelease({ detail }: { readonly detail: ItemDetail }) {
   const { item, deliveries } = detail;
   const has = deliveries.filter(({ status }) => status === 'delivered').map(({ address }) => address);
   const lacks = deliveries.filter(({ status }) => status !== 'delivered').map(({ address }) => address);
-  if (item.state === 'released' || has.length === 0 || lacks.length === 0) return undefined;
+  const part = partRelease(item.state, has.length, deliveries.length);
+  if (part === undefined) return undefined;
   return (
     <Note tone="warn">
       <p>
-        {has.length} of {deliveries.length} recipients have got it. A release goes only to those who have not.
+        {partReleaseText(part)}.{isGone(item) ? undefined : ' A release goes only to those who have not.'}
       </p>
       <FactList
         facts={[

@@ -2,18 +2,17 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { cleanLine, levelText, sizeText } from '../../notice/clean.js';
 import type { ItemFilter, ItemLine } from '../../quarantine/console-store.js';
-import { itemStates } from '../../quarantine/item.js';
+import { listedStates, partReleaseText } from '../../quarantine/item.js';
 import { sendPage } from '../answers.js';
 import { type Operator, operatorOf } from '../operator.js';
 import { ConsolePage, type Flash } from '../view/console-page.js';
 import { Button, Checkbox, FilterForm, Pager, PostForm, SelectField, TextField, Time } from '../view/controls.js';
-import { type Column, DataTable, LevelBadge, Note, StateBadge, stateWords } from '../view/display.js';
+import { type Column, DataTable, LevelBadge, listedStateOptions, Note, StateBadge } from '../view/display.js';
 import { type ListPage, listPage } from './list-page.js';
 import { isSpan, ListQuery, spans } from './list-query.js';
 import type { ConsoleTools } from './register.js';
 import { People, rowMax, Words } from './stranger.js';
 
-const states = Object.values(itemStates);
 const protocols = ['smtp', 'imap'] as const;
 export const levelOptions = [
   ['', 'Any'],
@@ -45,7 +44,7 @@ async function showList(request: FastifyRequest, reply: FastifyReply, tools: Con
   const { store, clock } = tools.options;
   const query = new ListQuery(request.url);
   const filter: ItemFilter = {
-    state: query.choice('state', states),
+    state: query.choice('state', listedStates),
     protocol: query.choice('protocol', protocols),
     level: query.number('level', 1, 10),
     from: spanStart(query, clock()),
@@ -107,7 +106,6 @@ export function Unfinished() {
 }
 
 function Filters({ query }: { readonly query: ListQuery }) {
-  const stateOptions = [['', 'Any'], ...states.map((state) => [state, stateWords[state][0]] as const)] as const;
   return (
     <FilterForm action="/admin/quarantine" label="Narrow the list">
       <TextField
@@ -118,7 +116,12 @@ function Filters({ query }: { readonly query: ListQuery }) {
         maxLength={200}
         hint="Address, subject, file name, reference or SHA-256"
       />
-      <SelectField name="state" label="State" value={query.text('state')} options={stateOptions} />
+      <SelectField
+        name="state"
+        label="State"
+        value={query.text('state')}
+        options={[['', 'Any'], ...listedStateOptions]}
+      />
       <SelectField name="time" label="Received" value={query.text('time')} options={spanOptions} />
       <SelectField name="level" label="Threat level" value={query.text('level')} options={levelOptions} />
       <SelectField name="protocol" label="Protocol" value={query.text('protocol')} options={protocolOptions} />
@@ -177,8 +180,18 @@ const columns: readonly Column<ItemLine>[] = [
   { label: 'Date', kind: 'when', cell: ({ at }) => <Time at={at} /> },
   { label: 'Malicious attachment, size', cell: (line) => <Attachments line={line} /> },
   { label: 'Threat level', kind: 'tight', cell: ({ level }) => <LevelBadge level={level} /> },
-  { label: 'State', kind: 'tight', cell: ({ state }) => <StateBadge state={state} /> },
+  { label: 'State', kind: 'tight', cell: (line) => <State line={line} /> },
 ];
+
+/** As on the page of the message: the state alone would say that nobody has it. */
+function State({ line: { state, partRelease } }: { readonly line: ItemLine }) {
+  return (
+    <>
+      <StateBadge state={state} />
+      {partRelease === undefined ? undefined : <span class="person soft">{partReleaseText(partRelease)}</span>}
+    </>
+  );
+}
 
 function Attachments({ line }: { readonly line: ItemLine }) {
   const { findings, findingCount, threat, bytes } = line;

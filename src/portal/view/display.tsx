@@ -3,7 +3,7 @@ import type { ComponentChildren } from 'preact';
 import type { IncidentStatus } from '../../incident/incident.js';
 import { levelText } from '../../notice/clean.js';
 import type { Action } from '../../policy/verdict.js';
-import type { ItemState } from '../../quarantine/item.js';
+import { type ItemState, listedStates } from '../../quarantine/item.js';
 
 export type Tone = 'good' | 'warn' | 'bad' | 'info' | 'neutral';
 
@@ -36,6 +36,11 @@ export function StateBadge({ state }: { readonly state: ItemState }) {
   const [words, tone] = stateWords[state];
   return <Badge tone={tone}>{words}</Badge>;
 }
+
+/** What lists can be narrowed to. */
+export const listedStateOptions = listedStates.map(
+  (state) => [state, state === 'partly-released' ? 'Released to some' : stateWords[state][0]] as const,
+);
 
 export const actionWords = {
   permit: ['Permitted', 'good'],
