@@ -82,28 +82,32 @@ async function startLogging(t: Test, log: string, upstreamPort: number): Promise
     status: { listen: `127.0.0.1:${statusPort}` },
     log: { file: log },
   };
-  writeFileSync(join(folder, 'sluice.yaml'), JSON.stringify(config));
-  const child = spawn(process.execPath, [entry, 'run', '--config', join(folder, 'sluice.yaml')], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let said = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    said += chunk.toString();
-  });
-  child.stderr.on('data', (chunk: Buffer) => {
-    said += chunk.toString();
-  });
-  const closed = new Promise<number | null>((resolve) => {
-    child.once('close', resolve);
-  });
-  t.teardown(() => child.kill('SIGKILL'));
+  const { child, said, closed } = launch(t, folder, config);
   const stop = (): Promise<number | null> => {
     child.kill('SIGTERM');
     return closed;
   };
   // It listens after everything else.
   await waitForPort(statusPort, 20_000);
-  return { child, port, statusPort, said: () => said, stop };
+  return { child, port, statusPort, said, stop };
+}
+
+function launch(t: Test, folder: string, config: object) {
+  writeFileSync(join(folder, 'sluice.yaml'), JSON.stringify(config));
+  const child = spawn(process.execPath, [entry, 'run', '--config', join(folder, 'sluice.yaml')], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+  }
+  const closed = new Promise<number | null>((resolve) => {
+    child.once('close', resolve);
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  return { child, said: () => said, closed };
 }
 
 const readiness = async ({ statusPort }: Running) => {
@@ -177,19 +181,9 @@ t.test('a log file that cannot be written stops the start, with a word of it', a
     portal: { listen: '' },
     log: { file: folder },
   };
-  writeFileSync(join(folder, 'sluice.yaml'), JSON.stringify(config));
-  const child = spawn(process.execPath, [entry, 'run', '--config', join(folder, 'sluice.yaml')], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let said = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    said += chunk.toString();
-  });
-  const code = await new Promise<unknown>((resolve) => {
-    child.once('close', resolve);
-  });
-  t.equal(code, 1);
-  t.match(said, /^sluice cannot start:\s+log\.file .* cannot be written: EISDIR/);
+  const { said, closed } = launch(t, folder, config);
+  t.equal(await closed, 1);
+  t.match(said(), /^sluice cannot start:\s+log\.file .* cannot be written: EISDIR/);
 });
 
 async function handshake(port: number): Promise<TLSSocket> {

@@ -58,7 +58,12 @@ function lex(text: string): Lexed {
   return { tokens, odd };
 }
 
-function readQuoted(text: string, from: number, close: string): { text: string; end: number; closed: boolean } {
+/** What stands up to `close`, its quoted pairs (RFC 5322 §3.2.1) resolved; `end` is behind it, or where the text ends. */
+export function readQuoted(
+  text: string,
+  from: number,
+  close: string,
+): { readonly text: string; readonly end: number; readonly closed: boolean } {
   let at = from;
   while (at < text.length && text[at] !== close) at += text[at] === '\\' ? 2 : 1;
   const inner = text.slice(from, Math.min(at, text.length)).replace(/\\([\s\S])/g, '$1');

@@ -3,6 +3,7 @@
  * a mailbox without host before its members and nothing but NIL behind them. Never throws: what is no address is shown
  * as a mailbox of an empty host, so that its reader sees something.
  */
+import { readQuoted } from '../../mime/address.js';
 import { limits } from '../../runtime/limits.js';
 
 export interface EnvelopeAddress {
@@ -20,13 +21,6 @@ interface Word {
 }
 
 const atomRun = /[^\s<>,;:@"()[\]\\]+/y;
-
-function delimited(text: string, from: number, close: string): { readonly text: string; readonly end: number } {
-  let at = from;
-  while (at < text.length && text[at] !== close) at += text[at] === '\\' ? 2 : 1;
-  const inner = text.slice(from, Math.min(at, text.length)).replace(/\\([\s\S])/g, '$1');
-  return { text: inner, end: Math.min(at + 1, text.length) };
-}
 
 function commentAt(text: string, from: number): { readonly text: string; readonly end: number } {
   let depth = 0;
@@ -47,11 +41,11 @@ function commentAt(text: string, from: number): { readonly text: string; readonl
 function wordAt(text: string, at: number, spaced: boolean): { readonly word: Word; readonly end: number } {
   const char = text[at] as string; // at < text.length
   if (char === '"') {
-    const quoted = delimited(text, at + 1, '"');
+    const quoted = readQuoted(text, at + 1, '"');
     return { word: { kind: 'quoted', text: quoted.text, spaced }, end: quoted.end };
   }
   if (char === '[') {
-    const literal = delimited(text, at + 1, ']');
+    const literal = readQuoted(text, at + 1, ']');
     return { word: { kind: 'atom', text: `[${literal.text}]`, spaced }, end: literal.end };
   }
   if (char === '(') {
