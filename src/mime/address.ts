@@ -39,7 +39,7 @@ function lex(text: string): Lexed {
       const comment = skipComment(text, at);
       // Comments are legal, and a classic way to make two readers see two addresses.
       odd = true;
-      at = comment;
+      at = comment.end;
     } else if (specials.includes(char)) {
       tokens.push({ kind: 'special', text: char });
       at += 1;
@@ -70,7 +70,8 @@ export function readQuoted(
   return { text: inner, end: Math.min(at + 1, text.length), closed: at < text.length };
 }
 
-function skipComment(text: string, from: number): number {
+/** Where the comment (RFC 5322 §3.2.2) that begins at `from` ends: behind its bracket, or where the text does. */
+export function skipComment(text: string, from: number): { readonly end: number; readonly closed: boolean } {
   let depth = 0;
   let at = from;
   for (; at < text.length; at += 1) {
@@ -79,10 +80,10 @@ function skipComment(text: string, from: number): number {
     else if (char === '(') depth += 1;
     else if (char === ')') {
       depth -= 1;
-      if (depth === 0) return at + 1;
+      if (depth === 0) return { end: at + 1, closed: true };
     }
   }
-  return Math.min(at, text.length);
+  return { end: text.length, closed: false };
 }
 
 /** `local@domain` at `at`, where `at` is the `@`; both sides may be dot-atoms with blanks (obsolete) or quoted. */

@@ -3,7 +3,7 @@
  * a mailbox without host before its members and nothing but NIL behind them. Never throws: what is no address is shown
  * as a mailbox of an empty host, so that its reader sees something.
  */
-import { readQuoted } from '../../mime/address.js';
+import { readQuoted, skipComment } from '../../mime/address.js';
 import { limits } from '../../runtime/limits.js';
 
 export interface EnvelopeAddress {
@@ -22,22 +22,6 @@ interface Word {
 
 const atomRun = /[^\s<>,;:@"()[\]\\]+/y;
 
-function commentAt(text: string, from: number): { readonly text: string; readonly end: number } {
-  let depth = 0;
-  let at = from;
-  for (; at < text.length; at += 1) {
-    const char = text[at];
-    if (char === '\\') at += 1;
-    else if (char === '(') depth += 1;
-    else if (char === ')') {
-      depth -= 1;
-      if (depth === 0) break;
-    }
-  }
-  const end = Math.min(at, text.length);
-  return { text: text.slice(from + 1, end).replace(/\\([\s\S])/g, '$1'), end: Math.min(end + 1, text.length) };
-}
-
 function wordAt(text: string, at: number, spaced: boolean): { readonly word: Word; readonly end: number } {
   const char = text[at] as string; // at < text.length
   if (char === '"') {
@@ -49,8 +33,9 @@ function wordAt(text: string, at: number, spaced: boolean): { readonly word: Wor
     return { word: { kind: 'atom', text: `[${literal.text}]`, spaced }, end: literal.end };
   }
   if (char === '(') {
-    const comment = commentAt(text, at);
-    return { word: { kind: 'comment', text: comment.text.trim(), spaced }, end: comment.end };
+    const { end, closed } = skipComment(text, at);
+    const inner = text.slice(at + 1, closed ? end - 1 : end).replace(/\\([\s\S])/g, '$1');
+    return { word: { kind: 'comment', text: inner.trim(), spaced }, end };
   }
   atomRun.lastIndex = at;
   const atom = atomRun.exec(text)?.[0];
